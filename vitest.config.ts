@@ -1,0 +1,39 @@
+import { fileURLToPath } from 'node:url'
+
+import { defineConfig } from 'vitest/config'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+const alias = [
+  { find: /^@stackbk\/contract\/conformance$/, replacement: at('packages/contract/src/conformance/index.ts') },
+  { find: /^@stackbk\/contract$/, replacement: at('packages/contract/src/index.ts') },
+  { find: /^@stackbk\/tool-runner\/processes$/, replacement: at('packages/tool-runner/src/processes.ts') },
+  { find: /^@stackbk\/tool-runner$/, replacement: at('packages/tool-runner/src/index.ts') },
+  { find: /^@stackbk\/plugin-([a-z-]+)$/, replacement: at('plugins/$1/src/index.ts') },
+]
+
+/** Real tools wait more than they compute: a few more files at once than the smallest machine has cores. */
+const workers = 3
+
+/** On a loaded machine a real engine now and then fails by itself: what fails twice has failed. */
+const realToolRetries = 1
+
+/** Tests of the real tools take what those take: the limit is for what hangs. */
+const realToolTimeout = 120_000
+
+export default defineConfig({
+  test: {
+    disableConsoleIntercept: true,
+    projects: [
+      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'packages/*/test/**/*.test.ts'], testTimeout: 20_000, maxWorkers: workers, sequence: { groupOrder: 0 } } },
+      {
+        resolve: { alias },
+        test: { name: 'plugins', include: ['plugins/*/test/**/*.test.ts'], testTimeout: realToolTimeout, hookTimeout: realToolTimeout, retry: realToolRetries, maxWorkers: workers, sequence: { groupOrder: 1 } },
+      },
+      {
+        resolve: { alias },
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: realToolTimeout, hookTimeout: realToolTimeout, retry: realToolRetries, maxWorkers: workers, sequence: { groupOrder: 2 } },
+      },
+    ],
+  },
+})
