@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Answer } from '../answer.js'
+import type { Freezer, FrozenCopy } from '../freezer.js'
+import type { ConformanceTest } from './suite.js'
+
+/** A live freezer, and places to try it on. */
+export interface FreezerSubject {
+  readonly freezer: Freezer
+  /** An empty folder that it can freeze. */
+  readonly directory: string
+  /** A folder that it cannot freeze. */
+  readonly foreignDirectory: string
+  /** Puts away what was made for it; the suite closes the freezer itself. */
+  readonly close?: () => Promise<void>
+}
+
+/** What every freezer must do. Each test gets a subject of its own from `make`. */
+export function freezerSuite(make: () => Promise<FreezerSubject>): readonly ConformanceTest[] {
+  const test = (name: string, body: (subject: FreezerSubject) => Promise<void>): ConformanceTest => ({
+    name,
+    run: async () => {
+      const subject = await make()
+      try {
+        await body(subject)
+      } finally {
+        await subject.freezer.close()
+        await subject.close?.()
+      }
+    },
+  })
+
+  return [
+    test('is ready, and finds nothing wrong with itself', async ({ freezer }) => {
+      valueOf(await freezer.ready())
+      assert.deepEqual((await freezer.examine()).filter(({ status }) => status === 'failed'), [])
+    }),
+
+    test('says where it can work, and why not where it cannot', async ({ freezer, directory, foreignDirectory }) => {
+      valueOf(await freezer.canFreeze([directory]))
+      for (const paths of [[foreignDirectory], [directory, foreignDirectory]]) {
+        const answer = await freezer.canFreeze(paths)
+        assert.ok(!answer.ok)
+        assert.equal(answer.failure.kind, 'unsupported')
+        assert.notEqual(answer.failure.message, '')
+      }
+    }),
+
+    test('shows every path as it was at that instant, whatever is written afterwards', async ({ freezer, directory }) => {
+      const paths = [join(directory, 'stack'), join(directory, 'volume')]
+      for (const path of paths) {
+        await mkdir(path)
+        await writeFile(join(path, 'file'), 'before')
+      }
+      const copy = valueOf(await freezer.freeze(paths, { label: 'conformance' }))
+      for (const path of paths) {
+        await writeFile(join(path, 'file'), 'after')
+        await writeFile(join(path, 'new'), 'after')
+        assert.equal(await readFile(inCopy(copy, join(path, 'file')), 'utf8'), 'before')
+        await assert.rejects(readFile(inCopy(copy, join(path, 'new'))))
+      }
+      valueOf(await freezer.release(copy))
+      assert.equal(await readFile(join(directory, 'stack', 'file'), 'utf8'), 'after')
+    }),
+
+    test('finds a copy again by its label, and none once it is released', async ({ freezer, directory }) => {
+      await writeFile(join(directory, 'file'), 'content')
+      const copy = valueOf(await freezer.freeze([directory], { label: 'conformance-left' }))
+      const left = valueOf(await freezer.leftovers([directory]))
+      assert.deepEqual(left.map(({ label }) => label), ['conformance-left'])
+      // As a later run does it, with nothing but what the journal holds.
+      valueOf(await freezer.release(JSON.parse(JSON.stringify(copy)) as FrozenCopy))
+      assert.deepEqual(valueOf(await freezer.leftovers([directory])), [])
+    }),
+
+    test('leaves nothing behind when it is cancelled', async ({ freezer, directory }) => {
+      const answer = await freezer.freeze([directory], { label: 'conformance-cancelled', signal: AbortSignal.abort() })
+      assert.ok(!answer.ok)
+      assert.equal(answer.failure.kind, 'cancelled')
+      assert.deepEqual(valueOf(await freezer.leftovers([directory])), [])
+    }),
+  ]
+}
+
+/** Where a file of the original path lies in the copy. */
+function inCopy(copy: FrozenCopy, path: string): string {
+  const mount = copy.bindMounts.find(({ target }) => path.startsWith(`${target}/`))
+  assert.ok(mount, `no bind mount shows ${path}`)
+  return join(mount.source, path.slice(mount.target.length))
+}
+
+function valueOf<T>(answer: Answer<T>): T {
+  if (answer.ok) return answer.value
+  throw new assert.AssertionError({ message: `expected an answer, got ${JSON.stringify(answer.failure)}` })
+}

@@ -1,0 +1,6 @@
+export * from './engine.js'
+export * from './freezer.js'
+export * from './notifier.js'
+export * from './runtime.js'
+export type * from './suite.js'
+export * from './transport.js'

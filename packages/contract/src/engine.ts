@@ -1,0 +1,237 @@
+import type { Answer } from './answer.js'
+import type { CallOptions, LiveProvider } from './live-provider.js'
+import type { BindMount } from './tool.js'
+
+export interface Repository {
+  /** The repository's own ID, which a copy of it shares. */
+  readonly id: string
+  /** Where it is, passwords in URLs redacted. */
+  readonly location: string
+  /** Its folder, symbolic links resolved; `null` when it is not a folder of this host. */
+  readonly path: string | null
+}
+
+export interface Snapshot {
+  /** In full length. */
+  readonly id: string
+  /** ISO 8601 UTC: when it was prepared, which may be before what it holds was written. */
+  readonly time: string
+  readonly host: string
+  readonly paths: readonly string[]
+  /** As they were given, whatever the engine had to encode. */
+  readonly tags: readonly string[]
+  readonly parent: string | null
+  readonly tree: string
+  /** What the engine noted when it was made; `null` where it noted nothing. */
+  readonly bytes: number | null
+  readonly files: number | null
+}
+
+/** Absent: any. Tags: all of them. */
+export interface SnapshotFilter {
+  readonly host?: string
+  readonly tags?: readonly string[]
+}
+
+export interface SnapshotRequest {
+  /** Absolute, real paths. None may be a symbolic link. */
+  readonly paths: readonly string[]
+  /** Any text, each round-trips. */
+  readonly tags: readonly string[]
+  readonly host: string
+  /**
+   * In full length; `null` for none: everything is read. Never guessed by the engine. One that is not there is, where that can
+   * be seen, `not-found` in the first phase.
+   */
+  readonly parent: string | null
+  /** Patterns of the engine's own kind, from the user. */
+  readonly excludes: readonly string[]
+  readonly bindMounts?: readonly BindMount[]
+  /** For the snapshot's second phase; absent: no limit. */
+  readonly timeoutMs?: number
+  readonly stallTimeoutMs?: number
+}
+
+export interface SnapshotResult {
+  readonly id: string
+  /** False when a source could not be read as a whole. */
+  readonly isComplete: boolean
+  /** What could not be read, in the tool's words, a line each; at most a hundred. */
+  readonly unreadable: readonly string[]
+  readonly bytesAdded: number
+  readonly bytesProcessed: number
+  readonly filesNew: number
+  readonly filesChanged: number
+  readonly filesUnmodified: number
+}
+
+/**
+ * A snapshot whose repository is already open, or opening. Exactly one of `take` and `abandon` is called, once. If this
+ * process dies first, the engine ends by itself: no snapshot, no lock.
+ */
+export interface PreparedSnapshot {
+  /** The repository is open and locked and the engine waits; or why not (`repository-missing`, `repository-locked`, `wrong-password`, ...). */
+  readonly ready: Promise<Answer<void>>
+  take(options?: CallOptions): Promise<Answer<SnapshotResult>>
+  /** Ends it without a snapshot, its lock too. */
+  abandon(): Promise<void>
+}
+
+/**
+ * - `metadata`: the snapshot is there and all its trees load
+ * - `files`: every file is listed and counted
+ * - `data`: the data is read back
+ */
+export type VerificationDepth = 'metadata' | 'files' | 'data'
+
+export interface VerificationRequest {
+  readonly id: string
+  /** Files and bytes that the snapshot must hold; `null` where not known. */
+  readonly files: number | null
+  readonly bytes: number | null
+}
+
+export interface VerificationResult {
+  readonly id: string
+  readonly isSound: boolean
+  /** Why not; empty when sound. */
+  readonly reason: string
+}
+
+/** How many to keep of each; 0 for none. At least one is above 0. */
+export interface RetentionPolicy {
+  readonly last: number
+  readonly daily: number
+  readonly weekly: number
+  readonly monthly: number
+  readonly yearly: number
+}
+
+export interface RetentionRequest extends CallOptions {
+  readonly policy: RetentionPolicy
+  readonly host: string
+  /** One set of tags a stack: snapshots that carry all of a set belong to it. Each different whole tag set keeps a quota of its own. */
+  readonly tagSets: readonly (readonly string[])[]
+  /** Also free the space. */
+  readonly prune: boolean
+  readonly dryRun: boolean
+}
+
+export interface RetentionResult {
+  /** IDs in full length. */
+  readonly removed: readonly string[]
+  readonly kept: readonly string[]
+}
+
+export interface CheckRequest extends CallOptions {
+  /** Also read this share of the data, in percent; 0 for none. */
+  readonly readDataPercent: number
+  /** Which part of a rotation to read, where the engine can: `n` of `of`. */
+  readonly part?: { readonly n: number; readonly of: number }
+}
+
+export interface CheckResult {
+  readonly isSound: boolean
+  /** In the tool's words, a line each. */
+  readonly errors: readonly string[]
+}
+
+export interface RestoreRequest extends CallOptions {
+  readonly snapshot: string
+  readonly target: string
+  /** Only these paths of the snapshot; empty: all. */
+  readonly include: readonly string[]
+  /** Part of the snapshot to take as its root, such as `/opt/docker-stacks/web`; empty: none. */
+  readonly subfolder: string
+  /** Files in the target that are not in the snapshot go. */
+  readonly deleteExtra: boolean
+  readonly sparse: boolean
+  readonly verify: boolean
+}
+
+export interface RestoreResult {
+  /** Files, folders and links that were written, or were there already as they should be. */
+  readonly files: number
+  /** Of the files among them. */
+  readonly bytes: number
+}
+
+/** A file or folder in a snapshot. */
+export interface SnapshotEntry {
+  readonly path: string
+  readonly type: 'file' | 'directory' | 'symlink' | 'other'
+  readonly bytes: number
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly modifiedAt: string
+}
+
+/**
+ * One group of the repository's files. Groups stand in commit order: a copy is valid at every instant when files appear
+ * elsewhere in this order and vanish in the reverse one.
+ */
+export interface LayoutGroup {
+  readonly name: string
+  /** Files are below this folder of the repository, or this very file. Without a slash at either end. */
+  readonly path: string
+  readonly isFile: boolean
+  /** What the names of its files look like, without their folder. */
+  readonly namePattern: RegExp
+  /** How their names follow from their content; `none` where they do not. */
+  readonly nameIs: 'sha256' | 'none'
+  /** A half file under its final name makes the copy wrong, so it must appear whole or not at all. */
+  readonly decidesValidity: boolean
+  readonly role: 'key' | 'config' | 'data' | 'index' | 'snapshot'
+}
+
+export interface RepositoryLayout {
+  readonly groups: readonly LayoutGroup[]
+  /** Folders that are never copied, such as locks. */
+  readonly ignored: readonly string[]
+}
+
+export interface StaleLockReport {
+  readonly removed: number
+  /** Locks that others hold, in words: who, since when, from which host. */
+  readonly held: readonly string[]
+}
+
+/**
+ * What makes snapshots. Rules:
+ * - IDs are in full length, in and out;
+ * - "missing", "locked" and "wrong password" are kinds of their own, never a plain `failed`;
+ * - the password goes to the tool by environment or descriptor.
+ */
+export interface Engine extends LiveProvider {
+  /** Opens the repository and says whose it is. Changes nothing, takes no lock. */
+  open(options?: CallOptions): Promise<Answer<Repository>>
+  /** Makes a new repository where there is none. */
+  init(options?: CallOptions): Promise<Answer<Repository>>
+  /** The ID alone, as in {@link Repository.id}. */
+  repositoryId(options?: CallOptions): Promise<Answer<string>>
+  /** Where the repository is, without opening it; redacted. `path` is `null` when it is not a folder of this host. */
+  location(): { readonly display: string; readonly path: string | null }
+  /** The same engine and password on another folder. */
+  at(path: string): Engine
+  /** Starts the first phase at once. */
+  prepare(request: SnapshotRequest): PreparedSnapshot
+  /** All of a run at once, in their order. */
+  verify(snapshots: readonly VerificationRequest[], depth: VerificationDepth, options?: CallOptions): Promise<Answer<readonly VerificationResult[]>>
+  /** Oldest first. Opens the repository, so it fails as `open` does. */
+  snapshots(filter?: SnapshotFilter, options?: CallOptions): Promise<Answer<readonly Snapshot[]>>
+  list(snapshot: string, options?: CallOptions): Promise<Answer<readonly SnapshotEntry[]>>
+  /** The tagged snapshot has a new ID, which is the answer. */
+  tag(snapshot: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }, options?: CallOptions): Promise<Answer<{ readonly id: string }>>
+  forget(snapshots: readonly string[], request: { readonly prune: boolean } & CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>
+  retain(request: RetentionRequest): Promise<Answer<RetentionResult>>
+  check(request: CheckRequest): Promise<Answer<CheckResult>>
+  restore(request: RestoreRequest): Promise<Answer<RestoreResult>>
+  /** One file's content. */
+  read(snapshot: string, path: string, options?: CallOptions): Promise<Answer<Uint8Array>>
+  /** Only locks whose process is surely gone: of this host, no such process. */
+  removeStaleLocks(options?: CallOptions): Promise<Answer<StaleLockReport>>
+  layout(): RepositoryLayout
+  /** Makes the files that a lost folder or a file-blind transport leaves out (empty folders). `path` is a repository of this engine's kind. */
+  completeCopy(path: string): Promise<Answer<void>>
+}

@@ -1,0 +1,40 @@
+import type { Answer } from './answer.js'
+
+/** Every live provider can look at itself and be put away. */
+export interface LiveProvider {
+  /** Are the tools there, new enough and answering? Quick (under a second), asked before anything is touched. */
+  ready(options?: CallOptions): Promise<Answer<void>>
+  /** The same at length, a line for `doctor` each. Never fails: what is wrong is in the findings. */
+  examine(options?: CallOptions): Promise<readonly Finding[]>
+  /** Ends background work. Called once, also after failures. */
+  close(): Promise<void>
+}
+
+/** One line of `doctor`. */
+export interface Finding {
+  /** Stable, such as `restic.version`. */
+  readonly id: string
+  readonly status: 'ok' | 'warning' | 'failed'
+  readonly found: string
+  readonly needed: string
+  /** Empty when all is well. */
+  readonly fix: string
+  /** True where a needed tool is missing, too old or not answering. */
+  readonly isToolTrouble?: boolean
+}
+
+export interface CallOptions {
+  /** Aborting it ends the call's tools and makes the answer a failure of kind `cancelled`. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** How far a call has come. What is not known is absent. */
+export interface Progress {
+  readonly phase: string
+  readonly bytesDone?: number
+  readonly bytesTotal?: number
+  readonly filesDone?: number
+  readonly filesTotal?: number
+  readonly bytesPerSecond?: number
+}

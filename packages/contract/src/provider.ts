@@ -1,0 +1,80 @@
+import type { Engine } from './engine.js'
+import type { Freezer } from './freezer.js'
+import type { Notifier } from './notifier.js'
+import type { Runtime } from './runtime.js'
+import type { SettingDeclaration, SettingValues } from './setting.js'
+import type { Exec } from './tool.js'
+import type { Transport } from './transport.js'
+import { CONTRACT_VERSION } from './version.js'
+
+/** What each kind of provider is once created. */
+export interface ProviderKinds {
+  readonly runtime: Runtime
+  readonly engine: Engine
+  readonly transport: Transport
+  readonly freezer: Freezer
+  readonly notifier: Notifier
+}
+
+export type ProviderKind = keyof ProviderKinds
+
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
+
+/** One line to the run log, and to the terminal where its level asks for it. Fields must not hold secrets in the clear. */
+export type Log = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void
+
+/** What the core lends to a provider. */
+export interface ProviderContext {
+  /** Aborted when the whole run ends: background work (an event stream) stops at it. Calls that may be cut short take a signal of their own. */
+  readonly signal: AbortSignal
+  readonly log: Log
+  readonly exec: Exec
+  /** True: change nothing, anywhere. The core does not call what changes things; this is for what a provider does by itself. */
+  readonly dryRun: boolean
+  /** A folder of this provider's own, mode 0700, that may be emptied at any time. Who first needs it makes it. */
+  readonly cacheDir: string
+}
+
+/** What a plugin's `stackbk:providers` hook returns: cheap to make, nothing heavy imported before `create`. */
+export interface Descriptor<K extends ProviderKind = ProviderKind> {
+  readonly kind: K
+  /** What the configuration calls it, such as `restic`. */
+  readonly id: string
+  /** The {@link CONTRACT_VERSION} that it was written for. */
+  readonly apiVersion: number
+  /** For people: `restic snapshot engine`. */
+  readonly title: string
+  readonly settings: readonly SettingDeclaration[]
+  /** No I/O here either: that begins with the first call. */
+  create(settings: SettingValues, context: ProviderContext): Promise<ProviderKinds[K]>
+}
+
+/** A descriptor of whatever kind. */
+export type AnyDescriptor = { readonly [K in ProviderKind]: Descriptor<K> }[ProviderKind]
+
+type Definition<K extends ProviderKind> = Omit<Descriptor<K>, 'kind' | 'apiVersion'>
+
+/** A container runtime, such as Docker Compose. */
+export function defineRuntime(definition: Definition<'runtime'>): Descriptor<'runtime'> {
+  return { kind: 'runtime', apiVersion: CONTRACT_VERSION, ...definition }
+}
+
+/** A snapshot engine, such as restic. */
+export function defineEngine(definition: Definition<'engine'>): Descriptor<'engine'> {
+  return { kind: 'engine', apiVersion: CONTRACT_VERSION, ...definition }
+}
+
+/** A transport to the cloud, such as rclone. */
+export function defineTransport(definition: Definition<'transport'>): Descriptor<'transport'> {
+  return { kind: 'transport', apiVersion: CONTRACT_VERSION, ...definition }
+}
+
+/** Snapshots of a file system, such as btrfs. */
+export function defineFreezer(definition: Definition<'freezer'>): Descriptor<'freezer'> {
+  return { kind: 'freezer', apiVersion: CONTRACT_VERSION, ...definition }
+}
+
+/** A way of telling people, such as a webhook. One object is created for each `[notify:NAME]` section that names its type. */
+export function defineNotifier(definition: Definition<'notifier'>): Descriptor<'notifier'> {
+  return { kind: 'notifier', apiVersion: CONTRACT_VERSION, ...definition }
+}

@@ -1,0 +1,240 @@
+import type { Answer, Failure } from './answer.js'
+import type { Capsule } from './capsule.js'
+import type { ContainerEnd } from './container-end.js'
+import type { CallOptions, LiveProvider } from './live-provider.js'
+
+/** `pause` freezes the processes; `none` leaves them running. */
+export type StopMode = 'down' | 'stop' | 'pause' | 'none'
+
+/** The four states of a stack, from its containers themselves. `unknown` is never treated as stopped. */
+export type StackCondition = 'running' | 'stopped' | 'not-found' | 'unknown'
+
+export type ContainerCondition = 'running' | 'paused' | 'restarting' | 'created' | 'exited' | 'removing' | 'dead'
+
+export interface Dependency {
+  readonly service: string
+  readonly condition: 'service_started' | 'service_healthy' | 'service_completed_successfully'
+  /** False for `required: false`: absent is all right. */
+  readonly required: boolean
+}
+
+export interface ContainerMount {
+  readonly kind: 'bind' | 'volume' | 'tmpfs' | 'other'
+  /** The volume's name; empty for others. */
+  readonly name: string
+  /** On the host; empty for tmpfs. */
+  readonly source: string
+  readonly target: string
+  readonly writable: boolean
+  /** A volume that only this container's creation named. */
+  readonly isAnonymous: boolean
+  /** The volume's driver; empty for others. */
+  readonly driver: string
+}
+
+/** One container, as it was when the stack was looked at. */
+export interface ContainerState {
+  readonly id: string
+  readonly name: string
+  readonly service: string
+  /** Counting from 1 within its service. */
+  readonly number: number
+  /** Made by `run` rather than `up`. */
+  readonly isOneOff: boolean
+  readonly condition: ContainerCondition
+  /** `none` without a healthcheck. */
+  readonly health: 'healthy' | 'unhealthy' | 'starting' | 'none'
+  readonly startedAt: string | null
+  readonly exitCode: number | null
+  readonly restartPolicy: string
+  readonly image: { readonly reference: string; readonly id: string }
+  readonly configHash: string
+  readonly dependsOn: readonly Dependency[]
+  readonly networkMode: string
+  readonly networks: readonly string[]
+  readonly mounts: readonly ContainerMount[]
+  /** Seconds that the container itself asks for before it is killed; the engine's default where it asks for none. */
+  readonly stopGraceSeconds: number
+  readonly isRemovedWhenStopped: boolean
+  /** Only labels that begin with `stackbk.`. */
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** One compose project that belongs to the stack's folder. */
+export interface ProjectState {
+  readonly name: string
+  readonly workingDirectory: string
+  readonly configFiles: readonly string[]
+  readonly environmentFiles: readonly string[]
+  readonly containers: readonly ContainerState[]
+}
+
+/** All that is needed to bring a stack back to what it was. Plain JSON: it goes into the journal and comes back from there. */
+export interface StackState {
+  readonly schemaVersion: 1
+  /** The stack's real directory. */
+  readonly directory: string
+  readonly condition: StackCondition
+  /** Why it is `unknown`. */
+  readonly failure: Failure | null
+  /** All projects of the folder, with every container, running or not. */
+  readonly projects: readonly ProjectState[]
+  /** Containers of elsewhere that share the network namespace of one of these. */
+  readonly dependents: readonly ContainerState[]
+  readonly takenAt: string
+}
+
+/** What a stop would meet. */
+export interface Preflight {
+  /** The compose model resolves; if not, why. Nothing is stopped then. */
+  readonly model: Answer<void>
+  /** References of images that a start would need and that are not here. */
+  readonly missingImages: readonly string[]
+  /** Why `down` would not give back the very containers that ran; empty when it would. Sentences for the report. */
+  readonly whyNotDown: readonly string[]
+  /** What stopping would lose for good whatever the mode, such as a container that removes itself. Nothing is stopped then. */
+  readonly wouldLose: readonly string[]
+}
+
+export type SourceKind = 'directory' | 'model-file' | 'named-volume' | 'anonymous-volume' | 'bind'
+
+/** A place that the stack reads or writes. */
+export interface Source {
+  readonly kind: SourceKind
+  /** Absolute; symbolic links resolved. */
+  readonly path: string
+  /** The volume's name; empty for others. */
+  readonly volume: string
+  readonly services: readonly string[]
+  readonly isWritable: boolean
+  /** False for sockets, devices, the system's own trees, and volumes whose driver keeps them elsewhere. */
+  readonly canBeRead: boolean
+  /** Why it cannot be read; empty when it can. */
+  readonly whyNot: string
+  /** The file system's device number; `null` when the path is not there. */
+  readonly device: number | null
+  /** Running containers that do not belong to this stack and use it too, by name. */
+  readonly otherUsers: readonly string[]
+}
+
+export interface StopEvidence {
+  readonly ended: readonly ContainerEnd[]
+  /** Names of containers that still run in spite of the stop. */
+  readonly stillRunning: readonly string[]
+}
+
+export interface StopRequest extends CallOptions {
+  readonly mode: StopMode
+  /** The least grace a container gets; its own longer one counts. */
+  readonly graceSeconds: number
+}
+
+export interface StartRequest {
+  /** What was asked of the stop, or of the one before a crash. */
+  readonly mode: StopMode
+  /** How long a service may take to become healthy where another waits for that; its own healthcheck's needs count if longer. */
+  readonly healthTimeoutMs: number
+}
+
+/** Whether all that ran before runs again. */
+export interface UpReport {
+  readonly isUp: boolean
+  /** Services that do not run, or are not healthy though they were; with the reason each. */
+  readonly missing: readonly { readonly service: string; readonly reason: string }[]
+  /** One-shots that ended with 0 since: these count as up. */
+  readonly completed: readonly string[]
+}
+
+/** What was seen of a stack between `watch` and now. Times are milliseconds since the epoch, from the engine's own events. */
+export interface WatchReport {
+  /** The event stream broke off meanwhile: what is below may lack something. */
+  readonly isLossy: boolean
+  readonly firstStopAt: number | null
+  readonly lastStartAt: number | null
+  /** The last of the services that were healthy before became healthy again, or started where it has no healthcheck. */
+  readonly readyAt: number | null
+  readonly ended: readonly ContainerEnd[]
+  /** Starts and unpauses of containers that use the stack's sources, its own among them, by time. */
+  readonly starts: readonly { readonly at: number; readonly container: string; readonly isOfStack: boolean }[]
+}
+
+/** An open ear on the engine's events. */
+export interface Watch {
+  report(): WatchReport
+  close(): Promise<void>
+}
+
+/** A container to be made from a capsule in isolation, see {@link Runtime.startIsolated}. */
+export interface Scratch {
+  /** The prefix of everything that is made, and the value of the label by which it is removed. */
+  readonly label: string
+  /** An empty folder: every bind mount and volume is below it. */
+  readonly directory: string
+  /** From an original path to where it was restored to. */
+  readonly restored: ReadonlyMap<string, string>
+  readonly healthTimeoutMs: number
+}
+
+export interface IsolatedStack {
+  readonly healthy: boolean
+  readonly containers: readonly { readonly service: string; readonly name: string; readonly id: string }[]
+  /** What cannot be rehearsed in isolation and was left out, each with its reason. */
+  readonly leftOut: readonly string[]
+}
+
+export interface RebuildRequest extends CallOptions {
+  readonly directory: string
+  /** Create networks and volumes and containers, but start nothing. */
+  readonly noStart: boolean
+  /** Also volumes whose options point to a device, a network or a host path. */
+  readonly allowHostVolumes: boolean
+  readonly healthTimeoutMs: number
+  /** Called when volumes exist and are empty, before any container does: fill them. */
+  readonly fillVolumes: (volumes: readonly { readonly name: string; readonly path: string }[]) => Promise<Answer<void>>
+}
+
+/**
+ * What runs the containers. Rules:
+ * - nothing here builds or pulls;
+ * - `start` starts exactly what `state` says ran, services that the user had stopped stay stopped;
+ * - a failing question is a failure, never an empty answer.
+ */
+export interface Runtime extends LiveProvider {
+  /** Names the engine in a way that is the same for every user and configuration that shares it. Fails for one that is not on this host (kind `configuration`). */
+  identity(options?: CallOptions): Promise<Answer<{ readonly id: string; readonly version: string }>>
+
+  /** The states of these real directories, in their order, from one look at the engine. Fails as a whole when the engine does not answer. */
+  inspect(directories: readonly string[], options?: CallOptions): Promise<Answer<readonly StackState[]>>
+
+  preflight(state: StackState, options?: CallOptions): Promise<Answer<Preflight>>
+
+  /** Every path and volume that the stack reads or writes, the folder itself first; each path once. */
+  sources(state: StackState, options?: CallOptions): Promise<Answer<readonly Source[]>>
+
+  /** Stops what runs. An answer that fails may have stopped a part: the caller starts again in every case. */
+  stop(state: StackState, request: StopRequest): Promise<Answer<StopEvidence>>
+
+  /** Starts exactly what ran, in dependency order, waiting for health where a dependency asks for it. Cannot be cancelled. Right also when all or a part already runs. */
+  start(state: StackState, request: StartRequest): Promise<Answer<void>>
+
+  /** Waits until every service that ran runs, started after `since`, healthy where it was before. Polls facts, with a limit. */
+  waitUntilUp(state: StackState, request: { readonly since: Date; readonly timeoutMs: number } & CallOptions): Promise<Answer<UpReport>>
+
+  /** Waits until containers that were told to stop, perhaps by a client that died since, have done so. */
+  waitUntilSettled(state: StackState, request: { readonly timeoutMs: number } & CallOptions): Promise<Answer<void>>
+
+  /** Listens from before the answer comes; `stop` comes after it. */
+  watch(state: StackState): Promise<Answer<Watch>>
+
+  /** What recovery will need to know; how the containers ended is filled in by the caller. */
+  describe(state: StackState, options?: CallOptions): Promise<Answer<Capsule>>
+
+  /** From a capsule to running containers, images pinned to what the capsule holds. */
+  rebuild(capsule: Capsule, request: RebuildRequest): Promise<Answer<UpReport>>
+
+  /** A rehearsal that cannot reach production: everything renamed, nothing published, no host namespace, device, socket or foreign path. */
+  startIsolated(capsule: Capsule, scratch: Scratch, options?: CallOptions): Promise<Answer<IsolatedStack>>
+
+  /** Removes every container, network and volume that carries the label `stackbk.scratch=LABEL`, and nothing else. */
+  removeByLabel(label: string, options?: CallOptions): Promise<Answer<{ readonly removed: number }>>
+}
