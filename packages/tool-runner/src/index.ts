@@ -1,0 +1,2 @@
+export { createExec, type ExecOptions } from './exec.js'
+export * from './processes.js'
