@@ -1,0 +1,147 @@
+import { hostname } from 'node:os'
+import { basename } from 'node:path'
+
+import { answered } from '@stackbk/contract'
+import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleVolume, ProjectState, StackState } from '@stackbk/contract'
+
+import { isAlive } from './container.js'
+import type { DockerCall } from './docker.js'
+import { type LocalImage, localImages } from './images.js'
+import { children, type Json, record, text, textList, texts } from './json.js'
+import type { Models } from './models.js'
+import { readVersions } from './readiness.js'
+import type { Tools } from './tools.js'
+import { existingVolumes, type Volume, volumeUses } from './volumes.js'
+
+/**
+ * What recovery will need to know of the stack and no file in its folder says. Names of stack and host are the folder's and
+ * the system's: the caller, who may know others, puts those in.
+ */
+export async function describeStack(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<Capsule>> {
+  const [versions, ...resolved] = await Promise.all([readVersions(tools.docker, options), ...state.projects.map((project) => models.resolved(project, options))])
+  if (!versions.ok) return versions
+  for (const model of resolved) if (!model.ok && model.failure.kind !== 'configuration') return model
+  const projects = state.projects.map((project, at) => ({ project, model: modelOf(resolved[at]) }))
+
+  const uses = volumeUses(state, projects.map(({ project, model }) => ({ project: project.name, model })))
+  const references = projects.flatMap(({ project, model }) => [...project.containers.flatMap((container) => [container.image.reference, container.image.id]), ...imagesInModel(model).map((image) => image.reference)])
+  const [volumes, images, networks] = await Promise.all([
+    existingVolumes(tools.docker, uses.map((use) => use.name), options),
+    localImages(tools.docker, references, options),
+    existingNetworks(tools, projects.flatMap(({ project, model }) => [...networksInModel(model).keys(), ...project.containers.flatMap((container) => container.networks)]), options),
+  ])
+  if (!volumes.ok) return volumes
+  if (!images.ok) return images
+  if (!networks.ok) return networks
+
+  return answered({
+    schemaVersion: 1,
+    stack: basename(state.directory),
+    directory: state.directory,
+    host: hostname(),
+    createdAt: new Date().toISOString(),
+    condition: state.condition,
+    projects: projects.map(({ project, model }) => capsuleProject({ state, project, model, volumes: volumes.value, images: images.value, networks: networks.value })),
+    ended: [],
+    engine: { name: 'docker', version: versions.value.engine, userNamespace: versions.value.userNamespace },
+    tools: { docker: versions.value.client, compose: versions.value.compose },
+    notes: resolved.flatMap((model, at) => (model.ok ? [] : [`The compose model of project ${state.projects[at]!.name} did not resolve: ${model.failure.toolOutput || model.failure.message}`])),
+  })
+}
+
+function modelOf(answer: Answer<Json> | undefined): Json | null {
+  return answer?.ok === true ? answer.value : null
+}
+
+interface Described {
+  readonly state: StackState
+  readonly project: ProjectState
+  readonly model: Json | null
+  readonly volumes: ReadonlyMap<string, Volume>
+  readonly images: ReadonlyMap<string, LocalImage>
+  readonly networks: ReadonlyMap<string, Json>
+}
+
+function capsuleProject(about: Described): CapsuleProject {
+  const { project, model } = about
+  const alive = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
+  const services = (containers: ProjectState['containers']): string[] => [...new Set(containers.map((container) => container.service))]
+  const ran = services(alive)
+  return {
+    name: project.name,
+    workingDirectory: project.workingDirectory,
+    configFiles: project.configFiles,
+    environmentFiles: project.environmentFiles,
+    profiles: [...new Set(ran.flatMap((service) => textList(record(record(model?.['services'])[service])['profiles'])))],
+    model,
+    images: imagesOf(about),
+    volumes: volumesOf(about),
+    networks: networksOf(about),
+    replicas: Object.fromEntries(ran.map((service) => [service, alive.filter((container) => container.service === service).length])),
+    pausedServices: services(alive.filter((container) => container.condition === 'paused')),
+    stoppedServices: services(project.containers.filter((container) => !isAlive(container) && !container.isOneOff && !ran.includes(container.service))),
+  }
+}
+
+/** One a service: what its container was made of, else what the model's name means now. */
+function imagesOf({ project, model, images }: Described): CapsuleImage[] {
+  const digestsOf = (id: string, reference: string): readonly string[] => images.get(id)?.digests ?? images.get(reference)?.digests ?? []
+  const made = new Map(
+    [...project.containers].filter((container) => !container.isOneOff).reverse().map((container): [string, CapsuleImage] => [
+      container.service,
+      { service: container.service, reference: container.image.reference, id: container.image.id, digests: digestsOf(container.image.id, container.image.reference) },
+    ]),
+  )
+  const others = imagesInModel(model).filter((image) => !made.has(image.service)).map((image) => ({ ...image, id: images.get(image.reference)?.id ?? '', digests: images.get(image.reference)?.digests ?? [] }))
+  return [...made.values(), ...others]
+}
+
+/** Without `image`, Compose names what it builds after project and service. */
+function imagesInModel(model: Json | null): { service: string; reference: string }[] {
+  if (model === null) return []
+  return children(model['services']).map(([service, definition]) => ({ service, reference: text(definition['image']) || `${text(model['name'])}-${service}` }))
+}
+
+function volumesOf({ state, project, model, volumes }: Described): CapsuleVolume[] {
+  const uses = volumeUses({ ...state, projects: [project] }, [{ project: project.name, model }])
+  return uses.flatMap((use) => {
+    const volume = volumes.get(use.name)
+    if (volume === undefined) return []
+    return [{
+      name: use.name,
+      key: use.key,
+      driver: volume.driver,
+      options: volume.options,
+      labels: volume.labels,
+      isExternal: use.isExternal,
+      isAnonymous: use.isAnonymous,
+      path: volume.options['device']?.startsWith('/') === true && /bind/.test(volume.options['o'] ?? '') ? volume.options['device'] : volume.mountpoint,
+      service: use.isAnonymous ? (use.services[0] ?? '') : '',
+      target: use.target,
+    }]
+  })
+}
+
+/** Real names to their keys in the model. */
+function networksInModel(model: Json | null): Map<string, { key: string; isExternal: boolean }> {
+  return new Map(children(model?.['networks']).map(([key, network]) => [text(network['name']) || key, { key, isExternal: network['external'] === true }]))
+}
+
+function networksOf({ project, model, networks }: Described): CapsuleNetwork[] {
+  const declared = networksInModel(model)
+  const names = new Set([...declared.keys(), ...project.containers.flatMap((container) => container.networks)])
+  return [...names].flatMap((name) => {
+    const network = networks.get(name)
+    if (network === undefined) return []
+    const labels = texts(network['Labels'])
+    const key = declared.get(name)?.key ?? labels['com.docker.compose.network'] ?? ''
+    return [{ name, key, driver: text(network['Driver']), options: texts(network['Options']), labels, isExternal: declared.get(name)?.isExternal ?? labels['com.docker.compose.project'] !== project.name }]
+  })
+}
+
+async function existingNetworks(tools: Tools, names: readonly string[], call: DockerCall): Promise<Answer<ReadonlyMap<string, Json>>> {
+  const inspected = await tools.docker.inspect('network', [...new Set(names)].filter((name) => name !== ''), call)
+  if (!inspected.ok) return inspected
+  return answered(new Map(inspected.value.found.map((network) => [text(record(network)['Name']), record(network)])))
+}
+

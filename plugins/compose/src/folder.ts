@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+
+import type { ProjectState } from '@stackbk/contract'
+
+/** Compose's own order of preference (compose-go, DefaultFileNames). */
+const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
+/** Compose reads one of these on top, but only if it was not told which files to read. */
+const overrideFiles = ['compose.override.yml', 'compose.override.yaml', 'docker-compose.override.yml', 'docker-compose.override.yaml']
+
+/**
+ * The project that Compose would make of the folder, for a stack without containers to ask. `null` when the folder holds no
+ * compose file. The name is found as Compose finds it: COMPOSE_PROJECT_NAME, `name:`, the folder's own.
+ */
+export async function projectOfFolder(directory: string): Promise<ProjectState | null> {
+  // These of our own environment are not asked, nor passed on: they cannot be meant for each of many stacks.
+  const environment = await readEnvironmentFile(join(directory, '.env'))
+  const files = configFilesOf(directory, environment)
+  if (files.length === 0) return null
+  const name = normalized(environment['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, environment)) || normalized(basename(directory))
+  if (name === '') return null
+  return { name, workingDirectory: directory, configFiles: files, environmentFiles: [], containers: [] }
+}
+
+function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): string[] {
+  const given = environment['COMPOSE_FILE']
+  if (given !== undefined && given !== '') return given.split(environment['COMPOSE_PATH_SEPARATOR'] ?? ':').map((file) => resolve(directory, file))
+  const first = (names: readonly string[]): string[] => names.map((name) => join(directory, name)).filter((file) => existsSync(file)).slice(0, 1)
+  const main = first(composeFiles)
+  return main.length === 0 ? [] : [...main, ...first(overrideFiles)]
+}
+
+/** The last file's top-level `name:` counts. */
+async function nameIn(files: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
+  let name = ''
+  for (const file of files) {
+    const written = writtenName(await readText(file))
+    if (written === null) continue
+    name = written.replace(/\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?\}?/g, (_all, variable: string, otherwise?: string) => environment[variable] ?? process.env[variable] ?? otherwise ?? '')
+  }
+  return name
+}
+
+/** As it stands in the file, which may be JSON: that is YAML too. */
+function writtenName(content: string): string | null {
+  if (content.trimStart().startsWith('{')) {
+    try {
+      const { name } = JSON.parse(content) as { name?: unknown }
+      return typeof name === 'string' ? name : null
+    } catch {
+      return null
+    }
+  }
+  const written = /^(["']?)name\1[ \t]*:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#]+))/m.exec(content)
+  return written === null ? null : (written[2] ?? written[3] ?? written[4] ?? null)
+}
+
+/** Lower case; nothing but letters, digits, `_` and `-`; no mark in front. */
+function normalized(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9_-]/g, '').replace(/^[_-]+/, '')
+}
+
+async function readEnvironmentFile(path: string): Promise<Record<string, string>> {
+  const variables: Record<string, string> = {}
+  for (const line of (await readText(path)).split('\n')) {
+    const [, name, value] = /^\s*(?:export\s+)?(COMPOSE_[A-Z_]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    if (name !== undefined && value !== undefined) variables[name] = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\s+#.*$/, '')
+  }
+  return variables
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

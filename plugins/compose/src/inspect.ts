@@ -1,0 +1,114 @@
+import { dirname } from 'node:path'
+
+import { answered } from '@stackbk/contract'
+import type { Answer, CallOptions, ProjectState, StackState } from '@stackbk/contract'
+
+import { type Container, isAlive, label, toState } from './container.js'
+import type { Docker } from './docker.js'
+import { projectOfFolder } from './folder.js'
+import { inspectContainers, type Listed, listContainers } from './look.js'
+import { realPath, splitPaths } from './paths.js'
+
+/** A container may vanish between the listing and the look at it; then both are done again. */
+const attempts = 5
+
+/**
+ * The states of these real directories: one listing and one look for all of them. A container belongs to the folder that
+ * its project was started from, or that its first compose file lies in, symbolic links resolved; so all projects of a
+ * folder are found, also those started with `-p`.
+ *
+ * A stack of which nothing runs by that rule is asked for by its project's name too (invariant 8): a running container that
+ * carries it, from wherever, makes the stack `running`. Containers of no project of the stack that mount its paths do not;
+ * `sources` tells them.
+ */
+export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}): Promise<Answer<readonly StackState[]>> {
+  for (let attempt = 1; ; attempt += 1) {
+    const listed = await listContainers(docker, options)
+    if (!listed.ok) return listed
+    const folders = await foldersOf(listed.value)
+    const matched = new Map<string, Listed[]>()
+    const vacant = new Map<string, ProjectState>()
+    for (const directory of directories) {
+      const own = listed.value.filter((container) => folders.get(container)?.includes(directory))
+      if (own.some(isAlive)) {
+        matched.set(directory, own)
+        continue
+      }
+      const project = await projectOfFolder(directory)
+      if (project !== null) vacant.set(directory, project)
+      const namesakes = project === null ? [] : listed.value.filter((container) => container.project === project.name)
+      matched.set(directory, namesakes.some(isAlive) ? [...new Set([...own, ...namesakes])] : own)
+    }
+    // Sharing another's network namespace shows as having no network.
+    const withoutNetwork = listed.value.filter((container) => container.networks.length === 0)
+    const wanted = new Set([...[...matched.values()].flat(), ...withoutNetwork].map((container) => container.id))
+    const inspected = await inspectContainers(docker, [...wanted], options)
+    if (!inspected.ok) return inspected
+    if (inspected.value.size < wanted.size && attempt < attempts) continue
+    const takenAt = new Date().toISOString()
+    const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => inspected.value.get(row.id) ?? [])
+    return answered(
+      directories.map((directory) => {
+        const containers = containersOf(matched.get(directory) ?? [])
+        return stateOf({ directory, containers, others: containersOf(withoutNetwork), vacant: vacant.get(directory) ?? null, takenAt })
+      }),
+    )
+  }
+}
+
+function stateOf(about: { directory: string; containers: readonly Container[]; others: readonly Container[]; vacant: ProjectState | null; takenAt: string }): StackState {
+  const { directory, containers, others, vacant, takenAt } = about
+  const projects = projectsOf(containers)
+  return {
+    schemaVersion: 1,
+    directory,
+    condition: containers.some(isAlive) ? 'running' : containers.length > 0 ? 'stopped' : 'not-found',
+    failure: null,
+    projects: projects.length === 0 && vacant !== null ? [vacant] : projects,
+    dependents: others.filter((other) => !containers.includes(other) && containers.some((container) => sharesNetwork(other, container))).map(toState),
+    takenAt,
+  }
+}
+
+/** `container:` and an ID or a name. */
+export function sharesNetwork(container: { readonly networkMode: string }, owner: { readonly id: string; readonly name: string }): boolean {
+  return container.networkMode === `container:${owner.id}` || container.networkMode === `container:${owner.name}`
+}
+
+function projectsOf(containers: readonly Container[]): ProjectState[] {
+  const names = [...new Set(containers.map((container) => container.allLabels[label.project] ?? ''))].sort()
+  return names.map((name) => {
+    const own = containers.filter((container) => (container.allLabels[label.project] ?? '') === name).sort(byServiceAndNumber)
+    // One-off containers and old ones may have been made from other files: what `up` made last tells how it is made.
+    const teller = own.find((container) => !container.isOneOff && isAlive(container)) ?? own.find((container) => !container.isOneOff) ?? own[0]!
+    return {
+      name,
+      workingDirectory: teller.allLabels[label.workingDirectory] ?? '',
+      configFiles: splitPaths(teller.allLabels[label.configFiles] ?? ''),
+      environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? ''),
+      containers: own.map(toState),
+    }
+  })
+}
+
+function byServiceAndNumber(one: Container, other: Container): number {
+  return one.service.localeCompare(other.service) || Number(one.isOneOff) - Number(other.isOneOff) || one.number - other.number || one.name.localeCompare(other.name)
+}
+
+/** The real folders that each container of a project belongs to. */
+async function foldersOf(listed: readonly Listed[]): Promise<ReadonlyMap<Listed, readonly string[]>> {
+  const real = new Map<string, Promise<string>>()
+  const resolved = (path: string): Promise<string> => {
+    const known = real.get(path) ?? realPath(path)
+    real.set(path, known)
+    return known
+  }
+  const entries = listed
+    .filter((container) => container.project !== '')
+    .map(async (container): Promise<[Listed, string[]]> => {
+      const first = splitPaths(container.configFiles)[0]
+      const folders = [container.workingDirectory, ...(first === undefined ? [] : [dirname(first)])].filter((folder) => folder !== '')
+      return [container, await Promise.all(folders.map(resolved))]
+    })
+  return new Map(await Promise.all(entries))
+}

@@ -1,0 +1,36 @@
+/** A JSON object whose shape is another program's. */
+export type Json = Readonly<Record<string, unknown>>
+
+/** The object, or an empty one where something else stands. */
+export function record(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
+}
+
+/** The objects of a list; none where no list stands. */
+export function list(value: unknown): Json[] {
+  return Array.isArray(value) ? value.map(record) : []
+}
+
+/** The object's members that are objects themselves, by key. */
+export function children(value: unknown): [string, Json][] {
+  return Object.entries(record(value)).map(([key, child]) => [key, record(child)])
+}
+
+export function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+export function number(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}
+
+/** The members that are strings. */
+export function texts(value: unknown): Record<string, string> {
+  return Object.fromEntries(Object.entries(record(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+}
+
+/** A string alone, or the strings of a list. */
+export function textList(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+}

@@ -1,0 +1,139 @@
+import { answered, done, failed } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, Preflight, ProjectState, StackState } from '@stackbk/contract'
+
+import { isAlive } from './container.js'
+import { imageIds } from './images.js'
+import { children, type Json, list, record, text } from './json.js'
+import { type Listed, listContainers } from './look.js'
+import { configHashes } from './model.js'
+import type { Models } from './models.js'
+import type { Tools } from './tools.js'
+
+/**
+ * What a stop would meet. `down` is given out for safe only if every container that exists comes back as the same one: same
+ * image, same configuration, same volumes, same networks, same neighbours. Not asked: what containers wrote into their own
+ * layer (`docker diff`), since whoever runs Compose has that replaced at every change of the file.
+ */
+export async function preflightStack(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<Preflight>> {
+  const containers = state.projects.flatMap((project) => project.containers)
+  const references = containers.flatMap((container) => [container.image.reference, container.image.id])
+  const [listed, images, ...checked] = await Promise.all([
+    listContainers(tools.docker, options),
+    imageIds(tools.docker, references, options),
+    ...state.projects.map((project) => checkProject(tools, models, project, options)),
+  ])
+  if (!listed.ok) return listed
+  if (!images.ok) return images
+  const troubles: Answer<void>[] = []
+  const differences: string[] = []
+  for (const check of checked) {
+    if (check.ok) differences.push(...check.value)
+    else if (check.failure.kind === 'configuration') troubles.push(check)
+    else return check
+  }
+  const alive = containers.filter(isAlive)
+  const whyNotDown = [
+    ...differences,
+    ...alive.flatMap((container) => imageDifference(container, images.value)),
+    ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
+    ...state.projects.flatMap((project) => guests(project, listed.value)),
+    ...state.dependents.map((container) => `${container.name} shares the network of a container of this stack`),
+  ]
+  return answered({
+    model: noModel(state) ?? troubles[0] ?? done,
+    missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
+    whyNotDown: [...new Set(whyNotDown)],
+    wouldLose: [...alive, ...state.dependents.filter(isAlive)].filter((container) => container.isRemovedWhenStopped).map((container) => `${container.name} removes itself when it ends (--rm)`),
+  })
+}
+
+function noModel(state: StackState): Answer<void> | null {
+  if (state.projects.length > 0) return null
+  return failed({ kind: 'configuration', message: `There is no compose file in ${state.directory}`, fix: 'Add one, or disable the stack' })
+}
+
+/** Why the project's files would not give what runs; a failure of kind `configuration` if they give nothing. */
+async function checkProject(tools: Tools, models: Models, project: ProjectState, options: CallOptions): Promise<Answer<string[]>> {
+  const model = await models.resolved(project, options)
+  if (!model.ok) return model
+  await tools.hooks.of(project)
+  const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
+  if (ran.length === 0) return answered([])
+  const hashes = await configHashes(tools.docker, project, model.value, options)
+  if (!hashes.ok) return hashes
+  const services = record(model.value['services'])
+  const reasons: string[] = []
+  for (const service of new Set(ran.map((container) => container.service))) {
+    const containers = ran.filter((container) => container.service === service)
+    const definition = services[service]
+    if (definition === undefined) {
+      reasons.push(`service ${service} is no longer in the compose file`)
+      continue
+    }
+    if (containers.some((container) => container.configHash !== hashes.value.get(service))) {
+      reasons.push(`service ${service} was changed in the compose file or what it reads, and the change was not applied yet`)
+    }
+    reasons.push(...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers, record(definition), networkNames(model.value)))
+  }
+  return answered(reasons)
+}
+
+/** Secrets and configs whose content Compose copies into the container: what it would copy now, nobody can compare. */
+function contentOf(model: Json, definition: Json, service: string): string[] {
+  return ['secrets', 'configs'].flatMap((kind) =>
+    list(definition[kind]).flatMap((use) => {
+      const source = text(use['source'])
+      const declared = record(record(model[kind])[source])
+      return 'environment' in declared || 'content' in declared ? [`${kind.slice(0, -1)} ${source} of service ${service} is copied into the container when it is made, and may have changed`] : []
+    }),
+  )
+}
+
+/** Compose numbers replicas from 1 and makes as many as the file says: it gives these back if that is how they are. */
+function unusualReplicas(project: ProjectState, containers: readonly ContainerState[], definition: Json): string[] {
+  return containers.flatMap((container) => {
+    const usual = text(definition['container_name']) || `${project.name}-${container.service}-${container.number}`
+    if (container.number > containers.length) return [`the replicas of service ${container.service} are not numbered from 1 without a gap`]
+    return container.name === usual || container.name === usual.replaceAll('-', '_') ? [] : [`${container.name} is not the name that Compose would give it`]
+  })
+}
+
+/** Joined or left by hand: `up` would connect what the model says. */
+function otherNetworks(containers: readonly ContainerState[], definition: Json, names: ReadonlyMap<string, string>): string[] {
+  if (text(definition['network_mode']) !== '') return []
+  const wanted = Object.keys(record(definition['networks'])).map((key) => names.get(key) ?? key)
+  return containers.flatMap((container) => [
+    ...container.networks.filter((network) => !wanted.includes(network)).map((network) => `${container.name} was connected to network ${network} by hand`),
+    ...wanted.filter((network) => !container.networks.includes(network)).map((network) => `${container.name} was disconnected from network ${network} by hand`),
+  ])
+}
+
+function imageDifference(container: ContainerState, images: ReadonlyMap<string, string>): string[] {
+  const now = images.get(container.image.reference)
+  if (now === container.image.id) return []
+  return [now === undefined ? `image ${container.image.reference} of ${container.name} is no longer here by that name` : `image ${container.image.reference} has been replaced since ${container.name} was made`]
+}
+
+function whatDownLoses(project: ProjectState, container: ContainerState): string[] {
+  const reasons = container.mounts.filter((mount) => mount.isAnonymous).map((mount) => `${container.name} has an anonymous volume at ${mount.target}`)
+  if (container.isOneOff) reasons.push(`${container.name} is a one-off container`)
+  // Made again it would have another state: not started, with its exit code and its output gone.
+  else if (!isAlive(container)) reasons.push(`${container.name} does not run (${container.condition}) and would be removed`)
+  if (/^container:/.test(container.networkMode) && !project.containers.some((other) => container.networkMode === `container:${other.id}`)) {
+    reasons.push(`${container.name} shares the network of a container of elsewhere`)
+  }
+  return reasons
+}
+
+/** Containers of elsewhere in the project's own networks: these could not be removed, or would leave them with a dead one. */
+function guests(project: ProjectState, listed: readonly Listed[]): string[] {
+  const own = new Set(project.containers.flatMap((container) => container.networks).filter((network) => network.startsWith(`${project.name}_`)))
+  return listed
+    .filter((container) => container.project !== project.name && container.networks.some((network) => own.has(network)))
+    .map((container) => `${container.name} of elsewhere is in a network of this project`)
+}
+
+/** The real names of the model's networks, by their keys. */
+function networkNames(model: Json): Map<string, string> {
+  return new Map(children(model['networks']).map(([key, network]) => [key, text(network['name'])]))
+}

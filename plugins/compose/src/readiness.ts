@@ -1,0 +1,108 @@
+import { answered, done, failed } from '@stackbk/contract'
+import type { Answer, CallOptions, Finding } from '@stackbk/contract'
+
+import type { Docker, DockerCall } from './docker.js'
+import { record, text, textList } from './json.js'
+
+const oldestEngine = '23'
+const oldestCompose = '2.20'
+
+/** The whole of `ready` may take no longer. */
+const readyLimitMs = 10_000
+
+export interface Versions {
+  readonly engineId: string
+  readonly engine: string
+  readonly client: string
+  readonly compose: string
+  /** `userns-remap` or `rootless` where the engine's users are not this host's; empty otherwise. */
+  readonly userNamespace: string
+}
+
+/** Engine and Compose, each asked once and at the same time. */
+export async function readVersions(docker: Docker, call: DockerCall = {}): Promise<Answer<Versions>> {
+  const [info, compose] = await Promise.all([
+    docker.ask('docker info', ['info', '--format', '{{json .}}'], call),
+    docker.ask('docker compose version', ['compose', 'version', '--short'], call),
+  ])
+  if (!info.ok) return info
+  const engine = record(parseJson(info.value))
+  const errors = textList(engine['ServerErrors'])
+  // Some clients print what they know of themselves and exit with 0 though the engine is away.
+  if (errors.length > 0 || text(engine['ServerVersion']) === '') {
+    return failed({ kind: 'tool-not-answering', message: 'The Docker engine does not answer', toolOutput: errors.join('\n'), fix: 'Start the Docker engine, and see that this user may use its socket: docker info' })
+  }
+  if (!compose.ok) {
+    if (compose.failure.kind !== 'failed') return compose
+    return failed({ kind: 'tool-missing', message: 'Docker has no Compose plugin', toolOutput: compose.failure.toolOutput ?? '', fix: `Install the Docker Compose plugin, ${oldestCompose} or newer` })
+  }
+  const security = textList(engine['SecurityOptions']).join(' ')
+  return answered({
+    engineId: text(engine['ID']),
+    engine: text(engine['ServerVersion']),
+    client: text(record(engine['ClientInfo'])['Version']),
+    compose: compose.value.trim().replace(/^v/, ''),
+    userNamespace: /name=rootless/.test(security) ? 'rootless' : /name=userns/.test(security) ? 'userns-remap' : '',
+  })
+}
+
+/** The client is there, the engine answers, both are new enough. */
+export async function isReady(docker: Docker, options: CallOptions = {}): Promise<Answer<void>> {
+  const versions = await readVersions(docker, { ...options, timeoutMs: readyLimitMs })
+  if (!versions.ok) return versions
+  return tooOld('The Docker engine', versions.value.engine, oldestEngine) ?? tooOld('Docker Compose', versions.value.compose, oldestCompose) ?? done
+}
+
+/** A line for each of them in `doctor`. */
+export async function examineTools(docker: Docker, localSocket: () => Promise<Answer<string>>, options: CallOptions = {}): Promise<readonly Finding[]> {
+  const [versions, socket] = await Promise.all([readVersions(docker, { ...options, timeoutMs: readyLimitMs }), localSocket()])
+  const findings: Finding[] = []
+  if (versions.ok) {
+    findings.push(
+      versionFinding('compose.engine', versions.value.engine, oldestEngine, 'Install a newer Docker engine'),
+      versionFinding('compose.version', versions.value.compose, oldestCompose, 'Install a newer Docker Compose plugin'),
+    )
+    if (versions.value.userNamespace !== '') {
+      findings.push({ id: 'compose.user-namespace', status: 'ok', found: `${versions.value.userNamespace}: owners in volumes are shifted`, needed: '', fix: '' })
+    }
+  } else {
+    const { failure } = versions
+    findings.push({ id: 'compose.engine', status: 'failed', found: [failure.message, failure.toolOutput].filter(Boolean).join(': '), needed: `an answering Docker engine, ${oldestEngine} or newer, and Compose ${oldestCompose} or newer`, fix: failure.fix ?? '', isToolTrouble: true })
+  }
+  findings.push(
+    socket.ok
+      ? { id: 'compose.endpoint', status: 'ok', found: `unix://${socket.value}`, needed: 'an engine on this host', fix: '' }
+      : { id: 'compose.endpoint', status: 'failed', found: socket.failure.message, needed: 'an engine on this host', fix: socket.failure.fix ?? '', isToolTrouble: socket.failure.kind !== 'configuration' },
+  )
+  return findings
+}
+
+function versionFinding(id: string, found: string, needed: string, fix: string): Finding {
+  const isNewEnough = compareVersions(found, needed) >= 0
+  return { id, status: isNewEnough ? 'ok' : 'failed', found, needed: `${needed} or newer`, fix: isNewEnough ? '' : fix, ...(isNewEnough ? {} : { isToolTrouble: true }) }
+}
+
+function tooOld(what: string, found: string, needed: string): Answer<void> | null {
+  if (compareVersions(found, needed) >= 0) return null
+  return failed({ kind: 'tool-too-old', message: `${what} is version ${found}, and ${needed} or newer is needed`, fix: `Install ${needed} or newer` })
+}
+
+/** By their numbers, part by part; what follows them does not count. A development build without a number is taken for new. */
+export function compareVersions(one: string, other: string): number {
+  const numbers = (version: string): number[] => (/^v?(\d+(?:\.\d+)*)/.exec(version)?.[1] ?? '999999').split('.').map(Number)
+  const [left, right] = [numbers(one), numbers(other)]
+  for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+function parseJson(written: string): unknown {
+  try {
+    return JSON.parse(written)
+  } catch {
+    return null
+  }
+}
+

@@ -1,0 +1,75 @@
+import { answered, failed } from '@stackbk/contract'
+import type { Answer, ProviderContext, Runtime } from '@stackbk/contract'
+
+import { describeStack } from './describe.js'
+import { createDocker } from './docker.js'
+import { localSocket } from './endpoint.js'
+import { EngineEvents } from './engine-events.js'
+import { inspectStacks } from './inspect.js'
+import { Models } from './models.js'
+import { preflightStack } from './preflight.js'
+import { examineTools, isReady } from './readiness.js'
+import { removeByLabel } from './removal.js'
+import { waitUntilSettled } from './settle.js'
+import { HooksOfServices } from './service-hooks.js'
+import { sourcesOf } from './sources.js'
+import { startStack } from './start.js'
+import { stopStack } from './stop.js'
+import type { Tools } from './tools.js'
+import { waitUntilUp } from './up.js'
+import { type Places, placesOf, watchStack } from './watch.js'
+
+/** The live runtime: one docker client, one stream of the engine's events, and what was learnt of the stacks on the way. */
+export function createComposeRuntime(context: ProviderContext): Runtime {
+  const docker = createDocker(context.exec)
+  let socket: Promise<Answer<string>> | null = null
+  const socketPath = async (): Promise<Answer<string>> => {
+    socket ??= localSocket(docker)
+    const answer = await socket
+    if (!answer.ok) socket = null
+    return answer
+  }
+  const models = new Models(docker)
+  const tools: Tools = { docker, events: new EngineEvents(socketPath, context.signal), log: context.log, hooks: new HooksOfServices(models), graces: new Map() }
+  /** By folder: the sources last asked for, which know more than the containers do. */
+  const places = new Map<string, Places>()
+
+  return {
+    ready: (options) => isReady(docker, options),
+    examine: (options) => examineTools(docker, socketPath, options),
+    close: async () => tools.events.close(),
+
+    async identity(options) {
+      const local = await socketPath()
+      if (!local.ok) return local
+      const printed = await docker.ask('docker info', ['info', '--format', '{{.ID}} {{.ServerVersion}}'], options)
+      if (!printed.ok) return printed
+      const [id = '', version = ''] = printed.value.trim().split(' ')
+      if (id === '' || version === '') return failed({ kind: 'tool-not-answering', message: 'The Docker engine did not say who it is', fix: 'See whether it answers: docker info' })
+      return answered({ id, version })
+    },
+
+    inspect: (directories, options) => inspectStacks(docker, directories, options),
+    preflight: (state, options) => preflightStack(tools, models, state, options),
+
+    async sources(state, options) {
+      const sources = await sourcesOf(tools, models, state, options)
+      if (sources.ok) {
+        const readable = sources.value.filter((source) => source.canBeRead)
+        places.set(state.directory, { paths: readable.map((source) => source.path), volumes: sources.value.flatMap((source) => (source.volume === '' ? [] : [source.volume])) })
+      }
+      return sources
+    },
+
+    stop: (state, request) => stopStack(tools, state, request),
+    start: (state, request) => startStack(tools, state, request),
+    waitUntilUp: (state, request) => waitUntilUp(tools, state, request),
+    waitUntilSettled: (state, request) => waitUntilSettled(tools, state, request),
+    watch: (state) => watchStack(tools, state, places.get(state.directory) ?? placesOf(state)),
+    describe: (state, options) => describeStack(tools, models, state, options),
+    removeByLabel: (scratch, options) => removeByLabel(docker, scratch, options),
+
+    rebuild: async () => failed({ kind: 'unsupported', message: 'This version cannot rebuild a stack from its capsule yet', fix: 'Restore the files, then start the stack with docker compose up -d' }),
+    startIsolated: async () => failed({ kind: 'unsupported', message: 'This version cannot start a stack in isolation yet' }),
+  }
+}

@@ -1,0 +1,140 @@
+import { constants } from 'node:fs'
+import { access, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { answered } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, Source, SourceKind, StackState } from '@stackbk/contract'
+
+import { isAlive, toState } from './container.js'
+import { children, type Json, list, text } from './json.js'
+import { inspectContainers, listContainers } from './look.js'
+import { filesInModel, filesReadByModel } from './model-files.js'
+import type { Models } from './models.js'
+import { deviceOf, isInside, realPath } from './paths.js'
+import type { Tools } from './tools.js'
+import { existingVolumes, type Volume, volumeUses } from './volumes.js'
+import { isOfTheSystem, mayChange } from './watch.js'
+
+/** A source before it was looked at. */
+interface Place {
+  readonly kind: SourceKind
+  readonly path: string
+  readonly volume: string
+  readonly services: readonly string[]
+  readonly isWritable: boolean
+  readonly whyNot: string
+}
+
+/**
+ * Every path and volume that the stack reads or writes. What its containers have mounted comes from them; what the model
+ * names besides (services that do not run, files that Compose reads) from the model, as far as it resolves. A file or mount
+ * inside the folder is part of it, unless a link leads it out or it is a mount of its own: that is a further `directory`.
+ *
+ * Other users are running containers of elsewhere that may write: one that only reads does not disturb the quiet.
+ */
+export async function sourcesOf(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<readonly Source[]>> {
+  const [raws, named, strangers] = await Promise.all([
+    Promise.all(state.projects.map(async (project) => ({ project, raw: await models.raw(project, options) }))),
+    Promise.all(state.projects.map((project) => filesReadByModel(tools.docker, project, options))),
+    runningStrangers(tools, state, options),
+  ])
+  if (!strangers.ok) return strangers
+  for (const { raw } of raws) if (!raw.ok && raw.failure.kind !== 'configuration') return raw
+  const resolved = raws.map(({ project, raw }) => ({ project: project.name, model: raw.ok ? raw.value : null }))
+  const uses = volumeUses(state, resolved)
+  const volumes = await existingVolumes(tools.docker, uses.map((use) => use.name), options)
+  if (!volumes.ok) return volumes
+
+  const places: Place[] = [
+    { kind: 'directory', path: state.directory, volume: '', services: [], isWritable: true, whyNot: '' },
+    ...state.projects.flatMap((project) => [...project.configFiles, ...project.environmentFiles, join(project.workingDirectory, '.env')]).map(modelFile),
+    ...resolved.flatMap(({ model }) => (model === null ? [] : filesInModel(model))).map(modelFile),
+    ...named.flat().map(modelFile),
+    ...uses.flatMap((use): Place[] => {
+      const volume = volumes.value.get(use.name)
+      if (volume === undefined) return []
+      return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
+    }),
+    ...bindsOf(state, resolved.map(({ model }) => model)),
+  ]
+  const sources = await gather(state.directory, places)
+  return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) }))))
+}
+
+function modelFile(path: string): Place {
+  return { kind: 'model-file', path, volume: '', services: [], isWritable: false, whyNot: '' }
+}
+
+/** Where a volume's data really is. The local driver can be told to mount something else in its place. */
+function placeOf(volume: Volume): { path: string; whyNot: string } {
+  if (volume.driver !== 'local') return { path: volume.mountpoint, whyNot: `its driver ${volume.driver} keeps it elsewhere` }
+  const device = volume.options['device'] ?? ''
+  if (device === '' && (volume.options['type'] ?? '') === '') return { path: volume.mountpoint, whyNot: '' }
+  if (/(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '') && device.startsWith('/')) return { path: device, whyNot: '' }
+  return { path: volume.mountpoint, whyNot: `it is mounted from ${device || 'elsewhere'} (${volume.options['type'] ?? 'no type'}) only while it is used` }
+}
+
+function bindsOf(state: StackState, models: readonly (Json | null)[]): Place[] {
+  const mounted = state.projects.flatMap((project) => project.containers).flatMap((container) =>
+    container.mounts.filter((mount) => mount.kind === 'bind').map((mount) => bind(mount.source, container.service, mount.writable)),
+  )
+  const declared = models.flatMap((model) => (model === null ? [] : children(model['services']))).flatMap(([service, definition]) =>
+    list(definition['volumes']).filter((mount) => text(mount['type']) === 'bind').map((mount) => bind(text(mount['source']), service, mount['read_only'] !== true)),
+  )
+  return [...mounted, ...declared].filter((place) => place.path.startsWith('/'))
+}
+
+function bind(path: string, service: string, isWritable: boolean): Place {
+  return { kind: 'bind', path, volume: '', services: [service], isWritable, whyNot: '' }
+}
+
+/** Each real path once, and what of the folder is simply part of it not at all. */
+async function gather(directory: string, places: readonly Place[]): Promise<Omit<Source, 'otherUsers'>[]> {
+  const folderDevice = await deviceOf(directory)
+  const looked = await Promise.all(places.map(async (place) => ({ place, path: await realPath(place.path) })).map(async (entry) => ({ ...(await entry), device: await deviceOf((await entry).path) })))
+  const sources = new Map<string, Omit<Source, 'otherUsers'>>()
+  for (const { place, path, device } of looked) {
+    // A model file that is not there is optional, or its absence fails the model.
+    if (place.kind === 'model-file' && device === null) continue
+    const isPart = path !== directory && isInside(path, directory) && (place.kind === 'bind' || place.kind === 'model-file')
+    if (isPart && (device === null || device === folderDevice)) continue
+    const known = sources.get(path)
+    if (known !== undefined) {
+      sources.set(path, { ...known, services: [...new Set([...known.services, ...place.services])], isWritable: known.isWritable || place.isWritable, volume: known.volume || place.volume })
+      continue
+    }
+    const whyNot = place.whyNot || (await whyUnreadable(place, path))
+    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: whyNot === '', whyNot, device })
+  }
+  return [...sources.values()]
+}
+
+async function whyUnreadable(place: Place, path: string): Promise<string> {
+  if (place.kind === 'bind' && isOfTheSystem(path)) return 'it belongs to the system'
+  try {
+    const found = await stat(path)
+    if (!found.isFile() && !found.isDirectory()) return found.isSocket() ? 'it is a socket' : 'it is a device or a pipe'
+    await access(path, found.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
+    return ''
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') return 'it is not there'
+    return code === 'EACCES' || code === 'EPERM' ? 'this user may not read it' : `it cannot be looked at (${code ?? String(error)})`
+  }
+}
+
+async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<ContainerState[]>> {
+  const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
+  const listed = await listContainers(tools.docker, options)
+  if (!listed.ok) return listed
+  const ids = listed.value.filter((container) => isAlive(container) && !own.has(container.id)).map((container) => container.id)
+  const inspected = await inspectContainers(tools.docker, ids, options)
+  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive).map(toState)) : inspected
+}
+
+async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly ContainerState[]): Promise<string[]> {
+  if (!source.canBeRead && source.volume === '') return []
+  const places = { paths: [source.path], volumes: source.volume === '' ? [] : [source.volume] }
+  const users = await Promise.all(strangers.map(async (container) => ((await mayChange(container, places)) ? [container.name] : [])))
+  return users.flat()
+}

@@ -1,0 +1,245 @@
+import { answered, done, failed } from '@stackbk/contract'
+import type { Answer, ContainerState, Failure, ProjectState, StackState, StartRequest } from '@stackbk/contract'
+
+import { askCompose } from './compose.js'
+import { isAlive } from './container.js'
+import { imageIds } from './images.js'
+import { inspectContainers, type Listed, listContainers } from './look.js'
+import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
+import { waitUntilSettled } from './settle.js'
+import type { Tools } from './tools.js'
+import { beginWaiting, type Waiting } from './waiting.js'
+
+/** An engine that takes longer for a single start or creation does not answer. */
+const startLimitMs = 300_000
+
+/** Starting is mostly the kernel's work: more at a time make none of them faster. */
+const startsAtATime = 4
+
+/** What the engine may need to end a container after its grace. */
+const settleMarginMs = 30_000
+
+/** The least time that a stop of somebody else's is waited for, whose grace is not known here. */
+const settleLeastMs = 300_000
+
+/**
+ * Starts exactly what ran, whatever happened meanwhile. What to do is decided by container, from what is there now and not
+ * from the mode: one that still exists is started, one that is gone is made again by Compose, of its service's present
+ * definition and of its very image. In dependency order, each as soon as what it needs is there; health is waited for where
+ * a dependency asks for it, by the engine's events (Compose looks twice a second). Each failure leaves the others to go on.
+ */
+export async function startStack(tools: Tools, state: StackState, request: StartRequest): Promise<Answer<void>> {
+  const units = unitsThatRan(state)
+  if (units.length === 0) return done
+  const failures: Failure[] = []
+  const waiting = await beginWaiting(tools)
+  try {
+    const [present, hooks] = await Promise.all([presentOnceSettled(tools, state, units, request), tools.hooks.ofAll(state)])
+    if (!present.ok) return present
+    const made = await makeMissing(tools, state, units, present.value)
+    failures.push(...made.failures)
+    const containers = made.projects.length === 0 ? present : await listContainers(tools.docker)
+    if (!containers.ok) return containers
+    const chosen = new Map(units.map((unit) => [unit.key, chooseContainers(state, unit, containers.value)]))
+    const unfrozen = await unfreeze(tools, state, [...chosen.values()].flat())
+    failures.push(...unfrozen.failures)
+    const slots = new Slots(startsAtATime)
+    await inOrder(units, 'start', async (unit) => {
+      const toStart = (chosen.get(unit.key) ?? []).filter((container) => !isAlive(container))
+      if (toStart.length === 0) return
+      for (const need of unit.needs) failures.push(...(await waitForNeed(tools, { need, units, chosen, request, waiting })))
+      const project = state.projects.find((one) => one.name === unit.project)
+      if (project !== undefined && hooks.get(project.name)!.postStart.has(unit.service) && (await startByCompose(tools, project, unit, { toStart, containers: containers.value }))) return
+      await Promise.all(toStart.map((container) => slots.use(async () => failures.push(...(await bringUp(tools, container))))))
+    })
+    failures.push(...(await pauseAgain(tools, units, chosen)))
+  } finally {
+    waiting.end()
+  }
+  const [first, ...others] = failures
+  if (first === undefined) return done
+  return failed(others.length === 0 ? first : { ...first, message: [first, ...others].map((failure) => failure.message).join('; ') })
+}
+
+/** What is there, after stops that are still under way. */
+async function presentOnceSettled(tools: Tools, state: StackState, units: readonly Unit[], request: StartRequest): Promise<Answer<readonly Listed[]>> {
+  const present = await listContainers(tools.docker)
+  if (!present.ok || request.mode === 'none' || request.mode === 'pause') return present
+  const recorded = units.flatMap((unit) => unit.containers)
+  const unsettled = present.value.filter((container) => recorded.some((one) => one.id === container.id) && (isAlive(container) || container.condition === 'removing'))
+  if (unsettled.length === 0) return present
+  const longestGraceMs = Math.max(...recorded.map((container) => tools.graces.get(container.id) ?? container.stopGraceSeconds)) * 1000
+  const settled = await waitUntilSettled(tools, state, { timeoutMs: Math.max(settleLeastMs, longestGraceMs) + settleMarginMs })
+  if (!settled.ok) tools.log('warning', settled.failure.message, { directory: state.directory })
+  return listContainers(tools.docker)
+}
+
+/** Of the service's containers: those that ran, then those made since; never one that the user had stopped. */
+function chooseContainers(state: StackState, unit: Unit, containers: readonly Listed[]): Listed[] {
+  const own = unit.containers.flatMap((one) => containers.filter((container) => container.id === one.id && container.condition !== 'removing' && container.condition !== 'dead'))
+  if (unit.project === '' || unit.containers.some((container) => container.isOneOff)) return own
+  return [...own, ...madeSince(state, unit, containers)].slice(0, unit.containers.length)
+}
+
+function madeSince(state: StackState, unit: Unit, containers: readonly Listed[]): Listed[] {
+  const known = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
+  return containers.filter((container) => !known.has(container.id) && !container.isOneOff && container.service === unit.service && container.project === unit.project)
+}
+
+async function makeMissing(tools: Tools, state: StackState, units: readonly Unit[], present: readonly Listed[]): Promise<{ projects: readonly ProjectState[]; failures: readonly Failure[] }> {
+  const failures: Failure[] = []
+  const incomplete = units.filter((unit) => chooseContainers(state, unit, present).length < unit.containers.length)
+  for (const unit of incomplete.filter((one) => one.project === '' || one.containers.some((container) => container.isOneOff))) {
+    failures.push({ kind: 'not-found', message: `${unit.containers[0]!.name} is gone, and nothing says how to make it again`, fix: 'Start it by hand' })
+  }
+  const projects = state.projects.filter((project) => servicesOf(incomplete, project).length > 0)
+  await Promise.all(
+    projects.map(async (project) => {
+      const missing = servicesOf(incomplete, project)
+      const all = await create(tools, { state, project, units: missing, present })
+      if (all.ok) return
+      if (missing.length === 1) return failures.push(all.failure)
+      // One service that cannot be made must not keep the others from being made.
+      for (const unit of missing) {
+        const one = await create(tools, { state, project, units: [unit], present })
+        if (!one.ok) failures.push(one.failure)
+      }
+      return undefined
+    }),
+  )
+  return { projects, failures }
+}
+
+function servicesOf(units: readonly Unit[], project: ProjectState): Unit[] {
+  return units.filter((unit) => unit.project === project.name && !unit.containers.some((container) => container.isOneOff))
+}
+
+/**
+ * Makes containers and starts none. `--no-deps` and naming the services keeps what did not run away; `--no-recreate` leaves
+ * those that exist as they are, however the file was edited.
+ */
+async function create(tools: Tools, { state, project, units, present }: { state: StackState; project: ProjectState; units: readonly Unit[]; present: readonly Listed[] }): Promise<Answer<void>> {
+  const pins = await pinsOf(tools, units)
+  if (!pins.ok) return pins
+  const services = units.map((unit) => unit.service)
+  const existing = (service: string): number =>
+    present.filter((container) => container.service === service && !container.isOneOff && container.project === project.name).length
+  const scale = units.flatMap((unit) => ['--scale', `${unit.service}=${existing(unit.service) + unit.containers.length - chooseContainers(state, unit, present).length}`])
+  const made = await askCompose(
+    tools.docker,
+    project,
+    {
+      what: `docker compose up of ${services.join(', ')} in project ${project.name}`,
+      moreFiles: pins.value === null ? [] : ['-'],
+      args: ['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', ...scale, '--', ...services],
+    },
+    { timeoutMs: startLimitMs, ...(pins.value === null ? {} : { input: pins.value }) },
+  )
+  return made.ok ? done : made
+}
+
+/** An override that names the recorded images by ID, where their references now mean others; `null` where none does. */
+async function pinsOf(tools: Tools, units: readonly Unit[]): Promise<Answer<string | null>> {
+  const images = units.map((unit) => ({ service: unit.service, ...unit.containers[0]!.image }))
+  const present = await imageIds(tools.docker, images.map((image) => image.reference))
+  if (!present.ok) return present
+  const moved = images.filter((image) => present.value.get(image.reference) !== image.id)
+  if (moved.length === 0) return answered(null)
+  return answered(JSON.stringify({ services: Object.fromEntries(moved.map((image) => [image.service, { image: image.id }])) }))
+}
+
+interface Awaited {
+  readonly need: Need
+  readonly units: readonly Unit[]
+  readonly chosen: ReadonlyMap<string, readonly Listed[]>
+  readonly request: StartRequest
+  readonly waiting: Waiting
+}
+
+/** Waits for what a dependency asks for. Past the limit it is said, and what waits is started all the same: it ran before. */
+async function waitForNeed(tools: Tools, { need, units, chosen, request, waiting }: Awaited): Promise<Failure[]> {
+  const target = units.find((unit) => unit.key === need.unit)
+  const containers = chosen.get(need.unit) ?? []
+  if (target === undefined || containers.length === 0 || need.condition === 'service_started') return []
+  if (need.condition === 'service_healthy' && !target.containers.some((container) => container.health === 'healthy')) return []
+  const begunAt = performance.now()
+  for (;;) {
+    if (need.condition === 'service_healthy' && containers.every((container) => waiting.heardHealthy(container.id))) return []
+    const now = await inspectContainers(tools.docker, containers.map((container) => container.id))
+    if (!now.ok) return [now.failure]
+    const states = [...now.value.values()]
+    if (need.condition === 'service_healthy' && states.every((container) => container.health === 'healthy' && isAlive(container))) return []
+    if (need.condition === 'service_completed_successfully' && states.every((container) => !isAlive(container))) return []
+    const dead = states.find((container) => !isAlive(container) && !restartsByItself(container))
+    if (dead !== undefined) return [{ kind: 'failed', message: `${dead.name} ended with exit code ${dead.exitCode ?? 'unknown'} right after its start`, fix: `Look at docker logs ${dead.name}` }]
+    const limitMs = Math.max(request.healthTimeoutMs, ...states.map((container) => container.healthLimitMs))
+    if (performance.now() - begunAt > limitMs) {
+      return [{ kind: 'timed-out', message: `${target.service} did not become ${need.condition === 'service_healthy' ? 'healthy' : 'complete'} within ${Math.round(limitMs / 1000)} s`, fix: `Look at docker logs ${states[0]?.name ?? target.service}` }]
+    }
+    await waiting.change()
+  }
+}
+
+function restartsByItself(container: ContainerState): boolean {
+  return container.restartPolicy !== 'no'
+}
+
+/** All frozen ones at once, but for those that the user had paused: they were frozen together, so nothing waits for anything. */
+async function unfreeze(tools: Tools, state: StackState, containers: readonly Listed[]): Promise<{ failures: readonly Failure[] }> {
+  const wasPaused = new Set(state.projects.flatMap((project) => project.containers).filter((container) => container.condition === 'paused').map((container) => container.id))
+  const frozen = containers.filter((container) => container.condition === 'paused' && !wasPaused.has(container.id))
+  if (frozen.length === 0) return { failures: [] }
+  const names = frozen.map((container) => container.name).join(', ')
+  const unfrozen = await tools.docker.ask(`docker unpause of ${names}`, ['unpause', '--', ...frozen.map((container) => container.id)], { timeoutMs: startLimitMs })
+  return { failures: unfrozen.ok ? [] : [unfrozen.failure] }
+}
+
+/** For the sake of a `post_start` hook. Not if that would start more than ran; false when the containers still have to be started. */
+async function startByCompose(tools: Tools, project: ProjectState, unit: Unit, { toStart, containers }: { toStart: readonly Listed[]; containers: readonly Listed[] }): Promise<boolean> {
+  const startable = containers.filter((container) => container.project === unit.project && container.service === unit.service && !container.isOneOff && !isAlive(container))
+  if (startable.some((container) => !toStart.includes(container))) return false
+  const started = await askCompose(tools.docker, project, { what: `docker compose start of ${unit.service}`, args: ['start', '--', unit.service] }, { timeoutMs: startLimitMs })
+  if (!started.ok) tools.log('warning', `${started.failure.message}; its containers are started without it`, { toolOutput: started.failure.toolOutput })
+  return started.ok
+}
+
+async function bringUp(tools: Tools, container: Listed): Promise<Failure[]> {
+  const started = await tools.docker.ask(`docker start of ${container.name}`, ['start', '--', container.id], { timeoutMs: startLimitMs })
+  return started.ok ? [] : [{ ...started.failure, fix: started.failure.fix ?? `Start it by hand: docker start ${container.name}` }]
+}
+
+/** What the user had paused is paused again once all is up. */
+async function pauseAgain(tools: Tools, units: readonly Unit[], chosen: ReadonlyMap<string, readonly Listed[]>): Promise<Failure[]> {
+  const toPause = units.flatMap((unit) => {
+    const count = unit.containers.filter((container) => container.condition === 'paused').length
+    const containers = chosen.get(unit.key) ?? []
+    const same = containers.filter((container) => unit.containers.some((one) => one.id === container.id && one.condition === 'paused'))
+    const others = containers.filter((container) => !unit.containers.some((one) => one.id === container.id))
+    return [...same, ...others].slice(0, count).filter((container) => container.condition !== 'paused')
+  })
+  if (toPause.length === 0) return []
+  const paused = await tools.docker.ask(`docker pause of ${toPause.map((container) => container.name).join(', ')}`, ['pause', '--', ...toPause.map((container) => container.id)])
+  return paused.ok ? [] : [paused.failure]
+}
+
+/** At most so many at a time. */
+class Slots {
+  readonly #waiting: (() => void)[] = []
+  #free: number
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  async use(work: () => Promise<unknown>): Promise<void> {
+    if (this.#free > 0) this.#free -= 1
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free += 1
+      else next()
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import { answered, failed } from '@stackbk/contract'
+import type { Answer, ContainerEnd, ContainerState, Failure, StackState, StopEvidence, StopRequest } from '@stackbk/contract'
+
+import { askCompose, askComposeByName } from './compose.js'
+import { isAlive } from './container.js'
+import type { Ear } from './engine-events.js'
+import { readEnd, readEnds } from './ends.js'
+import { inspectContainers, type Listed, listContainers } from './look.js'
+import { inOrder, type Unit, unitsThatRan } from './order.js'
+import type { Tools } from './tools.js'
+
+/** What a stop may take beyond its grace before the engine counts as not answering. */
+const overheadMs = 60_000
+
+/** How long we wait for the news of an end that has happened: it comes within milliseconds. */
+const newsLimitMs = 500
+
+/**
+ * Stops what runs. `down` addresses the project by its name, so that services of profiles and of edited files go too; `stop`
+ * goes container by container, what needs others first. Services with a `pre_stop` hook are stopped by Compose. What still runs afterwards is looked up, whatever the tools said.
+ */
+export async function stopStack(tools: Tools, state: StackState, request: StopRequest): Promise<Answer<StopEvidence>> {
+  if (request.mode === 'none') return answered({ ended: [], stillRunning: [] })
+  const units = unitsThatRan(state)
+  const toStop = request.mode === 'stop' ? units : units.filter((unit) => unit.project !== '')
+  const containers = toStop.flatMap((unit) => unit.containers)
+  if (request.mode === 'pause') return pause(tools, state, containers, request)
+
+  for (const container of containers) tools.graces.set(container.id, graceOf(container, request))
+  const heard = await tools.events.listen()
+  const ear = heard.ok ? heard.value : null
+  try {
+    if (request.mode === 'down' && state.dependents.some(isAlive)) {
+      tools.log('warning', `${namesOf(state.dependents.filter(isAlive))} will be without a network: it was that of a container of ${state.directory}, which is removed`)
+    }
+    const failures = request.mode === 'down' ? await takeDown(tools, state, request) : await stopInOrder(tools, state, toStop, request)
+    if (request.signal?.aborted) return failed(cancelled(state))
+    const now = await listContainers(tools.docker, request)
+    if (!now.ok) return now
+    const alive = now.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
+    const remaining = new Set(alive.map((container) => container.id))
+    if (alive.length > 0 && failures.length > 0) return failed(failures[0]!)
+    for (const failure of failures) tools.log('warning', `${failure.message}, yet nothing of it runs`, { directory: state.directory, toolOutput: failure.toolOutput })
+
+    const expected = containers.filter((container) => container.condition !== 'restarting' && !remaining.has(container.id))
+    const ended = await collectEnds(ear, expected, (id) => tools.graces.get(id) ?? request.graceSeconds)
+    const untold = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
+    const present = await inspectContainers(tools.docker, untold.map((container) => container.id), request)
+    for (const container of present.ok ? present.value.values() : []) ended.push(readEnd(container, projectOf(state, container.id), graceOf(container, request)))
+    return answered({ ended, stillRunning: alive.map((container) => container.name) })
+  } finally {
+    ear?.close()
+  }
+}
+
+/** The container's own longer grace counts. */
+function graceOf(container: ContainerState, request: StopRequest): number {
+  return Math.max(request.graceSeconds, container.stopGraceSeconds)
+}
+
+/** One grace for all of a project: Compose takes one, and in place of the containers' own. */
+async function takeDown(tools: Tools, state: StackState, request: StopRequest): Promise<Failure[]> {
+  const projects = state.projects.filter((project) => project.containers.length > 0)
+  const hooks = await tools.hooks.ofAll(state)
+  const answers = await Promise.all(
+    projects.map(async (project) => {
+      const grace = Math.max(request.graceSeconds, ...project.containers.filter(isAlive).map((container) => container.stopGraceSeconds))
+      for (const container of project.containers) tools.graces.set(container.id, grace)
+      const timeoutMs = (grace * 1000 + overheadMs) * Math.max(1, project.containers.length)
+      if (hooks.get(project.name)!.preStop.size > 0) {
+        const stopped = await askCompose(tools.docker, project, { what: `docker compose stop of project ${project.name}`, args: ['stop', '--timeout', String(grace)], allProfiles: true }, { signal: request.signal, timeoutMs })
+        if (!stopped.ok) return stopped
+      }
+      return askComposeByName(tools.docker, project.name, { what: `docker compose down of project ${project.name}`, args: ['down', '--timeout', String(grace)] }, { signal: request.signal, timeoutMs })
+    }),
+  )
+  return failuresOf(answers)
+}
+
+async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit[], request: StopRequest): Promise<Failure[]> {
+  const failures: Failure[] = []
+  const hooks = await tools.hooks.ofAll(state)
+  await inOrder(units, 'stop', async (unit) => {
+    if (request.signal?.aborted) return
+    const project = state.projects.find((one) => one.name === unit.project)
+    if (project !== undefined && hooks.get(project.name)!.preStop.has(unit.service) && !unit.containers.some((container) => container.isOneOff)) {
+      const grace = Math.max(...unit.containers.map((container) => graceOf(container, request)))
+      const timeoutMs = (grace * 1000 + overheadMs) * unit.containers.length
+      const stopped = await askCompose(tools.docker, project, { what: `docker compose stop of ${unit.service}`, args: ['stop', '--timeout', String(grace), '--', unit.service] }, { signal: request.signal, timeoutMs })
+      failures.push(...failuresOf([stopped]))
+      return
+    }
+    // Docker stops the containers of one call at the same time, but with one grace for all.
+    const graces = [...new Set(unit.containers.map((container) => graceOf(container, request)))]
+    const answers = await Promise.all(
+      graces.map((grace) => {
+        const ids = unit.containers.filter((container) => graceOf(container, request) === grace).map((container) => container.id)
+        return tools.docker.ask(`docker stop of ${namesOf(unit.containers)}`, ['stop', '-t', String(grace), '--', ...ids], { signal: request.signal, timeoutMs: grace * 1000 + overheadMs })
+      }),
+    )
+    failures.push(...failuresOf(answers))
+  })
+  return failures
+}
+
+/** All at once: nothing waits for a frozen process to answer. What was paused before stays as it is. */
+async function pause(tools: Tools, state: StackState, containers: readonly ContainerState[], request: StopRequest): Promise<Answer<StopEvidence>> {
+  const running = containers.filter((container) => container.condition !== 'paused')
+  if (running.length > 0) {
+    const paused = await tools.docker.ask(`docker pause of ${namesOf(running)}`, ['pause', '--', ...running.map((container) => container.id)], { signal: request.signal, timeoutMs: overheadMs })
+    if (!paused.ok && paused.failure.kind !== 'failed') return paused
+    if (!paused.ok) tools.log('warning', paused.failure.message, { directory: state.directory, toolOutput: paused.failure.toolOutput })
+  }
+  const now = await listContainers(tools.docker, request)
+  if (!now.ok) return now
+  const unfrozen = now.value.filter((container) => isWithin(container, state, containers)).filter((container) => container.condition === 'running' || container.condition === 'restarting')
+  return answered({ ended: [], stillRunning: unfrozen.map((container) => container.name) })
+}
+
+async function collectEnds(ear: Ear | null, containers: readonly ContainerState[], graceSecondsOf: (id: string) => number): Promise<ContainerEnd[]> {
+  if (ear === null) return []
+  const ids = new Set(containers.map((container) => container.id))
+  const limit = performance.now() + newsLimitMs
+  for (;;) {
+    const ended = readEnds(ear.events, (event) => ids.has(event.id), graceSecondsOf)
+    const left = limit - performance.now()
+    if (ended.length >= ids.size || ear.isLossy || left <= 0) return ended
+    await ear.change(left)
+  }
+}
+
+/** Of the stack, perhaps made since it was looked at, or one of those that were to be stopped with it. */
+function isWithin(container: Listed, state: StackState, containers: readonly ContainerState[]): boolean {
+  return state.projects.some((project) => project.containers.length > 0 && project.name === container.project) || containers.some((one) => one.id === container.id)
+}
+
+function projectOf(state: StackState, id: string): string {
+  return state.projects.find((project) => project.containers.some((container) => container.id === id))?.name ?? ''
+}
+
+function namesOf(containers: readonly ContainerState[]): string {
+  return containers.map((container) => container.name).join(', ')
+}
+
+function failuresOf(answers: readonly Answer<unknown>[]): Failure[] {
+  return answers.flatMap((answer) => (answer.ok ? [] : [answer.failure]))
+}
+
+function cancelled(state: StackState): Failure {
+  return { kind: 'cancelled', message: `The stop of ${state.directory} was cancelled` }
+}

@@ -1,0 +1,82 @@
+import { answered } from '@stackbk/contract'
+import type { Answer, StackState } from '@stackbk/contract'
+
+import type { Docker, DockerCall } from './docker.js'
+import { children, type Json, list, record, text, texts } from './json.js'
+
+/** A volume as the engine keeps it. */
+export interface Volume {
+  readonly name: string
+  readonly driver: string
+  readonly options: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  /** Where the engine mounts it. */
+  readonly mountpoint: string
+}
+
+/** Who uses a volume, as model and containers tell. */
+export interface VolumeUse {
+  readonly name: string
+  /** The key in the model; empty for an anonymous one. */
+  readonly key: string
+  readonly isAnonymous: boolean
+  readonly isExternal: boolean
+  readonly services: readonly string[]
+  readonly isWritable: boolean
+  readonly target: string
+}
+
+/** Those of these volumes that exist. */
+export async function existingVolumes(docker: Docker, names: readonly string[], call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, Volume>>> {
+  const inspected = await docker.inspect('volume', [...new Set(names)], call)
+  if (!inspected.ok) return inspected
+  return answered(
+    new Map(
+      inspected.value.found.map((found) => {
+        const volume = record(found)
+        const name = text(volume['Name'])
+        return [name, { name, driver: text(volume['Driver']), options: texts(volume['Options']), labels: texts(volume['Labels']), mountpoint: text(volume['Mountpoint']) }]
+      }),
+    ),
+  )
+}
+
+/** All volumes that the models declare, used or not, and that the containers have mounted. */
+export function volumeUses(state: StackState, models: readonly { readonly project: string; readonly model: Json | null }[]): VolumeUse[] {
+  const uses = new Map<string, VolumeUse>()
+  const add = (use: VolumeUse): void => {
+    const known = uses.get(use.name)
+    uses.set(use.name, known === undefined ? use : {
+      ...known,
+      key: known.key || use.key,
+      isExternal: known.isExternal || use.isExternal,
+      services: [...new Set([...known.services, ...use.services])],
+      isWritable: known.isWritable || use.isWritable,
+      target: known.target || use.target,
+    })
+  }
+  for (const { project, model } of models) {
+    if (model === null) continue
+    const services = children(model['services'])
+    for (const [key, declared] of children(model['volumes'])) {
+      const isExternal = declared['external'] === true
+      const name = text(declared['name']) || (isExternal ? key : `${project}_${key}`)
+      const users = services.flatMap(([service, definition]) => list(definition['volumes']).filter((mount) => text(mount['type']) === 'volume' && text(mount['source']) === key).map((mount) => ({ service, mount })))
+      add({
+        name,
+        key,
+        isAnonymous: false,
+        isExternal,
+        services: [...new Set(users.map((user) => user.service))],
+        isWritable: users.length === 0 || users.some((user) => user.mount['read_only'] !== true),
+        target: text(users[0]?.mount['target']),
+      })
+    }
+  }
+  for (const container of state.projects.flatMap((project) => project.containers)) {
+    for (const mount of container.mounts.filter((one) => one.kind === 'volume')) {
+      add({ name: mount.name, key: '', isAnonymous: mount.isAnonymous, isExternal: false, services: [container.service], isWritable: mount.writable, target: mount.target })
+    }
+  }
+  return [...uses.values()]
+}

@@ -1,0 +1,123 @@
+import { answered } from '@stackbk/contract'
+import type { Answer, ContainerState, StackState, Watch, WatchReport } from '@stackbk/contract'
+
+import { isAlive, label } from './container.js'
+import type { EngineEvent } from './engine-events.js'
+import { readEnds } from './ends.js'
+import { inspectContainers } from './look.js'
+import { isInside, realPath } from './paths.js'
+import type { Tools } from './tools.js'
+
+/** Paths and volumes that the stack is known to use. */
+export interface Places {
+  readonly paths: readonly string[]
+  readonly volumes: readonly string[]
+}
+
+/** What the state itself tells of them, for a stack whose sources were not asked for. */
+export function placesOf(state: StackState): Places {
+  const mounts = state.projects.flatMap((project) => project.containers).flatMap((container) => container.mounts)
+  return {
+    paths: [state.directory, ...mounts.filter((mount) => mount.kind === 'bind' && !isOfTheSystem(mount.source)).map((mount) => mount.source)],
+    volumes: mounts.filter((mount) => mount.kind === 'volume').map((mount) => mount.name),
+  }
+}
+
+/** The host's own trees and sockets, which hold no stack's data and which many containers share. */
+export function isOfTheSystem(path: string): boolean {
+  return (
+    ['/', '/etc', '/usr', '/bin', '/sbin', '/lib', '/lib64', '/boot', '/var', '/home', '/root', '/opt', '/srv', '/mnt', '/media', '/tmp', '/var/lib', '/var/log'].includes(path) ||
+    ['/proc', '/sys', '/dev', '/run', '/var/run', '/lib/modules', '/usr/lib/modules', '/var/lib/docker', '/var/lib/containerd'].some((tree) => isInside(path, tree))
+  )
+}
+
+/** Whether a container may change something in these places: a mount that it can write to, of the same volume, or of a path that is equal, inside or above. */
+export async function mayChange(container: ContainerState, places: Places): Promise<boolean> {
+  for (const mount of container.mounts) {
+    if (!mount.writable) continue
+    if (mount.kind === 'volume' && places.volumes.includes(mount.name)) return true
+    if (mount.kind !== 'bind' || mount.source === '') continue
+    const source = await realPath(mount.source)
+    if (places.paths.some((path) => isInside(path, source) || isInside(source, path))) return true
+  }
+  return false
+}
+
+/**
+ * Listens for what happens to the stack, and for containers of elsewhere that start meanwhile and use its places. Whether one
+ * does is asked at its creation or start; one that was gone before it could be asked counts as if it did.
+ */
+export async function watchStack(tools: Tools, state: StackState, places: Places): Promise<Answer<Watch>> {
+  const ids = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
+  const projects = new Set(state.projects.map((project) => project.name))
+  const isOfStack = (event: EngineEvent): boolean => ids.has(event.id) || projects.has(event.attributes[label.project] ?? '')
+  /** `undefined`: not asked yet or gone before the answer. */
+  const strangers = new Map<string, boolean | undefined>()
+  let begun = false
+  const heard = await tools.events.listen((event) => {
+    if (!begun || isOfStack(event) || strangers.has(event.id) || !['create', 'start', 'unpause'].includes(event.action)) return
+    strangers.set(event.id, undefined)
+    void inspectContainers(tools.docker, [event.id]).then(async (found) => {
+      const container = found.ok ? found.value.get(event.id) : undefined
+      if (container !== undefined) strangers.set(event.id, await mayChange(container, places))
+    })
+  })
+  if (!heard.ok) return heard
+  begun = true
+  const ear = heard.value
+  return answered({
+    report: () => report({ state, events: ear.events, isLossy: ear.isLossy, isOfStack, isNeighbour: (event) => strangers.get(event.id) ?? true, graces: tools.graces }),
+    close: async () => ear.close(),
+  })
+}
+
+interface Heard {
+  readonly state: StackState
+  readonly events: readonly EngineEvent[]
+  readonly isLossy: boolean
+  readonly isOfStack: (event: EngineEvent) => boolean
+  readonly isNeighbour: (event: EngineEvent) => boolean
+  readonly graces: ReadonlyMap<string, number>
+}
+
+function report({ state, events, isLossy, isOfStack, isNeighbour, graces }: Heard): WatchReport {
+  const own = events.filter(isOfStack)
+  const containers = state.projects.flatMap((project) => project.containers)
+  const starts = events.filter((event) => isStart(event) && (isOfStack(event) || isNeighbour(event)))
+  return {
+    isLossy,
+    firstStopAt: own.find((event) => event.action === 'die' || event.action === 'pause')?.at ?? null,
+    lastStartAt: own.findLast(isStart)?.at ?? null,
+    readyAt: readyAt(state, own),
+    ended: readEnds(events, isOfStack, (id) => graces.get(id) ?? containers.find((container) => container.id === id)?.stopGraceSeconds ?? 10),
+    starts: starts.map((event) => ({ at: event.at, container: event.name, isOfStack: isOfStack(event) })),
+  }
+}
+
+function isStart(event: EngineEvent): boolean {
+  return event.action === 'start' || event.action === 'unpause'
+}
+
+/** `null` until each service that stopped is back. A paused container counts as unhealthy for the engine, and after the pause until its next check. */
+function readyAt(state: StackState, own: readonly EngineEvent[]): number | null {
+  const moments: number[] = []
+  for (const project of state.projects) {
+    const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
+    for (const service of new Set(ran.map((container) => container.service))) {
+      const before = ran.filter((container) => container.service === service)
+      const events = own.filter((event) => before.some((container) => container.id === event.id) || (event.attributes[label.project] === project.name && event.attributes[label.service] === service))
+      const stopped = events.some((event) => event.action === 'die' || event.action === 'pause')
+      if (!stopped) continue
+      const start = events.findLast(isStart)
+      if (start === undefined) return null
+      if (!before.some((container) => container.health === 'healthy')) {
+        moments.push(start.at)
+        continue
+      }
+      const healthy = events.findLast((event) => event.action === 'health_status: healthy')
+      if (healthy === undefined || healthy.at < start.at) return null
+      moments.push(healthy.at)
+    }
+  }
+  return moments.length === 0 ? null : Math.max(...moments)
+}

@@ -1,0 +1,66 @@
+import type { Answer, LogLevel, Runtime, StackState } from '@stackbk/contract'
+import { createExec } from '@stackbk/tool-runner'
+import { onTestFinished } from 'vitest'
+
+import { type ComposeStack, type ComposeStackRequest, makeComposeStack } from '../../../test/fixtures/compose-stack.js'
+import { composeRuntime } from '../src/index.js'
+
+export interface LiveRuntime {
+  readonly runtime: Runtime
+  readonly log: readonly { readonly level: LogLevel; readonly message: string }[]
+}
+
+/** A live runtime on the real engine, closed when the test ends. */
+export async function liveRuntime(): Promise<LiveRuntime> {
+  const live = await unownedRuntime()
+  onTestFinished(() => live.runtime.close())
+  return live
+}
+
+/** The same, to be closed by the caller. */
+export async function unownedRuntime(): Promise<LiveRuntime> {
+  const log: { level: LogLevel; message: string }[] = []
+  const runtime = await composeRuntime.create(
+    {},
+    {
+      signal: new AbortController().signal,
+      log: (level, message) => log.push({ level, message }),
+      exec: createExec(),
+      dryRun: false,
+      // It keeps nothing.
+      cacheDir: '/nonexistent',
+    },
+  )
+  return { runtime, log }
+}
+
+/** A real stack, removed when the test ends. */
+export async function liveStack(request: ComposeStackRequest): Promise<ComposeStack> {
+  const stack = await makeComposeStack(request)
+  onTestFinished(() => stack.remove())
+  return stack
+}
+
+export function good<T>(answer: Answer<T>): T {
+  if (answer.ok) return answer.value
+  throw new Error(`${answer.failure.kind}: ${answer.failure.message}\n${answer.failure.toolOutput ?? ''}`)
+}
+
+export async function look(runtime: Runtime, directory: string): Promise<StackState> {
+  return good(await runtime.inspect([directory]))[0]!
+}
+
+/** Stops by this mode and starts again from the journal; what runs then has been confirmed. */
+export async function stopAndStart(runtime: Runtime, state: StackState, mode: 'stop' | 'down' | 'pause', graceSeconds = 5): Promise<void> {
+  const since = new Date()
+  const evidence = good(await runtime.stop(state, { mode, graceSeconds }))
+  if (evidence.stillRunning.length > 0) throw new Error(`still running: ${evidence.stillRunning.join(', ')}`)
+  const journalled = JSON.parse(JSON.stringify(state)) as StackState
+  good(await runtime.start(journalled, { mode, healthTimeoutMs: 30_000 }))
+  const report = good(await runtime.waitUntilUp(journalled, { since, timeoutMs: 30_000 }))
+  if (!report.isUp) throw new Error(`not up: ${JSON.stringify(report.missing)}`)
+}
+
+export function containersOf(state: StackState): StackState['projects'][number]['containers'] {
+  return state.projects.flatMap((project) => project.containers)
+}

@@ -1,0 +1,310 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { StackState } from '@stackbk/contract'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
+import { docker, healthyCommand, quickHealthcheck, service, stubbornCommand } from '../../../test/fixtures/compose-stack.js'
+import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
+
+const db = service({ command: healthyCommand, healthcheck: quickHealthcheck(), volumes: ['data:/data'] })
+
+/** Ends three seconds after it was asked to. */
+const slowCommand = ['sh', '-c', "trap 'sleep 3; exit 0' TERM; sleep 1000000 & wait"]
+
+/** IDs and process starts, of what runs. */
+function running(state: StackState): Record<string, string> {
+  return Object.fromEntries(containersOf(state).filter((container) => container.condition === 'running').map((container) => [container.id, container.startedAt ?? '']))
+}
+
+test.each(['stop', 'down'] as const)('a running service of a profile comes back by mode %s, and one that is not used does not (4)', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service(), admin: service({ profiles: ['admin'] }), debug: service({ profiles: ['debug'] }) } }, isUp: false })
+  await stack.compose('--profile', 'admin', 'up', '-d')
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([])
+  await stopAndStart(runtime, state, mode)
+  expect(await stack.running()).toEqual(['admin', 'web'])
+})
+
+test.each(['stop', 'down'] as const)('replicas come back in their number by mode %s', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } }, isUp: false })
+  await stack.up('--scale', 'web=2')
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([])
+  await stopAndStart(runtime, state, mode)
+  expect(await stack.running()).toEqual(['web', 'web'])
+})
+
+test('a service that the user had stopped is neither started nor, by mode stop, removed (13)', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db, web: service({ depends_on: { db: { condition: 'service_started' } } }) }, volumes: { data: {} } } })
+  await stack.compose('stop', '-t', '5', 'db')
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([`${stack.project}-db-1 does not run (exited) and would be removed`])
+  await stopAndStart(runtime, state, 'stop')
+  expect(await stack.running()).toEqual(['web'])
+  expect(Object.keys(await stack.containers())).toContain(`${stack.project}-db-1`)
+})
+
+test('even taken down, a stack comes back without the service that the user had stopped', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db, web: service({ depends_on: { db: { condition: 'service_healthy' } } }) }, volumes: { data: {} } } })
+  await stack.compose('stop', '-t', '5', 'db')
+  await stopAndStart(runtime, await look(runtime, stack.directory), 'down')
+  expect(await stack.running()).toEqual(['web'])
+})
+
+test('an anonymous volume speaks against down, and keeps its data by stop and start (13)', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service({ volumes: ['/data'] }) } } })
+  await stack.compose('exec', '-T', 'web', 'sh', '-c', 'echo kept > /data/file')
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([`${stack.project}-web-1 has an anonymous volume at /data`])
+  await stopAndStart(runtime, state, 'stop')
+  expect(await stack.compose('exec', '-T', 'web', 'cat', '/data/file')).toBe('kept')
+})
+
+test('a one-off container speaks against down, and comes back by stop and start', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  await stack.compose('run', '-d', '--name', `${stack.project}-once`, 'web')
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([`${stack.project}-once is a one-off container`])
+  await stopAndStart(runtime, state, 'stop')
+  expect(await stack.running()).toEqual(['web', 'web'])
+})
+
+test.each(['stop', 'down', 'pause'] as const)('a paused service is paused again after mode %s', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service(), cache: service() } } })
+  await stack.compose('pause', 'cache')
+  const state = await look(runtime, stack.directory)
+  await stopAndStart(runtime, state, mode)
+  const after = containersOf(await look(runtime, stack.directory)).map((container) => [container.service, container.condition])
+  expect(after).toEqual([['cache', 'paused'], ['web', 'running']])
+})
+
+test('after down a moved tag does not change the image (22, 34)', async () => {
+  const { runtime } = await liveRuntime()
+  const reference = `stackbk-test/moving:${Date.now()}`
+  await importImage(reference)
+  const stack = await liveStack({ compose: { services: { web: service({ image: reference }) } } })
+  const state = await look(runtime, stack.directory)
+  const imageId = containersOf(state)[0]!.image.id
+  await importImage(reference, ['LABEL newer=true'])
+  onTestFinished(async () => {
+    await stack.remove()
+    await docker('image', 'rm', reference, imageId)
+  })
+  const preflight = good(await runtime.preflight(state))
+  expect(preflight.whyNotDown).toEqual([`image ${reference} has been replaced since ${stack.project}-web-1 was made`])
+  expect(preflight.missingImages).toEqual([])
+  await stopAndStart(runtime, state, 'down')
+  expect(containersOf(await look(runtime, stack.directory))[0]?.image.id).toBe(imageId)
+})
+
+test('a container that has to be killed is said to have been (21)', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { deaf: service({ command: stubbornCommand, stop_grace_period: '1s' }), web: service() } } })
+  for (const mode of ['stop', 'down'] as const) {
+    const state = await look(runtime, stack.directory)
+    const { ended } = good(await runtime.stop(state, { mode, graceSeconds: 1 }))
+    const ends = Object.fromEntries(ended.map((end) => [end.service, end]))
+    expect(ends['deaf']).toMatchObject({ exitCode: 137, wasKilled: true, project: stack.project })
+    expect(ends['web']).toMatchObject({ exitCode: 0, wasKilled: false })
+    good(await runtime.start(state, { mode, healthTimeoutMs: 10_000 }))
+  }
+})
+
+test('a start waits for the health of what others depend on, and for nothing else (20)', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({
+    compose: {
+      services: {
+        db: service({ command: ['sh', '-c', "trap 'exit 0' TERM; rm -f /tmp/ready; sleep 1; touch /tmp/ready; sleep 1000000 & wait"], healthcheck: quickHealthcheck() }),
+        web: service({ depends_on: { db: { condition: 'service_healthy' } } }),
+        free: service(),
+      },
+    },
+  })
+  const state = await look(runtime, stack.directory)
+  for (const mode of ['stop', 'down'] as const) {
+    const watch = good(await runtime.watch(state))
+    await stopAndStart(runtime, state, mode)
+    const started = Object.fromEntries(watch.report().starts.map((start) => [start.container.replace(/^.*-([a-z]+)-1$/, '$1'), start.at]))
+    await watch.close()
+    expect(started['web']! - started['db']!).toBeGreaterThanOrEqual(900)
+    expect(started['free']! - started['db']!).toBeLessThan(900)
+  }
+})
+
+test('a stack that goes down ends what depends on others first', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { a: service(), b: service({ depends_on: ['a'] }), c: service({ depends_on: ['b'] }) } } })
+  const { ended } = good(await runtime.stop(await look(runtime, stack.directory), { mode: 'stop', graceSeconds: 5 }))
+  expect(ended.map((end) => end.service)).toEqual(['c', 'b', 'a'])
+})
+
+test('what waits for a finished job waits for what that job needed, and the job is not run again', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({
+    compose: {
+      services: {
+        db,
+        migrate: service({ command: ['true'], depends_on: { db: { condition: 'service_healthy' } } }),
+        web: service({ depends_on: { migrate: { condition: 'service_completed_successfully' } } }),
+      },
+      volumes: { data: {} },
+    },
+  })
+  const state = await look(runtime, stack.directory)
+  const watch = good(await runtime.watch(state))
+  await stopAndStart(runtime, state, 'stop')
+  const { starts } = watch.report()
+  expect(starts.map((start) => start.container)).toEqual([`${stack.project}-db-1`, `${stack.project}-web-1`])
+})
+
+test('a one-shot that ran at the stop and ends with 0 after the start is confirmed', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { job: service({ command: ['sh', '-c', 'test -e /tmp/again && exit 0; touch /tmp/again; sleep 1000000'], stop_grace_period: '1s' }), web: service() } } })
+  const state = await look(runtime, stack.directory)
+  const since = new Date()
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 1 }))
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 10_000 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 10_000 }))).toEqual({ isUp: true, missing: [], completed: ['job'] })
+})
+
+test('a crash loop is not up', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service({ command: ['sh', '-c', "trap 'exit 0' TERM; test -e /tmp/again && exit 3; touch /tmp/again; sleep 1000000 & wait"], restart: 'always' }) } } })
+  const state = await look(runtime, stack.directory)
+  const since = new Date()
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 5_000 }))
+  await expect.poll(async () => containersOf(await look(runtime, stack.directory))[0]?.condition, { timeout: 10_000 }).toBe('restarting')
+  const report = good(await runtime.waitUntilUp(state, { since, timeoutMs: 3_000 }))
+  expect(report).toMatchObject({ isUp: false, missing: [{ service: 'web' }] })
+})
+
+test('a service that was healthy and is not any more is not up', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db: service({ command: healthyCommand, healthcheck: { ...quickHealthcheck(), start_period: '0s', timeout: '1s' } }) } } })
+  const health = async (): Promise<string | undefined> => containersOf(await look(runtime, stack.directory))[0]?.health
+  await expect.poll(health, { timeout: 20_000 }).toBe('healthy')
+  const state = await look(runtime, stack.directory)
+  await stack.compose('exec', '-T', 'db', 'rm', '/tmp/ready')
+  await expect.poll(health, { timeout: 20_000 }).toBe('unhealthy')
+  const report = good(await runtime.waitUntilUp(state, { since: new Date(state.takenAt), timeoutMs: 1_000 }))
+  expect(report).toMatchObject({ isUp: false, missing: [{ service: 'db', reason: `${stack.project}-db-1 is unhealthy, and was healthy before` }] })
+})
+
+test('a stop whose client died is waited for before the start (6, 29)', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { slow: service({ command: slowCommand }), web: service() } } })
+  const state = await look(runtime, stack.directory)
+  const watch = good(await runtime.watch(state))
+  const container = containersOf(state).find((one) => one.service === 'slow')!
+  const client = spawn('docker', ['stop', '-t', '30', container.id], { stdio: 'ignore' })
+  const { runtime: other } = await liveRuntime()
+  const heard = good(await other.watch(state))
+  onTestFinished(() => heard.close())
+  // The engine was told when the trap runs: a `sleep 3` is there.
+  await expect.poll(async () => docker('top', container.id), { timeout: 10_000 }).toContain('sleep 3')
+  client.kill('SIGKILL')
+  await once(client, 'exit')
+  const since = new Date(state.takenAt)
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 10_000 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 10_000 })).isUp).toBe(true)
+  const { ended, starts } = watch.report()
+  expect([ended.map((end) => end.service), starts.map((start) => start.container)]).toEqual([['slow'], [container.name]])
+  expect(await stack.running()).toEqual(['slow', 'web'])
+})
+
+test.each(['stop', 'down'] as const)('a stop by mode %s that is cancelled midway ends in everything running', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { slow: service({ command: slowCommand }), web: service({ depends_on: ['slow'] }) } } })
+  const state = await look(runtime, stack.directory)
+  const slow = containersOf(state).find((one) => one.service === 'slow')!
+  const controller = new AbortController()
+  const stopping = runtime.stop(state, { mode, graceSeconds: 30, signal: controller.signal })
+  await expect.poll(async () => docker('top', slow.id), { timeout: 10_000 }).toContain('sleep 3')
+  controller.abort()
+  expect(await stopping).toMatchObject({ ok: false, failure: { kind: 'cancelled' } })
+  good(await runtime.start(state, { mode, healthTimeoutMs: 10_000 }))
+  expect(await stack.running()).toEqual(['slow', 'web'])
+  expect(good(await runtime.waitUntilUp(state, { since: new Date(state.takenAt), timeoutMs: 10_000 })).isUp).toBe(true)
+})
+
+test('partly removed, a stack comes back: what is left is started, what is gone is made', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { a: service(), b: service({ depends_on: ['a'] }), c: service() } } })
+  const state = await look(runtime, stack.directory)
+  const before = await stack.containers()
+  await docker('rm', '-f', `${stack.project}-b-1`)
+  await docker('stop', '-t', '5', `${stack.project}-a-1`)
+  good(await runtime.start(state, { mode: 'down', healthTimeoutMs: 10_000 }))
+  expect(await stack.running()).toEqual(['a', 'b', 'c'])
+  const after = await stack.containers()
+  expect(after[`${stack.project}-a-1`]).toBe(before[`${stack.project}-a-1`])
+  expect(after[`${stack.project}-b-1`]).not.toBe(before[`${stack.project}-b-1`])
+})
+
+test('an edited compose file is not applied by a start of what still exists (34)', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  const state = await look(runtime, stack.directory)
+  await stack.write('compose.yaml', { services: { web: service({ environment: { NEW: 'yes' } }), more: service() } })
+  await stopAndStart(runtime, state, 'stop')
+  expect(Object.keys(running(await look(runtime, stack.directory)))).toEqual(Object.keys(running(state)))
+  expect(await stack.running()).toEqual(['web'])
+})
+
+test('a container of elsewhere in the network namespace of one of the stack is stopped and started with it', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { vpn: service() } } })
+  const guest = `${stack.project}-guest`
+  await docker('run', '-d', '--name', guest, '--network', `container:${stack.project}-vpn-1`, testImage, 'sh', '-c', "trap 'exit 0' TERM; sleep 1000000 & wait")
+  onTestFinished(async () => void (await docker('rm', '-f', guest)))
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([`${guest} shares the network of a container of this stack`])
+  await stopAndStart(runtime, state, 'stop')
+  expect(await docker('inspect', '--format', '{{.State.Running}}', guest)).toBe('true')
+  const links = async (name: string): Promise<string> => docker('exec', name, 'readlink', '/proc/self/ns/net')
+  expect(await links(guest)).toBe(await links(`${stack.project}-vpn-1`))
+})
+
+test('two projects of one folder are both stopped and both started', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  const other = `${stack.project}-blue`
+  stack.alsoRemove(other)
+  await stack.compose('-p', other, 'up', '-d')
+  for (const mode of ['stop', 'down'] as const) {
+    await stopAndStart(runtime, await look(runtime, stack.directory), mode)
+    expect([await stack.running(), await stack.running(other)]).toEqual([['web'], ['web']])
+  }
+})
+
+test.each(['stop', 'down'] as const)('lifecycle hooks are run by mode %s', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const web = service({ volumes: ['./log:/log'], pre_stop: [{ command: ['sh', '-c', 'echo stopping >> /log/hooks'] }], post_start: [{ command: ['sh', '-c', 'echo started >> /log/hooks'] }] })
+  const stack = await liveStack({ compose: { services: { web, other: service({ depends_on: ['web'] }) } } })
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([])
+  await stopAndStart(runtime, state, mode)
+  expect(await stack.running()).toEqual(['other', 'web'])
+  expect(await readFile(join(stack.directory, 'log/hooks'), 'utf8')).toBe('started\nstopping\nstarted\n')
+})
+
+test.each(['stop', 'down'] as const)('a service in the network namespace of another is in it again after mode %s', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { vpn: service(), behind: service({ network_mode: 'service:vpn' }) } } })
+  await stopAndStart(runtime, await look(runtime, stack.directory), mode)
+  const namespace = (name: string): Promise<string> => stack.compose('exec', '-T', name, 'readlink', '/proc/self/ns/net')
+  expect(await namespace('behind')).toBe(await namespace('vpn'))
+})
