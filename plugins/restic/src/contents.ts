@@ -1,0 +1,85 @@
+import { answered, failed, type Answer, type CallOptions, type SnapshotEntry } from '@stackbk/contract'
+
+import { asNumber, asString, parseObject, type JsonObject } from './json.js'
+import type { Restic } from './restic.js'
+import { utc } from './snapshots.js'
+
+/** Calls `onEntry` for each file and folder of the snapshot, without keeping them: there may be millions. */
+export async function eachEntry(
+  restic: Restic,
+  snapshot: string,
+  onEntry: (entry: SnapshotEntry) => void,
+  request: CallOptions & { readonly cache?: boolean; readonly path?: string } = {},
+): Promise<Answer<void>> {
+  const result = await restic.run({
+    command: 'ls',
+    operands: [snapshot, ...(request.path === undefined ? [] : [request.path])],
+    locking: 'if-possible',
+    ...(request.cache === undefined ? {} : { cache: request.cache }),
+    keepBytes: 64 * 1024,
+    onStdoutLine: (line) => {
+      const node = parseObject(line)
+      if (node?.['struct_type'] === 'node') onEntry(entryOf(node))
+    },
+    options: request,
+  })
+  if (result.outcome !== 'exited' || result.exitCode !== 0) return restic.failed(result, `the snapshot ${snapshot} cannot be listed`)
+  return { ok: true, value: undefined }
+}
+
+export async function listEntries(restic: Restic, snapshot: string, options: CallOptions = {}): Promise<Answer<readonly SnapshotEntry[]>> {
+  const entries: SnapshotEntry[] = []
+  const listed = await eachEntry(restic, snapshot, (entry) => entries.push(entry), options)
+  return listed.ok ? answered(entries) : listed
+}
+
+/** One file's content. A folder is a failure: restic would give an archive of it. */
+export async function readEntry(restic: Restic, snapshot: string, path: string, options: CallOptions = {}): Promise<Answer<Uint8Array>> {
+  const result = await restic.run({ command: 'dump', operands: [snapshot, path], locking: 'if-possible', stdout: 'bytes', options })
+  if (result.outcome !== 'exited' || result.exitCode !== 0) {
+    return restic.failed(result, `${path} of the snapshot ${snapshot} cannot be read`)
+  }
+  if (!looksLikeArchive(result.stdoutBytes)) return answered(result.stdoutBytes)
+  let type = ''
+  const listed = await eachEntry(restic, snapshot, (entry) => (type = entry.path === path ? entry.type : type), { ...options, path })
+  if (!listed.ok) return listed
+  return type === 'directory'
+    ? failed({ kind: 'not-found', message: `${path} of the snapshot ${snapshot} is a folder, not a file` })
+    : answered(result.stdoutBytes)
+}
+
+/** The mark of a tar header (POSIX.1-1988, at byte 257), or the zeros that an empty archive consists of. */
+function looksLikeArchive(bytes: Uint8Array): boolean {
+  if (bytes.length === 0 || bytes.length % 512 !== 0) return false
+  return Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar' || bytes.subarray(0, 512).every((byte) => byte === 0)
+}
+
+function entryOf(node: JsonObject): SnapshotEntry {
+  return {
+    path: asString(node['path']),
+    type: typeOf(asString(node['type'])),
+    bytes: asNumber(node['size']),
+    mode: permissions(asNumber(node['mode'])),
+    uid: asNumber(node['uid']),
+    gid: asNumber(node['gid']),
+    modifiedAt: utc(asString(node['mtime'])),
+  }
+}
+
+function typeOf(type: string): SnapshotEntry['type'] {
+  switch (type) {
+    case 'file':
+    case 'symlink':
+      return type
+    case 'dir':
+      return 'directory'
+    default:
+      return 'other'
+  }
+}
+
+/** restic keeps Go's os.FileMode, where setuid, setgid and sticky are elsewhere than in chmod(2). */
+function permissions(mode: number): number {
+  const bit = (position: number, value: number): number => (Math.floor(mode / 2 ** position) % 2 === 1 ? value : 0)
+  return (mode % 0o1000) + bit(23, 0o4000) + bit(22, 0o2000) + bit(20, 0o1000)
+}

@@ -1,0 +1,96 @@
+import type { Failure, FailureKind, ToolResult } from '@stackbk/contract'
+
+import { passwordProblem, type PasswordSource } from './password.js'
+import type { RepositoryPlace } from './place.js'
+import { lastWords } from './words.js'
+
+interface Circumstances {
+  readonly place: RepositoryPlace
+  readonly password: PasswordSource
+}
+
+/**
+ * Why a call of restic did not end well. The exit codes are restic's (since 0.17): 10 no repository, 11 locked, 12 wrong
+ * password, 130 interrupted; any other is a failure without a kind of its own.
+ *
+ * @param what that failed, as a sentence without a full stop
+ */
+export function failureOf(result: ToolResult, what: string, { place, password }: Circumstances): Failure {
+  const words = lastWords(result.stderr)
+  const said = words === '' ? {} : { toolOutput: words }
+  switch (result.outcome) {
+    case 'not-started':
+      return {
+        kind: 'tool-missing',
+        message: 'restic is not there, or cannot be run',
+        ...(result.startError === null ? {} : { toolOutput: result.startError }),
+        fix: 'Install restic 0.17 or newer',
+      }
+    case 'cancelled':
+      return { kind: 'cancelled', message: `${what}: it was cancelled`, ...said }
+    case 'timed-out':
+      return { kind: 'timed-out', message: `${what}: it took longer than allowed`, ...said }
+    case 'stalled':
+      return { kind: 'stalled', message: `${what}: restic made no more progress`, ...said }
+    case 'exited':
+      break
+  }
+  switch (result.exitCode) {
+    case 10:
+      return {
+        kind: 'repository-missing',
+        message: `there is no restic repository at ${place.display}`,
+        ...said,
+        fix: 'Mount the disk that holds it, or correct RESTIC_REPOSITORY',
+      }
+    case 11:
+      return {
+        kind: 'repository-locked',
+        message: `the repository ${place.display} is locked by another restic`,
+        ...said,
+        fix: 'Wait until the other one has ended',
+        transient: true,
+      }
+    case 12:
+      return {
+        kind: 'wrong-password',
+        message: `the password does not open the repository ${place.display}`,
+        ...said,
+        fix: 'Correct the password file, or the password that is configured',
+      }
+    case 130:
+      return { kind: 'failed', message: `${what}: restic was interrupted`, ...said }
+    case null:
+      return { kind: 'failed', message: `${what}: restic was ended by ${result.endedBySignal ?? 'a signal'}`, ...said }
+    default:
+      return passwordProblem(password) ?? saidFailure(what, words)
+  }
+}
+
+function saidFailure(what: string, words: string): Failure {
+  if (/Resolving password failed|an empty password is not allowed/.test(words)) {
+    return {
+      kind: 'configuration',
+      message: 'the repository password could not be had',
+      toolOutput: words,
+      fix: 'Correct RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND',
+    }
+  }
+  return { kind: kindBySaying(words), message: what, ...(words === '' ? {} : { toolOutput: words }) }
+}
+
+/** For exit code 1 restic has nothing but words. */
+function kindBySaying(words: string): FailureKind {
+  if (
+    /no matching ID found|no snapshot found|path .* not found|failed to load snapshot .*(?:no such file|not exist|not found)/.test(words)
+  ) {
+    return 'not-found'
+  }
+  if (/ciphertext verification failed|invalid data returned|wrong hash|does not exist in the index/.test(words)) return 'corrupt'
+  return 'failed'
+}
+
+/** Whether the failure is about the call or the repository as a whole, so that asking once more for each snapshot makes no sense. */
+export function isOfWholeRepository(failure: Failure): boolean {
+  return failure.kind !== 'failed' && failure.kind !== 'not-found' && failure.kind !== 'corrupt'
+}

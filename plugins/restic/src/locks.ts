@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, join } from 'node:path'
+
+import { answered, failed, type Answer, type CallOptions, type StaleLockReport } from '@stackbk/contract'
+
+import { asNumber, asString, parseObject } from './json.js'
+import type { Restic } from './restic.js'
+import { utc } from './snapshots.js'
+
+export interface RepositoryLock {
+  readonly id: string
+  readonly host: string
+  readonly user: string
+  readonly pid: number
+  /** When it was last renewed, which restic does every five minutes. ISO 8601 UTC. */
+  readonly time: string
+  readonly isExclusive: boolean
+}
+
+/** `restic unlock` also takes locks of other hosts that were not renewed for so long (restic's StaleLockTimeout). */
+const resticsOwnAgeLimitMs = 30 * 60_000
+
+/** /proc tells the time of the boot in whole seconds. */
+const clockGrainMs = 2000
+
+/** All locks that can be read; one that vanishes meanwhile is none. */
+export async function listLocks(restic: Restic, options: CallOptions = {}): Promise<Answer<readonly RepositoryLock[]>> {
+  if (restic.place.problem !== null) return failed(restic.place.problem)
+  const what = `the locks of ${restic.place.display} cannot be listed`
+  const result = await restic.run({ command: 'list', operands: ['locks'], locking: 'none', options })
+  if (result.outcome !== 'exited' || result.exitCode !== 0) return restic.failed(result, what)
+  const locks: RepositoryLock[] = []
+  for (const id of result.stdout.split('\n').filter((line) => /^[0-9a-f]{64}$/.test(line))) {
+    const read = await restic.run({ command: 'cat', operands: ['lock', id], locking: 'none', options })
+    if (read.outcome !== 'exited') return restic.failed(read, what)
+    const lock = parseObject(read.stdout)
+    if (read.exitCode !== 0 || lock === null) continue
+    locks.push({
+      id,
+      host: asString(lock['hostname']),
+      user: asString(lock['username']),
+      pid: asNumber(lock['pid']),
+      time: utc(asString(lock['time'])),
+      isExclusive: lock['exclusive'] === true,
+    })
+  }
+  return answered(locks)
+}
+
+/**
+ * Removes locks of this host whose process is gone. `restic unlock` alone is not exact: it takes a lock to be alive when its
+ * PID belongs to anything at all, as it does after a reboot, and to be stale by age on whatever host.
+ */
+export async function removeStaleLocks(restic: Restic, options: CallOptions = {}): Promise<Answer<StaleLockReport>> {
+  const locks = await listLocks(restic, options)
+  if (!locks.ok) return locks
+  const gone = locks.value.filter(isOfGoneProcess)
+  const others = locks.value.filter((lock) => !gone.includes(lock))
+  if (gone.length === 0) return answered({ removed: 0, held: others.map(lockInWords) })
+
+  const { path } = restic.place
+  if (path !== null) {
+    try {
+      for (const lock of gone) await rm(join(path, 'locks', lock.id), { force: true })
+      return answered({ removed: gone.length, held: others.map(lockInWords) })
+    } catch (error) {
+      return failed({
+        kind: 'failed',
+        message: `the stale locks of ${restic.place.display} could not be removed`,
+        toolOutput: (error as Error).message,
+      })
+    }
+  }
+  if (others.some((lock) => Date.now() - Date.parse(lock.time) > resticsOwnAgeLimitMs)) {
+    return answered({ removed: 0, held: locks.value.map(lockInWords) })
+  }
+  const result = await restic.run({ command: 'unlock', locking: 'none', options })
+  if (result.outcome !== 'exited' || result.exitCode !== 0) {
+    return restic.failed(result, `the stale locks of ${restic.place.display} could not be removed`)
+  }
+  const left = await listLocks(restic, options)
+  if (!left.ok) return left
+  return answered({
+    removed: locks.value.filter((lock) => !left.value.some(({ id }) => id === lock.id)).length,
+    held: left.value.map(lockInWords),
+  })
+}
+
+/** Who, from where, since when. */
+export function lockInWords(lock: RepositoryLock): string {
+  const where = lock.host === hostname() ? `${lock.host} (this host)` : lock.host
+  return `process ${lock.pid} of ${lock.user || 'somebody'} on ${where}, ${lock.isExclusive ? 'exclusively, ' : ''}last renewed ${lock.time}`
+}
+
+/** Surely gone: no such process here, or one that is no restic and younger than the lock (a PID that was given again). */
+export function isOfGoneProcess(lock: Pick<RepositoryLock, 'host' | 'pid' | 'time'>): boolean {
+  if (lock.host !== hostname() || lock.pid <= 0) return false
+  if (!processExists(lock.pid)) return true
+  const startedAt = processStart(lock.pid)
+  return startedAt !== null && startedAt > Date.parse(lock.time) + clockGrainMs && !mightBeRestic(lock.pid)
+}
+
+/** A dead process that its parent has not reaped yet (`Z`, `X`) holds nothing any more. */
+function processExists(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !['Z', 'X'].includes(stat.charAt(stat.lastIndexOf(')') + 2))
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT' && (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+/** Milliseconds since the epoch (proc(5): field 22 of stat in hundredths of a second since boot, `btime` of /proc/stat). */
+function processStart(pid: number): number | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const ticks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19])
+    const boot = Number(/^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8'))?.[1])
+    return Number.isFinite(ticks) && Number.isFinite(boot) ? boot * 1000 + ticks * 10 : null
+  } catch {
+    return null
+  }
+}
+
+/** True where it cannot be told. The start alone must not decide: a clock that was set meanwhile moves it. */
+function mightBeRestic(pid: number): boolean {
+  try {
+    const program = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0', 1)[0] ?? ''
+    return basename(program).includes('restic') || readFileSync(`/proc/${pid}/comm`, 'utf8').includes('restic')
+  } catch {
+    return true
+  }
+}

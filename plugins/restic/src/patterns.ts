@@ -1,0 +1,38 @@
+import { answered, failed, type Answer } from '@stackbk/contract'
+
+/**
+ * The user's patterns as lines of an exclude file that mean what `--exclude` would: restic trims such lines, takes `#` for a
+ * comment and puts in variables for `$NAME`.
+ */
+export function patternLines(patterns: readonly string[]): Answer<readonly string[]> {
+  const broken = patterns.find((pattern) => /[\n\r\0]/.test(pattern))
+  if (broken !== undefined) {
+    return failed({
+      kind: 'configuration',
+      message: `the exclude pattern ${JSON.stringify(broken)} spans more than one line`,
+      fix: 'Correct EXCLUDE',
+    })
+  }
+  return answered(patterns.filter((pattern) => pattern !== '').map(patternLine))
+}
+
+function patternLine(pattern: string): string {
+  return pattern
+    .replace(
+      /(\\*)(\s+)$/,
+      (_, backslashes: string, blanks: string) =>
+        `${backslashes.length % 2 === 1 ? backslashes.slice(1) : backslashes}${asClasses(blanks)}`,
+    )
+    .replace(/^\s+|^#/, asClasses)
+    .replaceAll('$', '$$$$')
+}
+
+/** Each character as a class of its own, which matches just it. */
+function asClasses(text: string): string {
+  return [...text].map((character) => `[${character}]`).join('')
+}
+
+/** A path as a pattern that matches just it and what is below. */
+export function literalPattern(path: string): string {
+  return path.replaceAll(/[\\*?[\]]/g, '\\$&')
+}

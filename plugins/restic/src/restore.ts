@@ -1,0 +1,51 @@
+import { answered, failed, type Answer, type RestoreRequest, type RestoreResult } from '@stackbk/contract'
+
+import { asNumber, parseObject } from './json.js'
+import { literalPattern } from './patterns.js'
+import type { Restic } from './restic.js'
+
+/** Brings a snapshot back, or the part of it that is asked for. Owners are set inside the target, not on the target itself. */
+export async function restoreSnapshot(restic: Restic, request: RestoreRequest): Promise<Answer<RestoreResult>> {
+  if (restic.place.problem !== null) return failed(restic.place.problem)
+  const what = `the snapshot ${request.snapshot} could not be restored to ${request.target}`
+  const outside = request.include.find((path) => !isWithin(path, request.subfolder))
+  if (outside !== undefined) return failed({ kind: 'usage', message: `${outside} is not within ${request.subfolder}` })
+  let result: RestoreResult = { files: 0, bytes: 0 }
+  const ended = await restic.run({
+    command: 'restore',
+    flags: [
+      `--target=${request.target}`,
+      // Patterns are matched from the root of what is restored.
+      ...request.include.map((path) => `--include=${literalPattern(path.slice(request.subfolder.length)) || '/'}`),
+      ...(request.deleteExtra ? ['--delete'] : []),
+      ...(request.sparse ? ['--sparse'] : []),
+      ...(request.verify ? ['--verify'] : []),
+    ],
+    operands: [request.subfolder === '' ? request.snapshot : `${request.snapshot}:${request.subfolder}`],
+    locking: 'if-possible',
+    keepBytes: 64 * 1024,
+    onStdoutLine: (line) => {
+      const message = parseObject(line)
+      const count = (name: string): number => asNumber(message?.[name])
+      if (message?.['message_type'] === 'status') {
+        request.onProgress?.({
+          phase: 'restore',
+          bytesDone: count('bytes_restored') + count('bytes_skipped'),
+          bytesTotal: count('total_bytes'),
+          filesDone: count('files_restored') + count('files_skipped'),
+          filesTotal: count('total_files'),
+        })
+      }
+      if (message?.['message_type'] === 'summary') {
+        result = { files: count('files_restored') + count('files_skipped'), bytes: count('bytes_restored') + count('bytes_skipped') }
+      }
+    },
+    options: request,
+  })
+  if (ended.outcome !== 'exited' || ended.exitCode !== 0) return restic.failed(ended, what)
+  return answered(result)
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return folder === '' || path === folder || path.startsWith(`${folder}/`)
+}

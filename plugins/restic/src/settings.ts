@@ -1,0 +1,39 @@
+import { defineSettings } from '@stackbk/contract'
+
+/** The keys that are restic's own; all others of `[local_backup]` are the core's. */
+export const settings = defineSettings([
+  {
+    section: 'local_backup',
+    key: 'RESTIC_REPOSITORY',
+    aliases: ['REPOSITORY'],
+    type: 'string',
+    required: true,
+    help: 'where the restic repository is: an absolute path, or a location as restic writes it, such as sftp:user@host:/path',
+  },
+  {
+    section: 'local_backup',
+    key: 'RESTIC_PASSWORD_FILE',
+    aliases: ['PASSWORD_FILE'],
+    type: 'path',
+    credential: true,
+    oneOf: 'password',
+    help: 'file that holds the repository password',
+  },
+  {
+    section: 'local_backup',
+    key: 'RESTIC_PASSWORD_COMMAND',
+    aliases: ['PASSWORD_COMMAND'],
+    type: 'string',
+    oneOf: 'password',
+    help: 'command that prints the repository password',
+  },
+  {
+    section: 'local_backup',
+    key: 'RESTIC_PASSWORD',
+    aliases: ['PASSWORD'],
+    type: 'string',
+    secret: true,
+    oneOf: 'password',
+    help: 'the repository password itself; a password file is safer',
+  },
+])

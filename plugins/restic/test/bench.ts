@@ -1,0 +1,114 @@
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import type { Answer, Engine, Exec, ProviderContext, SettingValues, SnapshotRequest, SnapshotResult } from '@stackbk/contract'
+import { restic } from '@stackbk/plugin-restic'
+import { createExec } from '@stackbk/tool-runner'
+import { afterAll, onTestFinished, vi } from 'vitest'
+
+export interface Bench {
+  readonly folder: string
+  readonly repository: string
+  readonly source: string
+  readonly password: string
+  readonly settings: SettingValues
+  readonly engine: Engine
+}
+
+/** What the core would lend. */
+export function contextOf(folder: string, changes: Partial<ProviderContext> = {}): ProviderContext {
+  return {
+    signal: new AbortController().signal,
+    log: () => {},
+    exec: createExec(),
+    dryRun: false,
+    cacheDir: join(folder, 'cache'),
+    ...changes,
+  }
+}
+
+/** Folders, a password file and an engine, all of the running test's own and gone with it. No repository yet. */
+export async function bench(
+  changes: { readonly settings?: SettingValues; readonly exec?: Exec; readonly dryRun?: boolean } = {},
+): Promise<Bench> {
+  const folder = freshFolder()
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  // restic's cache goes by the repository's ID, which the copies of the template share.
+  vi.stubEnv('RESTIC_CACHE_DIR', join(folder, 'restic-cache'))
+  const made = benchIn(folder)
+  const settings = { ...made.settings, ...changes.settings }
+  const { exec, dryRun } = changes
+  const engine = await restic.create(
+    settings,
+    contextOf(folder, { ...(exec === undefined ? {} : { exec }), ...(dryRun === undefined ? {} : { dryRun }) }),
+  )
+  onTestFinished(() => engine.close())
+  return { ...made, settings, engine }
+}
+
+/** The same with a repository: a copy of one that is made once, as making one takes restic two seconds. */
+export async function benchWithRepository(changes: Parameters<typeof bench>[0] = {}): Promise<Bench> {
+  const made = await bench(changes)
+  template ??= makeTemplate()
+  cpSync(await template, made.repository, { recursive: true })
+  return made
+}
+
+let template: Promise<string> | null = null
+let templateFolder: string | null = null
+
+afterAll(() => {
+  if (templateFolder !== null) rmSync(templateFolder, { recursive: true, force: true })
+})
+
+async function makeTemplate(): Promise<string> {
+  const folder = freshFolder()
+  templateFolder = folder
+  const { settings, repository } = benchIn(folder)
+  const engine = await restic.create(settings, contextOf(folder))
+  value(await engine.init())
+  return repository
+}
+
+export function freshFolder(): string {
+  return realpathSync(mkdtempSync(join(tmpdir(), 'restic-test-')))
+}
+
+export function benchIn(folder: string): Omit<Bench, 'engine'> {
+  const [source, repository, passwordFile] = [join(folder, 'source'), join(folder, 'repository'), join(folder, 'password')]
+  const password = 'correct-horse-battery'
+  mkdirSync(source)
+  writeFileSync(passwordFile, password, { mode: 0o600 })
+  const settings = {
+    RESTIC_REPOSITORY: repository,
+    RESTIC_PASSWORD_FILE: passwordFile,
+    RESTIC_PASSWORD_COMMAND: null,
+    RESTIC_PASSWORD: null,
+  }
+  return { folder, repository, source, password, settings }
+}
+
+/** The engine under other settings. */
+export function engineWith({ folder, settings }: Bench, changes: SettingValues, context: Partial<ProviderContext> = {}): Promise<Engine> {
+  return restic.create({ ...settings, ...changes }, contextOf(folder, context))
+}
+
+export function requestOf({ source }: Pick<Bench, 'source'>, changes: Partial<SnapshotRequest> = {}): SnapshotRequest {
+  return { paths: [source], tags: ['stackbk', 'stack:web'], host: 'host-a', parent: null, excludes: [], ...changes }
+}
+
+export async function snapshot(engine: Engine, request: SnapshotRequest): Promise<SnapshotResult> {
+  const prepared = engine.prepare(request)
+  value(await prepared.ready)
+  return value(await prepared.take())
+}
+
+export function value<T>(answer: Answer<T>): T {
+  if (answer.ok) return answer.value
+  throw new Error(`${answer.failure.kind}: ${answer.failure.message}\n${answer.failure.toolOutput ?? ''}`)
+}
+
+export function kind(answer: Answer<unknown>): string {
+  return answer.ok ? 'no failure' : answer.failure.kind
+}

@@ -1,0 +1,65 @@
+import { hostname } from 'node:os'
+
+import { afterEach, describe, expect, test, vi } from 'vitest'
+
+import { isOfGoneProcess } from '../src/locks.js'
+import { benchWithRepository, requestOf, value } from './bench.js'
+import { locksOf, stoppedRestic } from './stopped-restic.js'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+describe('removing stale locks', () => {
+  test('removes the lock of a restic that was killed, so that the next night does not fail (rivals.md 25)', async () => {
+    const made = await benchWithRepository()
+    const holder = await stoppedRestic(made)
+    const ended = new Promise((resolve) => holder.once('exit', resolve))
+    holder.kill('SIGKILL')
+    await ended
+    expect(locksOf(made)).toHaveLength(1)
+    expect(value(await made.engine.removeStaleLocks())).toEqual({ removed: 1, held: [] })
+    expect(locksOf(made)).toEqual([])
+    const prepared = made.engine.prepare(requestOf(made))
+    value(await prepared.ready)
+    await prepared.abandon()
+  })
+
+  test('leaves the lock of one that lives, and says who it is', async () => {
+    const made = await benchWithRepository()
+    const holder = await stoppedRestic(made)
+    const report = value(await made.engine.removeStaleLocks())
+    expect(report.removed).toBe(0)
+    expect(report.held).toHaveLength(1)
+    expect(report.held[0]).toContain(`process ${holder.pid} of `)
+    expect(report.held[0]).toContain(`${hostname()} (this host), exclusively`)
+    expect(locksOf(made)).toHaveLength(1)
+    expect((await made.engine.examine()).at(-1)).toMatchObject({ id: 'restic.locks', status: 'warning', found: report.held[0] })
+  })
+
+  test('leaves the lock of a prepared snapshot', async () => {
+    const made = await benchWithRepository()
+    const prepared = made.engine.prepare(requestOf(made))
+    value(await prepared.ready)
+    expect(value(await made.engine.removeStaleLocks()).removed).toBe(0)
+    expect(locksOf(made)).toHaveLength(1)
+    await prepared.abandon()
+  })
+})
+
+describe('a lock is stale', () => {
+  const now = (): string => new Date().toISOString()
+
+  test('never when another host made it', () => {
+    expect(isOfGoneProcess({ host: 'elsewhere', pid: 2 ** 22 + 1, time: '2020-01-01T00:00:00.000Z' })).toBe(false)
+  })
+
+  test('when this host has no such process', () => {
+    expect(isOfGoneProcess({ host: hostname(), pid: 2 ** 22 + 1, time: now() })).toBe(true)
+  })
+
+  test('when its PID belongs by now to something that is younger and no restic, as after a reboot', () => {
+    expect(isOfGoneProcess({ host: hostname(), pid: process.pid, time: '2020-01-01T00:00:00.000Z' })).toBe(true)
+    expect(isOfGoneProcess({ host: hostname(), pid: process.pid, time: now() })).toBe(false)
+  })
+})

@@ -1,0 +1,64 @@
+import { isSecret } from '@stackbk/contract'
+import { restic } from '@stackbk/plugin-restic'
+import { describe, expect, test } from 'vitest'
+
+import { literalPattern, patternLines } from '../src/patterns.js'
+import { placeOf } from '../src/place.js'
+import { lastWords } from '../src/words.js'
+import providers from '../src/hooks/providers.js'
+
+describe('where a repository is', () => {
+  test.each([
+    ['/srv/backup', '/srv/backup', '/srv/backup'],
+    ['/srv//backup/./', '/srv/backup', '/srv/backup'],
+    ['local:/srv/backup', '/srv/backup', '/srv/backup'],
+    ['rest:https://user:s3cr3t@host:8000/repo/', 'rest:https://user:********@host:8000/repo/', null],
+    ['rest:https://user:p@ss@host/repo/', 'rest:https://user:********@host/repo/', null],
+    ['sftp:user@host:/srv/backup', 'sftp:user@host:/srv/backup', null],
+    ['s3:https://s3.example.org/bucket', 's3:https://s3.example.org/bucket', null],
+  ])('%s', (location, display, path) => {
+    const place = placeOf(location)
+    expect([place.display, place.path, place.problem]).toEqual([display, path, null])
+    expect(JSON.stringify(place)).not.toMatch(/s3cr3t|p@ss/)
+    expect(isSecret(place.value)).toBe(display.includes('********'))
+  })
+
+  test.each(['backup', './backup', ''])('%j is neither a path nor a location', (location) => {
+    expect(placeOf(location).problem?.kind).toBe('configuration')
+  })
+})
+
+test('user patterns keep their meaning as lines of a file', () => {
+  expect(patternLines(['*.log', '$HOME', '#x', ' a', 'b ', 'c\\ ', 'd\\\\ ', ''])).toEqual({
+    ok: true,
+    value: ['*.log', '$$HOME', '[#]x', '[ ]a', 'b[ ]', 'c[ ]', 'd\\\\[ ]'],
+  })
+  expect(patternLines(['a\nb'])).toMatchObject({ ok: false, failure: { kind: 'configuration' } })
+  expect(literalPattern('/a*[b]?\\')).toBe('/a\\*\\[b\\]\\?\\\\')
+})
+
+test("restic's last words are its messages, without its tries and its advice", () => {
+  const said = [
+    'Load(<data/28e37add90>, 1264230, 2259203) failed: open /r/data: no such file or directory',
+    '{"message_type":"error","message":"pack 28 contains 2 errors\\n"}',
+    '{"message_type":"error","message":"\\nThe repository is damaged and must be repaired. Please follow the guide\\n"}',
+    '{"message_type":"error","error":{"message":"read /x: input/output error"},"during":"archival","item":"/x"}',
+    'a plain line',
+    '{"message_type":"exit_error","code":1,"message":"Fatal: Fatal: repository contains errors"}',
+    '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password or no key found"}',
+  ]
+  expect(lastWords(said.join('\n'))).toBe(
+    'pack 28 contains 2 errors\nread /x: input/output error\na plain line\nwrong password or no key found',
+  )
+})
+
+test('the plugin provides one engine, whose settings are those of the contract', async () => {
+  expect(await providers.call({} as never, {} as never)).toEqual([restic])
+  expect([restic.kind, restic.id, restic.apiVersion]).toEqual(['engine', 'restic', 1])
+  expect(restic.settings.map(({ section, key, aliases, oneOf }) => [section, key, aliases, oneOf])).toEqual([
+    ['local_backup', 'RESTIC_REPOSITORY', ['REPOSITORY'], undefined],
+    ['local_backup', 'RESTIC_PASSWORD_FILE', ['PASSWORD_FILE'], 'password'],
+    ['local_backup', 'RESTIC_PASSWORD_COMMAND', ['PASSWORD_COMMAND'], 'password'],
+    ['local_backup', 'RESTIC_PASSWORD', ['PASSWORD'], 'password'],
+  ])
+})
