@@ -1,0 +1,22 @@
+import { transportSuite } from '@stackbk/contract/conformance'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+
+import { remoteKinds, startRemote, type TestRemote } from '../../../test/fixtures/remotes.js'
+import { temporaryFolder, transportWith } from './transport.js'
+
+describe.each(remoteKinds)('over %s', (kind) => {
+  let remote: TestRemote
+  beforeAll(async () => {
+    remote = await startRemote(kind)
+  })
+  afterAll(async () => {
+    await remote?.close()
+  })
+
+  const suite = transportSuite(async () => {
+    const folder = await temporaryFolder()
+    const transport = await transportWith({ RCLONE_REMOTE: remote.name, RCLONE_CONFIG: remote.configFile, RCLONE_PATH: remote.freshPath() })
+    return { transport, localRoot: folder.path, close: folder.remove }
+  })
+  for (const { name, run } of suite) test(name, run)
+})
