@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { StopManner, ToolProcess } from '@stackbk/contract'
+import { endProcessGroup, findProcesses, isSameProcess, readProcess } from '@stackbk/tool-runner/processes'
+
+import { appendLine } from './append-line.js'
+import { bootId } from './boot.js'
+import { ensureFolder } from './state-folder.js'
+
+/** Every tool of a run carries the run's ID in this variable, so that one started in the instant of our death is found too. */
+export const runMark = 'STACKBK_RUN_ID'
+
+const leftoverGraceMs = 15_000
+
+type Line =
+  | { readonly is: 'owner'; readonly bootId: string; readonly runId: string; readonly process: ToolProcess }
+  | { readonly is: 'started'; readonly process: ToolProcess; readonly file: string; readonly manner: StopManner }
+  | { readonly is: 'ended'; readonly pid: number }
+
+/** The tools that a run has started, on disk, so that whoever comes after its death can end them. */
+export class ChildRecord {
+  readonly #folder: string
+  readonly #path: string
+  readonly #owner: Line
+  #begun = false
+
+  constructor(folder: string, runId: string) {
+    this.#folder = folder
+    this.#path = join(folder, `${runId}.jsonl`)
+    this.#owner = { is: 'owner', bootId: bootId(), runId, process: { pid: process.pid, startTicks: readProcess(process.pid)?.startTicks ?? null } }
+  }
+
+  started(child: ToolProcess, file: string, manner: StopManner): void {
+    if (!this.#begun) {
+      this.#begun = true
+      this.#add(this.#owner)
+    }
+    this.#add({ is: 'started', process: child, file, manner })
+  }
+
+  ended(child: ToolProcess): void {
+    this.#add({ is: 'ended', pid: child.pid })
+  }
+
+  /** The run has ended in good order: nothing of it lives. */
+  close(): void {
+    rmSync(this.#path, { force: true })
+  }
+
+  /** A full disk must not keep a stack down: without this line a leftover is still found by its mark. */
+  #add(line: Line): void {
+    try {
+      if (line.is === 'owner') ensureFolder(this.#folder)
+      appendLine(this.#path, JSON.stringify(line))
+    } catch {
+      // See above.
+    }
+  }
+}
+
+/** A tool that outlived the run that started it, and was ended now. */
+export interface EndedLeftover {
+  readonly runId: string
+  readonly pid: number
+  readonly file: string
+}
+
+export interface Leftovers {
+  /** Runs that died with tools at work, whether those still lived or not. */
+  readonly deadRuns: readonly string[]
+  readonly ended: readonly EndedLeftover[]
+  /** What those runs left elsewhere (a lock in the repository) is cleared up too: until then each later run hears of them. */
+  readonly forget: () => void
+}
+
+/** Ends every tool of runs that are dead: those on record and those that carry the mark of such a run. Live runs are left alone. */
+export async function endLeftovers(folder: string): Promise<Leftovers> {
+  const ended: EndedLeftover[] = []
+  const deadRuns: string[] = []
+  const settled: string[] = []
+  for (const name of recordsIn(folder)) {
+    const path = join(folder, name)
+    const lines = linesOf(path)
+    const owner = lines.find((line) => line.is === 'owner')
+    if (owner !== undefined && owner.bootId === bootId() && isSameProcess(owner.process)) continue
+    // The first line is missing where the disk was full: then the name says whose it was, and the mark who is left of it.
+    const runId = owner?.runId ?? name.slice(0, -'.jsonl'.length)
+    deadRuns.push(runId)
+    if (owner === undefined || owner.bootId === bootId()) {
+      for (const child of owner === undefined ? [] : stillRunning(lines)) {
+        await endProcessGroup(child.process.pid, child.manner)
+        ended.push({ runId, pid: child.process.pid, file: child.file })
+      }
+      for (const stray of marked(runId)) {
+        await endProcessGroup(stray.processGroup, { signal: 'SIGTERM', graceMs: leftoverGraceMs })
+        ended.push({ runId, pid: stray.pid, file: stray.command })
+      }
+    }
+    settled.push(path)
+  }
+  return { deadRuns, ended, forget: () => settled.forEach((path) => rmSync(path, { force: true })) }
+}
+
+function recordsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  } catch {
+    return []
+  }
+}
+
+/** A last line cut short by a crash says nothing that its process's mark does not say. */
+function linesOf(path: string): Line[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Line]
+      } catch {
+        return []
+      }
+    })
+}
+
+function stillRunning(lines: readonly Line[]): Extract<Line, { is: 'started' }>[] {
+  const running = new Map<number, Extract<Line, { is: 'started' }>>()
+  for (const line of lines) {
+    if (line.is === 'started') running.set(line.process.pid, line)
+    else if (line.is === 'ended') running.delete(line.pid)
+  }
+  return [...running.values()].filter((line) => isSameProcess(line.process))
+}
+
+/** What shares our own process group has started us, or was started with us: ending it would end ourselves. */
+function marked(runId: string): { pid: number; processGroup: number; command: string }[] {
+  const ownGroup = readProcess(process.pid)?.processGroup
+  return findProcesses((facts) => facts.processGroup !== ownGroup && facts.state !== 'Z' && environmentOf(facts.pid).includes(`${runMark}=${runId}`))
+}
+
+function environmentOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,40 @@
+import type { SignalName } from '../errors.js'
+
+const caught: readonly SignalName[] = ['SIGHUP', 'SIGINT', 'SIGTERM']
+
+/** The signals that end a run, as one AbortSignal. */
+export interface Interruption {
+  readonly signal: AbortSignal
+  /** The first signal that came; `null` for none. */
+  received(): SignalName | null
+  /** Gives the signals back to Node. */
+  dispose(): void
+}
+
+/**
+ * Catches HUP, INT and TERM for as long as the run lasts. The first aborts; further ones change nothing: what unwinds is
+ * starting stacks, and half of that is worse than none.
+ */
+export function catchSignals(onFirst?: (name: SignalName) => void): Interruption {
+  const controller = new AbortController()
+  let first: SignalName | null = null
+  const listener = (name: NodeJS.Signals): void => {
+    if (first !== null) return
+    first = name as SignalName
+    onFirst?.(first)
+    controller.abort(new Error(`interrupted by ${name}`))
+  }
+  for (const name of caught) process.on(name, listener)
+  return {
+    signal: controller.signal,
+    received: () => first,
+    dispose: () => {
+      for (const name of caught) process.off(name, listener)
+    },
+  }
+}
+
+/** A reader that went away (`| head`, a closed terminal) must not end a run that holds a stack down. */
+export function surviveClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+}

@@ -1,0 +1,51 @@
+import { mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where stackbk keeps what it must remember. Nothing is created by naming a place; {@link ensureFolder} does that. */
+export interface StateFolder {
+  readonly root: string
+  /** One file a stack that a run may have left stopped. */
+  readonly journal: string
+  /** One file a run: the tools it has started. */
+  readonly children: string
+  readonly log: string
+  /** One line a run. */
+  readonly history: string
+  /** What is remembered of each stack. */
+  readonly stacks: string
+  /** Each stack's capsule, at a path that stays the same, since it is part of every snapshot. */
+  readonly capsules: string
+  /** What is remembered of each repository and of its copies. */
+  readonly repositories: string
+  readonly cache: string
+}
+
+/** `$STACKBK_STATE_DIR`, else `/var/lib/stackbk` for root, else `$XDG_STATE_HOME/stackbk`. */
+export function stateFolder(environment: Environment): StateFolder {
+  const root = rootOf(environment)
+  return {
+    root,
+    journal: join(root, 'journal'),
+    children: join(root, 'children'),
+    log: join(root, 'stackbk.log'),
+    history: join(root, 'history.jsonl'),
+    stacks: join(root, 'stacks'),
+    capsules: join(root, 'capsules'),
+    repositories: join(root, 'repositories'),
+    cache: join(root, 'cache'),
+  }
+}
+
+function rootOf(environment: Environment): string {
+  if (environment['STACKBK_STATE_DIR']) return environment['STACKBK_STATE_DIR']
+  if (process.getuid?.() === 0) return '/var/lib/stackbk'
+  return join(environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state'), 'stackbk')
+}
+
+/** Makes a folder of ours, and those above it, for us alone. */
+export function ensureFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+}
