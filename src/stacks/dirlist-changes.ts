@@ -1,0 +1,162 @@
+import { readdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
+import { type Problem, StackbkError } from '../errors.js'
+import { type Dirlist, type DirlistEntry, type DirlistPlace, entriesOf, findStacks, interpretDirlist, type ListedStack } from './dirlist.js'
+import { editDirlist } from './dirlist-file.js'
+import { appendLines, canBeListed, removeLines, switchLines } from './dirlist-text.js'
+import { lookForStack } from './discovery.js'
+import { assertDistinct } from './identity.js'
+
+/** What an edit did. */
+export interface DirlistChange {
+  /** As they are now. */
+  readonly entries: readonly DirlistEntry[]
+  /** Names or, for external ones, paths: new in the dirlist. */
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  /** Names of those that are now switched the other way. */
+  readonly switched: readonly string[]
+  readonly problems: readonly Problem[]
+}
+
+type Edit = Partial<Pick<DirlistChange, 'added' | 'removed' | 'switched' | 'problems'>> & { readonly text: string }
+
+/**
+ * Switches stacks on or off by name or path. All are checked before anything is changed: throws (exit 2) for an unknown or
+ * ambiguous name, and where an enabled stack would share its name or folder with another enabled one.
+ */
+export async function switchStacks(place: DirlistPlace, names: readonly string[], isEnabled: boolean): Promise<DirlistChange> {
+  return change(place, (dirlist) => {
+    const chosen = findStacks(dirlist, names)
+    if (isEnabled) assertStillDistinct(dirlist, chosen)
+    const lines = new Set(chosen.flatMap((stack) => stack.lines))
+    const unlisted = chosen.filter((stack) => stack.lines.length === 0 && isEnabled)
+    for (const { name } of unlisted) assertListable(name)
+    const switched = chosen.filter((stack) => stack.enabled !== isEnabled).map(({ name }) => name)
+    const text = appendLines(switchLines(dirlist.text, lines, isEnabled), unlisted.map(({ name }) => ({ subject: name, isEnabled })))
+    const absent = chosen.filter((stack) => isEnabled && !stack.available)
+    return { text, switched, added: unlisted.map(({ name }) => name), problems: absent.map(notThereNow) }
+  })
+}
+
+/** Lists a stack outside the stacks folder, switched off. It must be there. One that is listed already stays as it is. */
+export async function addExternalStack(place: DirlistPlace, path: string): Promise<DirlistChange> {
+  const wanted = resolve(path)
+  if (dirname(wanted) === resolve(place.stacksDirectory)) {
+    throw wrongUse('not-external', `${wanted} lies in the stacks folder`, 'Enable it by its name with: stackbk dirlist enable NAME')
+  }
+  const look = lookForStack(wanted, true)
+  if (look.stack === null) throw wrongUse('no-stack', `there is no stack at ${wanted}: ${look.reason}`, 'Give the folder that holds the compose file.')
+  assertListable(wanted)
+  return change(place, (dirlist) => {
+    const isListed = dirlist.stacks.some((stack) => stack.path === wanted && stack.lines.length > 0)
+    return isListed ? { text: dirlist.text } : { text: appendLines(dirlist.text, [{ subject: wanted, isEnabled: false }]), added: [wanted] }
+  })
+}
+
+/** Takes an external stack off the list, by path or base name. Its files stay where they are. */
+export async function removeExternalStack(place: DirlistPlace, path: string): Promise<DirlistChange> {
+  return change(place, (dirlist) => {
+    const wanted = resolve(path)
+    const byPath = dirlist.stacks.filter((stack) => stack.path === wanted)
+    const [stack] = byPath.length > 0 ? byPath : findStacks({ ...dirlist, stacks: dirlist.stacks.filter(({ external }) => external) }, [path])
+    if (stack === undefined) return { text: dirlist.text }
+    if (!stack.external) {
+      throw wrongUse('not-external', `${stack.path} lies in the stacks folder`, `Switch it off with: stackbk dirlist disable '${stack.name}'`)
+    }
+    return { text: removeLines(dirlist.text, new Set(stack.lines)), removed: [stack.path] }
+  })
+}
+
+/**
+ * Lists what was found and is not listed yet, switched off. What is listed and gone stays; with `prune` it goes, but only
+ * where its absence can be believed: the folder it was in is there and holds other stacks (for an external one: anything
+ * at all), and nothing has its name, not even an empty mount point or a link to nowhere. Throws (exit 7) where nothing can
+ * be believed because the stacks folder holds no stack, and (exit 2) where it is missing.
+ */
+export async function refreshDirlist(place: DirlistPlace, options: { prune: boolean }): Promise<DirlistChange> {
+  return change(place, (dirlist) => {
+    const { discovery } = dirlist
+    if (discovery.state === 'missing') {
+      throw new StackbkError({
+        kind: 'configuration',
+        code: 'stacks-folder-missing',
+        message: `the stacks folder ${place.stacksDirectory} cannot be read; no choice was touched`,
+        detail: discovery.reason,
+        fix: 'Check DOCKER_STACKS_DIR, and that its disk is mounted.',
+      })
+    }
+    const fresh = dirlist.stacks.filter((stack) => stack.lines.length === 0 && canBeListed(stack.name)).map(({ name }) => name)
+    const gone = options.prune ? believablyGone(dirlist) : []
+    const removed = gone.map((stack) => (stack.external ? stack.path : stack.name))
+    const text = appendLines(removeLines(dirlist.text, new Set(gone.flatMap(({ lines }) => lines))), fresh.map((subject) => ({ subject, isEnabled: false })))
+    const isBare = discovery.state === 'without-stacks'
+    return { text, added: fresh, removed, problems: isBare ? [noStacksThere(place.stacksDirectory)] : [] }
+  })
+}
+
+/** One locked load, change and save; the entries are those after it. */
+async function change(place: DirlistPlace, edit: (dirlist: Dirlist) => Edit): Promise<DirlistChange> {
+  return editDirlist(place.file, (before) => {
+    const { text, added = [], removed = [], switched = [], problems = [] } = edit(interpretDirlist(place, before))
+    const after = interpretDirlist(place, text)
+    return { text, result: { entries: entriesOf(after), added, removed, switched, problems: [...after.problems, ...problems] } }
+  })
+}
+
+function believablyGone(dirlist: Dirlist): ListedStack[] {
+  const gone = dirlist.stacks.filter((stack) => stack.absence === 'gone')
+  if (dirlist.discovery.state !== 'populated' && gone.some(({ external }) => !external)) {
+    throw new StackbkError({
+      kind: 'guard',
+      code: 'no-stacks-to-compare',
+      message: `the stacks folder ${dirlist.stacksDirectory} holds no stack at all, so nothing was removed`,
+      detail: 'its disk may not be mounted',
+      fix: 'Mount it. If the stacks are really gone, remove their lines from the dirlist by hand: no flag does it.',
+    })
+  }
+  return gone.filter((stack) => !stack.external || !isEmptyOrMissing(dirname(stack.path)))
+}
+
+function isEmptyOrMissing(folder: string): boolean {
+  try {
+    return readdirSync(folder).length === 0
+  } catch {
+    return true
+  }
+}
+
+function assertStillDistinct(dirlist: Dirlist, chosen: readonly ListedStack[]): void {
+  const wanted = chosen.flatMap(({ stack }) => stack ?? [])
+  const enabled = dirlist.stacks.flatMap(({ enabled: isOn, stack }) => (isOn && stack ? [stack] : []))
+  assertDistinct([...new Set([...enabled, ...wanted])], wanted)
+}
+
+function assertListable(subject: string): void {
+  if (canBeListed(subject)) return
+  throw wrongUse('stack-name', `${JSON.stringify(subject)} cannot be listed: its name reads as something else in a dirlist`, 'Rename the folder.')
+}
+
+function wrongUse(code: string, message: string, fix: string): StackbkError {
+  return new StackbkError({ kind: 'usage', code, message, fix })
+}
+
+function notThereNow(stack: ListedStack): Problem {
+  return {
+    severity: 'warning',
+    code: 'stack-unavailable',
+    message: `${stack.path} is not available now: ${stack.reason}`,
+    fix: 'Check that its disk is mounted.',
+    stack: stack.name,
+  }
+}
+
+function noStacksThere(folder: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'stacks-folder-empty',
+    message: `the stacks folder ${folder} holds no stack; the choices stay as they are`,
+    fix: 'Check DOCKER_STACKS_DIR, and that its disk is mounted.',
+  }
+}

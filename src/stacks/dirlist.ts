@@ -1,0 +1,162 @@
+import { basename, dirname, join, resolve } from 'node:path'
+
+import { nearestName } from '../config/nearest-name.js'
+import { type Problem, StackbkError } from '../errors.js'
+import { canBeListed, parseDirlist } from './dirlist-text.js'
+import { readDirlistText } from './dirlist-file.js'
+import { type Absence, type Discovery, discoverStacks, lookForStack } from './discovery.js'
+import type { Stack } from './identity.js'
+
+/** Where the choices are and what they are about. */
+export interface DirlistPlace {
+  /** The dirlist; it need not exist. */
+  readonly file: string
+  readonly stacksDirectory: string
+}
+
+/** A stack that is listed, or found, or both. */
+export interface DirlistEntry {
+  readonly name: string
+  /** Absolute, as it is entered. */
+  readonly path: string
+  /** What is not listed is off. */
+  readonly enabled: boolean
+  readonly external: boolean
+  /** It is there and holds a compose file. */
+  readonly available: boolean
+}
+
+/** An entry with what the edits and the stages need besides. */
+export interface ListedStack extends DirlistEntry {
+  /** Lines of the dirlist, counting from 0; none for what was only found. */
+  readonly lines: readonly number[]
+  readonly stack: Stack | null
+  /** `null` when it is available. */
+  readonly absence: Absence | null
+  readonly reason: string
+}
+
+export interface Dirlist extends DirlistPlace {
+  readonly text: string
+  /** In the order of the dirlist, then what was only found, by name. */
+  readonly stacks: readonly ListedStack[]
+  readonly discovery: Discovery
+  readonly problems: readonly Problem[]
+}
+
+/** Reads the dirlist and looks at what is there. Writes nothing. Throws where the file cannot be read. */
+export function readDirlist(place: DirlistPlace): Dirlist {
+  return interpretDirlist(place, readDirlistText(place.file))
+}
+
+/** The same for a text of the caller's. */
+export function interpretDirlist(place: DirlistPlace, text: string): Dirlist {
+  const { lines, unknown } = parseDirlist(text)
+  const discovery = discoverStacks(place.stacksDirectory)
+  const byPath = new Map<string, { enabled: boolean[]; lines: number[] }>()
+  for (const line of lines) {
+    const path = pathOf(place, line.subject)
+    const known = byPath.get(path) ?? { enabled: [], lines: [] }
+    byPath.set(path, { enabled: [...known.enabled, line.isEnabled], lines: [...known.lines, line.index] })
+  }
+  const found = new Map(discovery.stacks.map((stack) => [stack.entryPath, stack]))
+  const listed = [...byPath].map(([path, { enabled, lines: indexes }]): ListedStack => {
+    const external = dirname(path) !== resolve(place.stacksDirectory)
+    const known = found.get(path)
+    const look = known ? { stack: known } : lookForStack(path, external)
+    const absence = look.stack === null ? { absence: look.absence, reason: look.reason } : { absence: null, reason: '' }
+    return { name: basename(path), path, enabled: enabled.at(-1) === true, external, available: look.stack !== null, lines: indexes, stack: look.stack, ...absence }
+  })
+  const unlisted = discovery.stacks
+    .filter((stack) => !byPath.has(stack.entryPath))
+    .map((stack): ListedStack => ({ name: stack.name, path: stack.entryPath, enabled: false, external: false, available: true, lines: [], stack, absence: null, reason: '' }))
+  const problems = [
+    ...unknown.map(({ index, text: line }) => unknownLine(place.file, index, line)),
+    ...[...byPath].flatMap(([path, entry]) => listedTwice(place.file, path, entry)),
+    ...unlisted.filter(({ name }) => !canBeListed(name)).map(({ name }) => unlistable(name)),
+    ...discovery.problems,
+  ]
+  return { ...place, text, stacks: [...listed, ...unlisted], discovery, problems }
+}
+
+/** The entries alone, as `dirlist list --json` gives them. */
+export function entriesOf(dirlist: Dirlist): DirlistEntry[] {
+  return dirlist.stacks.map(({ name, path, enabled, external, available }) => ({ name, path, enabled, external, available }))
+}
+
+/** Each name or path as its stack, once, all checked before any is returned. */
+export function findStacks(dirlist: Dirlist, names: readonly string[]): ListedStack[] {
+  const strangers = names.filter((name) => matches(dirlist, name).length === 0)
+  if (strangers.length > 0) throw unknownStacks(dirlist, strangers)
+  return [
+    ...new Set(
+      names.map((name) => {
+        const [match, ...others] = matches(dirlist, name)
+        if (match === undefined || others.length > 0) throw ambiguous(name, matches(dirlist, name))
+        return match
+      }),
+    ),
+  ]
+}
+
+function matches(dirlist: Dirlist, name: string): ListedStack[] {
+  const path = name.startsWith('/') ? resolve(name) : null
+  return dirlist.stacks.filter((stack) => (path === null ? stack.name === name : stack.path === path))
+}
+
+function pathOf(place: DirlistPlace, subject: string): string {
+  return subject.startsWith('/') ? resolve(subject) : join(resolve(place.stacksDirectory), subject)
+}
+
+function unknownStacks(dirlist: Dirlist, strangers: readonly string[]): StackbkError {
+  const nearest = nearestName(strangers[0] ?? '', dirlist.stacks.map(({ name }) => name))
+  const isOne = strangers.length === 1
+  return new StackbkError({
+    kind: 'usage',
+    code: 'unknown-stack',
+    message: `there is no stack ${strangers.map((name) => `'${name}'`).join(', ')}`,
+    detail: dirlist.discovery.state === 'missing' ? `the stacks folder ${dirlist.stacksDirectory} cannot be read: ${dirlist.discovery.reason}` : '',
+    fix: isOne && nearest !== null ? `Did you mean '${nearest}'?` : 'See what there is with: stackbk dirlist list',
+  })
+}
+
+function ambiguous(name: string, candidates: readonly ListedStack[]): StackbkError {
+  return new StackbkError({
+    kind: 'usage',
+    code: 'ambiguous-stack',
+    message: `more than one stack is called '${name}'`,
+    detail: candidates.map(({ path }) => path).join(' and '),
+    fix: 'Give its path in place of its name.',
+  })
+}
+
+function unknownLine(file: string, index: number, text: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'dirlist-line',
+    message: `${file}:${index + 1}: this line switches no stack: ${text}`,
+    fix: 'Write it as NAME=true or NAME=false, or put a # before it.',
+  }
+}
+
+function listedTwice(file: string, path: string, entry: { enabled: readonly boolean[]; lines: readonly number[] }): Problem[] {
+  if (entry.lines.length < 2) return []
+  const isContradiction = new Set(entry.enabled).size > 1
+  return [
+    {
+      severity: isContradiction ? 'error' : 'warning',
+      code: 'listed-twice',
+      message: `${file}: ${path} is listed more than once${isContradiction ? ', on and off' : ''} (lines ${entry.lines.map((line) => line + 1).join(', ')})`,
+      fix: 'Remove all but one.',
+    },
+  ]
+}
+
+function unlistable(name: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'stack-name',
+    message: `the folder ${JSON.stringify(name)} cannot be listed: its name reads as something else in a dirlist`,
+    fix: 'Rename it: no blank at its ends, no # at its beginning, no line break.',
+  }
+}

@@ -1,0 +1,72 @@
+import { type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+
+import type { Problem } from '../errors.js'
+import type { Stack } from './identity.js'
+
+/** What makes a folder a stack, in Compose's own order of preference (compose-go, DefaultFileNames). */
+export const composeFileNames = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml'] as const
+
+/**
+ * - `gone`: there is nothing under this path
+ * - `unreachable`: there is something, and it cannot be looked into: a link to nowhere, a folder of somebody else's
+ * - `no-compose-file`: a folder, and no stack; an empty one may be a mount point
+ */
+export type Absence = 'gone' | 'unreachable' | 'no-compose-file'
+
+export type Look = { readonly stack: Stack } | { readonly stack: null; readonly absence: Absence; readonly reason: string }
+
+export interface Discovery {
+  readonly directory: string
+  /** By name. */
+  readonly stacks: readonly Stack[]
+  /** `populated`: at least one stack is there. In the other cases nothing may be concluded from what is not there: a disk may be unmounted. */
+  readonly state: 'populated' | 'without-stacks' | 'missing'
+  /** Why it is missing; empty otherwise. */
+  readonly reason: string
+  /** Folders that could not be looked into. */
+  readonly problems: readonly Problem[]
+}
+
+/** The stacks right below this folder, linked ones too. Reads folders, never a compose file. */
+export function discoverStacks(directory: string): Discovery {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    return { directory, stacks: [], state: 'missing', reason: String((error as Error).message), problems: [] }
+  }
+  const looks = entries.filter((entry) => !entry.isFile()).map(({ name }) => ({ name, look: lookForStack(join(directory, name), false) }))
+  const stacks = looks.flatMap(({ look }) => (look.stack ? [look.stack] : [])).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const problems = looks.flatMap(({ name, look }) => (look.stack === null && look.absence === 'unreachable' ? [unreachable(name, look.reason)] : []))
+  return { directory, stacks, state: stacks.length > 0 ? 'populated' : 'without-stacks', reason: '', problems }
+}
+
+/** Whether a stack is at this path, and if not, why. */
+export function lookForStack(entryPath: string, isExternal: boolean): Look {
+  try {
+    if (!statSync(entryPath).isDirectory()) return { stack: null, absence: 'no-compose-file', reason: 'it is no folder' }
+    const names = new Set(readdirSync(entryPath))
+    const composeFile = composeFileNames.find((name) => names.has(name) && statSync(join(entryPath, name)).isFile())
+    if (composeFile === undefined) return { stack: null, absence: 'no-compose-file', reason: 'it holds no compose file' }
+    return { stack: { name: basename(entryPath), directory: realpathSync.native(entryPath), entryPath, isExternal, composeFile } }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' && !isThere(entryPath)) return { stack: null, absence: 'gone', reason: 'there is no such folder' }
+    return { stack: null, absence: 'unreachable', reason: code === 'ENOENT' ? 'it is a link to nowhere' : message }
+  }
+}
+
+/** Also a link to nowhere is something. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function unreachable(name: string, reason: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'folder-unreachable',
+    message: `cannot look into '${name}' in the stacks folder: ${reason}`,
+    fix: 'Check its permissions, and that what it points to is mounted.',
+  }
+}

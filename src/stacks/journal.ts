@@ -1,0 +1,127 @@
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { StackState, StopMode } from '@stackbk/contract'
+
+import { syncFolder } from '../host/atomic-write.js'
+import { ensureFolder } from '../host/state-folder.js'
+
+/** What must be known to bring one stack back, written before the first of its containers is touched. */
+export interface JournalEntry {
+  readonly schemaVersion: 1
+  readonly runId: string
+  readonly key: string
+  readonly name: string
+  readonly directory: string
+  readonly writtenAt: string
+  readonly bootId: string
+  readonly mode: StopMode
+  readonly healthTimeoutMs: number
+  readonly state: StackState
+  /** Why `down` would not have given back the same containers, already then: only what is new since has been changed by somebody. */
+  readonly whyNotDown: readonly string[]
+  /** Where each source lay at the stop: a start on another device would meet an unmounted disk. */
+  readonly devices: readonly { readonly path: string; readonly device: number }[]
+}
+
+export interface JournalContent {
+  readonly entries: readonly JournalEntry[]
+  /** Files that could not be read as entries, now renamed to these paths. */
+  readonly damaged: readonly { readonly key: string; readonly keptAs: string; readonly reason: string }[]
+}
+
+/** The stacks that a run has stopped and not yet confirmed up: one file a stack, there from before its stop until then. */
+export class Journal {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** On disk for good when it returns: file and folder are synced. Throws when that cannot be (a full disk): then nothing may be stopped. */
+  write(entry: JournalEntry): void {
+    ensureFolder(this.#folder)
+    const path = this.#pathOf(entry.key)
+    const half = `${path}.new`
+    const file = openSync(half, 'w', 0o600)
+    try {
+      writeWhole(file, JSON.stringify(entry))
+      fsyncSync(file)
+    } catch (error) {
+      rmSync(half, { force: true })
+      throw error
+    } finally {
+      closeSync(file)
+    }
+    renameSync(half, path)
+    syncFolder(this.#folder)
+  }
+
+  /** The stack is confirmed up, or its entry is discarded. */
+  remove(key: string): void {
+    if (this.isEmpty()) return
+    rmSync(this.#pathOf(key), { force: true })
+    syncFolder(this.#folder)
+  }
+
+  /** Whether anything waits, without reading it. */
+  isEmpty(): boolean {
+    return this.#files().length === 0
+  }
+
+  /** Reads without moving anything aside. */
+  entries(): readonly JournalEntry[] {
+    return this.#files().flatMap((name) => {
+      const entry = parseEntry(join(this.#folder, name))
+      return typeof entry === 'string' ? [] : [entry]
+    })
+  }
+
+  /** All that waits, oldest first. A damaged file is kept aside, so that it is reported once and never in the way. */
+  take(): JournalContent {
+    const entries: JournalEntry[] = []
+    const damaged: { key: string; keptAs: string; reason: string }[] = []
+    for (const name of this.#files()) {
+      const path = join(this.#folder, name)
+      const entry = parseEntry(path)
+      if (typeof entry !== 'string') {
+        entries.push(entry)
+        continue
+      }
+      const keptAs = `${path}.damaged`
+      renameSync(path, keptAs)
+      damaged.push({ key: name.slice(0, -'.json'.length), keptAs, reason: entry })
+    }
+    entries.sort((one, other) => one.writtenAt.localeCompare(other.writtenAt))
+    return { entries, damaged }
+  }
+
+  #files(): string[] {
+    try {
+      return readdirSync(this.#folder).filter((name) => name.endsWith('.json'))
+    } catch {
+      return []
+    }
+  }
+
+  #pathOf(key: string): string {
+    return join(this.#folder, `${key}.json`)
+  }
+}
+
+/** The entry, or why it is none. */
+function parseEntry(path: string): JournalEntry | string {
+  try {
+    const entry = JSON.parse(readFileSync(path, 'utf8')) as Partial<JournalEntry>
+    if (entry.schemaVersion !== 1) return `its schemaVersion is ${String(entry.schemaVersion)}, not 1`
+    if (typeof entry.key !== 'string' || typeof entry.directory !== 'string' || !Array.isArray(entry.state?.projects)) return 'it lacks a part'
+    return entry as JournalEntry
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text)
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+}

@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { writeFileAtomically } from '../host/atomic-write.js'
+import { ensureFolder } from '../host/state-folder.js'
+
+/** What is remembered of one stack from run to run. Losing it costs no data: the repository knows the snapshots. */
+export interface StackMemory {
+  readonly schemaVersion: 1
+  readonly name: string
+  readonly directory: string
+  /** The last snapshot that was good. */
+  readonly lastGood: {
+    readonly id: string
+    readonly time: string
+    readonly repositoryId: string
+    readonly files: number
+    readonly bytes: number
+  } | null
+  /** Milliseconds; of the last run that stopped it. */
+  readonly lastDowntimeMs: number | null
+  readonly lastReadyMs: number | null
+}
+
+/** What is remembered under this key; `null` when nothing is, or it cannot be read. */
+export function recallStack(folder: string, key: string): StackMemory | null {
+  try {
+    return JSON.parse(readFileSync(join(folder, `${key}.json`), 'utf8')) as StackMemory
+  } catch {
+    return null
+  }
+}
+
+export function rememberStack(folder: string, key: string, memory: StackMemory): void {
+  ensureFolder(folder)
+  writeFileAtomically(join(folder, `${key}.json`), `${JSON.stringify(memory, null, 2)}\n`, { mode: 0o600 })
+}
