@@ -1,0 +1,243 @@
+import type { Runtime, StackState } from '@stackbk/contract'
+
+import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { selectStacks, type Selection } from '../stacks/selection.js'
+import { stackKey, type Stack } from '../stacks/identity.js'
+import { recallStack, rememberStack } from '../stacks/stack-memory.js'
+import { emptyDraft, filesIn, reportOf, type BackupBody, type BackupResult, type StackDraft } from './backup/backup-result.js'
+import { guardAgainstShrinking, markSnapshot } from './backup/marking.js'
+import { applyRetention } from './backup/retention.js'
+import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBackupContext } from './backup/stack-backup.js'
+import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
+import { confirmSteady } from './backup/steadiness.js'
+import { verifySnapshots } from './backup/verification.js'
+import { openRepository, repositoryLock, stacksLock, type OpenRepository } from './repository.js'
+import { concluded, type Outcome } from './result.js'
+import { removeStaleLocks, replayJournal } from './resume.js'
+import type { Run } from './run.js'
+
+export interface BackupChoices {
+  /** Empty: all enabled stacks. */
+  readonly names: readonly string[]
+  readonly verify: boolean
+  readonly prune: boolean
+  readonly stopMode?: RequestedStopMode | undefined
+  readonly acceptShrink: boolean
+}
+
+/**
+ * Stage 1: per stack, one after another, plan → stop → snapshot → start → confirm; with all up again, verification,
+ * retention and prune once.
+ *
+ * Throws before anything is touched: `usage` (unknown or no stack), `busy`, `tool-...`, `repository-...`, `wrong-password`.
+ */
+export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<BackupResult>> {
+  const engine = await run.engine()
+  await run.lock(stacksLock(run), repositoryLock(engine))
+  const selection = selectStacks(run.configuration, choices.names)
+  const { stacks } = selection
+  if (stacks.length === 0) throw noneAvailable(run, selection)
+
+  const runtime = await run.runtime()
+  const replay = await replayJournal(run)
+  const [identity, ...tools] = await Promise.all([runtime.identity({ signal: run.signal }), runtime.ready({ signal: run.signal }), engine.ready({ signal: run.signal })])
+  // An engine elsewhere is a wrong configuration, whether it answers or not.
+  if (!identity.ok && identity.failure.kind === 'configuration') throw errorFrom(identity.failure)
+  for (const ready of tools) if (!ready.ok) throw errorFrom(ready.failure)
+  if (!identity.ok) throw errorFrom(identity.failure)
+  await run.lock({ kind: 'engine', id: identity.value.id })
+
+  const [repository, look] = await Promise.all([
+    openRepository(run, { mayInit: run.configuration.backup.autoInit }),
+    runtime.inspect(stacks.map((stack) => stack.directory), { signal: run.signal }),
+  ])
+  if (!look.ok) throw errorFrom(look.failure)
+  const firstLook = new Map(look.value.map((state) => [state.directory, state]))
+  if (run.dryRun || repository === null) return await rehearse(run, runtime, selection, firstLook, choices)
+  await removeStaleLocks(run, replay.leftovers)
+
+  run.log('info', 'backing up', { stacks: stacks.map((stack) => stack.name) })
+  run.reporter.stacks(stacks.map((stack) => stack.name))
+  const drafts = await backUpAll(run, stacks, { run, runtime, repository, stopMode: choices.stopMode, firstLook })
+  await run.events.deliver()
+  return await conclude(run, {
+    stacks,
+    drafts: [...drafts, ...selection.unavailable.map(unavailable)],
+    repository,
+    runtime,
+    choices,
+    problems: [...selection.problems, ...replay.problems],
+  })
+}
+
+/** One stack after another; while one starts, the next is planned and its repository opened. */
+async function backUpAll(run: Run, stacks: readonly Stack[], context: StackBackupContext): Promise<readonly StackDraft[]> {
+  const left = new Set(run.journal.entries().map((entry) => entry.key))
+  const drafts = stacks.filter((stack) => left.has(stackKey(stack))).map(leftStopped)
+  const queue = stacks.filter((stack) => !left.has(stackKey(stack)))
+  const ahead: { ready: Promise<ReadyStack> | null } = { ready: null }
+  for (const [index, stack] of queue.entries()) {
+    if (run.signal.aborted) {
+      drafts.push(emptyDraft(stack))
+      continue
+    }
+    const preparing = ahead.ready ?? prepareStack(stack, context)
+    ahead.ready = null
+    const ready = await preparing.catch((error: unknown) => String(error))
+    if (typeof ready === 'string') {
+      // A provider that throws against its contract costs this stack its backup, and no other.
+      drafts.push(notPlanned(stack, ready))
+      continue
+    }
+    if (run.signal.aborted) {
+      await abandonStack(ready)
+      drafts.push(emptyDraft(stack))
+      continue
+    }
+    const next = queue[index + 1]
+    const onStarting = (): void => {
+      if (next === undefined || run.signal.aborted || ahead.ready !== null) return
+      ahead.ready = prepareStack(next, context)
+      // Its turn comes later: until then an error of it must not end the process while this stack starts.
+      ahead.ready.catch(() => {})
+    }
+    const draft = await backUpStack(ready, { ...context, onStarting })
+    drafts.push(draft)
+    run.reporter.stackDone(draft.name, { status: draft.status, summary: draft.problems.find((problem) => problem.severity === 'error')?.message ?? '' })
+  }
+  if (ahead.ready !== null) await abandonStack(await ahead.ready)
+  return drafts
+}
+
+interface Ending {
+  readonly stacks: readonly Stack[]
+  readonly drafts: readonly StackDraft[]
+  readonly repository: OpenRepository
+  readonly runtime: Runtime
+  readonly choices: BackupChoices
+  readonly problems: readonly Problem[]
+}
+
+/** All stacks are up again: what may take its time. */
+async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>> {
+  const { stacks, drafts, repository, runtime, choices } = ending
+  const keyOf = new Map(stacks.map((stack) => [stack.name, stackKey(stack)]))
+  for (const draft of drafts) {
+    guardAgainstShrinking(run, draft, keyOf.get(draft.name) ?? '', choices.acceptShrink)
+    await markSnapshot(repository, draft)
+    if (draft.snapshot !== null) repository.record.noteSeen([draft.snapshot.id])
+  }
+  if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
+  for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
+  const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
+  await confirmSteady(runtime, drafts)
+
+  for (const draft of drafts) run.events.add('stack-finished', { stack: draft.name, result: reportOf(draft) })
+  const body: BackupBody = { stacks: drafts.map(reportOf), retention: retention.report }
+  return concluded(run, body, judge(drafts, [...ending.problems, ...retention.problems], retention.report.status))
+}
+
+/** The run's status and codes from those of its stacks: one good stack makes a failure a part of a success. */
+function judge(drafts: readonly StackDraft[], problems: readonly Problem[], retention: string): { status: 'ok' | 'partial' | 'failed'; problems: readonly Problem[]; codes: readonly number[] } {
+  const all = [...problems, ...drafts.flatMap((draft) => draft.problems)]
+  const bad = drafts.filter((draft) => draft.status === 'failed')
+  const someWorked = drafts.some((draft) => draft.status === 'ok' || draft.status === 'partial')
+  const isOk = drafts.every((draft) => draft.status === 'ok') && retention !== 'failed' && problems.every((problem) => problem.severity === 'warning')
+  const status = isOk ? 'ok' : bad.length > 0 && !someWorked ? 'failed' : 'partial'
+  const verificationCode = exitCodes.ofKind('corrupt')
+  const verificationFailed = drafts.some((draft) => draft.codes.has(verificationCode))
+  // What keeps every stack from being backed up is the run's code; what one stack met is a part of a success.
+  const codes = status === 'failed' ? drafts.flatMap((draft) => [...draft.codes]) : []
+  const implied = status === 'ok' ? 0 : status === 'partial' ? 3 : 1
+  return { status, problems: all, codes: [...codes, ...(verificationFailed ? [verificationCode] : []), implied] }
+}
+
+/** What the next run, and `status`, want to know. */
+function remember(run: Run, repository: OpenRepository, draft: StackDraft, key: string): void {
+  if (draft.snapshot === null) return
+  const before = recallStack(run.state.stacks, key)
+  const isGood = draft.marks.size === 0 && draft.verification !== 'failed'
+  const files = filesIn(draft.snapshot) - draft.ownFiles
+  try {
+    rememberStack(run.state.stacks, key, {
+      schemaVersion: 1,
+      name: draft.name,
+      directory: draft.directory,
+      lastGood: isGood
+        ? { id: draft.snapshot.id, time: new Date().toISOString(), repositoryId: repository.repository.id, files, bytes: draft.snapshot.bytesProcessed }
+        : (before?.lastGood ?? null),
+      lastDowntimeMs: draft.downtimeMs ?? before?.lastDowntimeMs ?? null,
+      lastReadyMs: draft.readyMs ?? before?.lastReadyMs ?? null,
+    })
+  } catch (error) {
+    run.log('warning', 'what the next run wants to know could not be noted', { stack: draft.name, reason: String(error) })
+  }
+}
+
+/** A dry run: everything is looked at and planned, nothing is changed. */
+async function rehearse(run: Run, runtime: Runtime, { stacks, unavailable: lost, problems }: Selection, states: ReadonlyMap<string, StackState>, choices: BackupChoices): Promise<Outcome<BackupResult>> {
+  run.reporter.stacks(stacks.map((stack) => stack.name))
+  const drafts: StackDraft[] = lost.map(unavailable)
+  for (const stack of stacks) {
+    const state = states.get(stack.directory)
+    if (state === undefined) continue
+    const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: choices.stopMode, signal: run.signal })
+    const draft: StackDraft = {
+      ...emptyDraft(stack),
+      status: plan.isLiveUnasked || plan.isIncomplete ? 'partial' : 'ok',
+      stateBefore: state.condition,
+      servicesBefore: runningServices(state),
+      stopMode: plan.willStop ? plan.mode : 'none',
+      stopModeReason: plan.willStop ? plan.modeReason : null,
+      quiet: plan.willStop || state.condition !== 'running',
+      problems: [...plan.problems],
+    }
+    drafts.push(draft)
+    const act = plan.willStop ? `would stop it (${plan.mode}), snapshot ${plan.paths.join(', ')}, start it again` : `would snapshot ${plan.paths.join(', ')} and stop nothing`
+    run.reporter.stackDone(stack.name, { status: draft.status, summary: act })
+  }
+  return concluded(run, { stacks: drafts.map(reportOf), retention: { status: 'skipped', removed: 0 } }, judge(drafts, problems, 'skipped'))
+}
+
+/** Wanted, and not there: a failure of its own, which keeps no other stack from its backup. */
+function unavailable({ name, path, reason }: Selection['unavailable'][number]): StackDraft {
+  return {
+    ...emptyDraft({ name, directory: path }),
+    status: 'failed',
+    problems: [{ severity: 'error', code: 'stack-unavailable', message: `${path} is not there as a stack: ${reason}`, fix: 'Mount its disk, or disable it with: stackbk dirlist disable', stack: name }],
+  }
+}
+
+function noneAvailable(run: Run, { unavailable: lost }: Selection): StackbkError {
+  return new StackbkError({
+    kind: 'configuration',
+    code: 'stacks-unavailable',
+    message: `none of the chosen stacks is there: ${lost.map(({ name }) => name).join(', ')}`,
+    detail: lost.map(({ path, reason }) => `${path}: ${reason}`).join('\n'),
+    fix: `Check DOCKER_STACKS_DIR (${run.configuration.docker.stacksDirectory}), and that its disk is mounted. The choices in the dirlist are kept`,
+  })
+}
+
+function notPlanned(stack: Stack, reason: string): StackDraft {
+  return {
+    ...emptyDraft(stack),
+    status: 'failed',
+    problems: [{ severity: 'error', code: 'not-planned', message: `an error ended its planning, before anything was touched: ${reason}`, fix: 'Run: stackbk doctor', stack: stack.name }],
+  }
+}
+
+function leftStopped(stack: Stack): StackDraft {
+  return {
+    ...emptyDraft(stack),
+    status: 'failed',
+    problems: [
+      {
+        severity: 'error',
+        code: 'left-stopped',
+        message: 'an interrupted run left it stopped and it could not be started: it is not backed up until that is settled',
+        fix: `Run: stackbk resume (or with --force ${stack.name}, or --discard ${stack.name})`,
+        stack: stack.name,
+      },
+    ],
+  }
+}

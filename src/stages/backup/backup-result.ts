@@ -1,0 +1,104 @@
+import type { StackCondition, StopMode } from '@stackbk/contract'
+
+import type { Problem } from '../../errors.js'
+import type { ResultHeader } from '../result.js'
+import type { Mark } from './stack-snapshots.js'
+
+export type StackStatus = 'ok' | 'partial' | 'failed' | 'skipped'
+
+export interface SnapshotFigures {
+  readonly id: string
+  /** Bytes. */
+  readonly bytesAdded: number
+  readonly bytesProcessed: number
+  readonly filesNew: number
+  readonly filesChanged: number
+  readonly filesUnmodified: number
+}
+
+/** One stack in the result of `backup`. Durations in milliseconds. */
+export interface StackReport {
+  readonly name: string
+  readonly directory: string
+  readonly status: StackStatus
+  readonly stateBefore: StackCondition
+  readonly servicesBefore: readonly string[]
+  /** What was done, not what was asked: `none` for a stack that was not stopped. */
+  readonly stopMode: StopMode
+  /** Why `auto` became `stop` rather than `down`; null where it did not. */
+  readonly stopModeReason: string | null
+  /** Nothing of the stack ran while it was read; paused is quiet. */
+  readonly quiet: boolean
+  readonly snapshot: SnapshotFigures | null
+  /** First container stop to last container start, from the engine's own events; null when nothing was stopped. */
+  readonly downtimeMs: number | null
+  /** The same to all healthy. */
+  readonly readyMs: number | null
+  readonly durationMs: number
+  readonly verification: 'ok' | 'failed' | 'skipped'
+  readonly problems: readonly Problem[]
+}
+
+export interface BackupBody {
+  readonly stacks: readonly StackReport[]
+  readonly retention: { readonly status: 'ok' | 'failed' | 'skipped'; readonly removed: number }
+}
+
+export type BackupResult = ResultHeader & BackupBody
+
+/** A stack's report while it grows, with what decides over its snapshot and the exit code. */
+export interface StackDraft extends Mutable<Omit<StackReport, 'problems'>> {
+  readonly problems: Problem[]
+  /** What the snapshot will be tagged with. */
+  readonly marks: Set<Mark>
+  /** Exit codes that its failures ask for. */
+  readonly codes: Set<number>
+  /** Files in the snapshot that are ours and not the stack's. */
+  ownFiles: number
+  /** When it was confirmed up again; null when it was not, or was not stopped. */
+  confirmedAt: Date | null
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** A report of a stack of which nothing has been done or found out yet. */
+export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): StackDraft {
+  return {
+    name: stack.name,
+    directory: stack.directory,
+    status: 'skipped',
+    stateBefore: 'unknown',
+    servicesBefore: [],
+    stopMode: 'none',
+    stopModeReason: null,
+    quiet: false,
+    snapshot: null,
+    downtimeMs: null,
+    readyMs: null,
+    durationMs: 0,
+    verification: 'skipped',
+    problems: [],
+    marks: new Set(),
+    codes: new Set(),
+    ownFiles: 0,
+    confirmedAt: null,
+  }
+}
+
+/** All files of a snapshot, ours among them. */
+export function filesIn({ filesNew, filesChanged, filesUnmodified }: SnapshotFigures): number {
+  return filesNew + filesChanged + filesUnmodified
+}
+
+/** The part that is shown. */
+export function reportOf(draft: StackDraft): StackReport {
+  const { marks: _marks, codes: _codes, ownFiles: _ownFiles, confirmedAt: _confirmedAt, ...report } = draft
+  return report
+}
+
+const badness = ['ok', 'partial', 'failed'] as const
+
+/** Makes a stack's status worse, never better. */
+export function worsen(draft: StackDraft, status: 'partial' | 'failed'): void {
+  if (draft.status === 'skipped' || badness.indexOf(status) > badness.indexOf(draft.status)) draft.status = status
+}

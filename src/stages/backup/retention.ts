@@ -1,0 +1,65 @@
+import { problemFrom, type Problem } from '../../errors.js'
+import type { OpenRepository } from '../repository.js'
+import type { Run } from '../run.js'
+import type { BackupBody, StackDraft } from './backup-result.js'
+import { stackOf, stackTags } from './stack-snapshots.js'
+
+/** A clock may be so far behind the newest snapshot without meaning anything. */
+const clockToleranceMs = 60_000
+
+export interface RetentionEnd {
+  readonly report: BackupBody['retention']
+  readonly problems: readonly Problem[]
+}
+
+const skipped: RetentionEnd = { report: { status: 'skipped', removed: 0 }, problems: [] }
+
+/**
+ * Forgets by the policy and frees the space, once a run and with all stacks up again: only snapshots of this host, only of
+ * stacks that were backed up well in this run, each stack and each set of tags with a quota of its own.
+ */
+export async function applyRetention(run: Run, repository: OpenRepository, drafts: readonly StackDraft[]): Promise<RetentionEnd> {
+  const good = drafts.filter((draft) => draft.status === 'ok' && draft.snapshot !== null && draft.verification !== 'failed')
+  if (good.length === 0 || run.signal.aborted) return skipped
+  const host = run.configuration.backup.hostname
+  const newest = repository.snapshots.at(-1)
+  if (newest !== undefined && Date.parse(newest.time) > Date.now() + clockToleranceMs) {
+    return {
+      ...skipped,
+      problems: [
+        {
+          severity: 'warning',
+          code: 'clock-behind',
+          message: `nothing was forgotten, because this host's clock is behind the newest snapshot (${newest.time})`,
+          fix: 'Set the clock',
+        },
+      ],
+    }
+  }
+  run.reporter.step('retention')
+  const names = new Set(good.map((draft) => draft.name))
+  const before = repository.snapshots.filter((snapshot) => snapshot.host === host && names.has(stackOf(snapshot) ?? '')).map((snapshot) => snapshot.id)
+  repository.record.willForget([...before, ...good.flatMap((draft) => draft.snapshot?.id ?? [])])
+  const retained = await repository.engine.retain({
+    policy: run.configuration.backup.retention,
+    host,
+    tagSets: good.map((draft) => stackTags(draft.name)),
+    prune: true,
+    dryRun: false,
+    signal: run.signal,
+  })
+  if (!retained.ok) {
+    await settleRecord(repository)
+    if (retained.failure.kind === 'cancelled') return skipped
+    return { report: { status: 'failed', removed: 0 }, problems: [problemFrom(retained.failure, { code: 'retention-failed' })] }
+  }
+  repository.record.didForget(retained.value.removed)
+  run.log('info', 'retention', { removed: retained.value.removed.length, kept: retained.value.kept.length })
+  return { report: { status: 'ok', removed: retained.value.removed.length }, problems: [] }
+}
+
+/** What a half-done retention has removed is found out by looking; where even that fails, the next run does. */
+async function settleRecord(repository: OpenRepository): Promise<void> {
+  const present = await repository.engine.snapshots()
+  if (present.ok) repository.record.settle(present.value.map((snapshot) => snapshot.id))
+}

@@ -1,0 +1,326 @@
+import { join } from 'node:path'
+
+import type { Capsule, ContainerEnd, PreparedSnapshot, Runtime, StackState, Watch } from '@stackbk/contract'
+
+import { exitCodes, problemFrom } from '../../errors.js'
+import { writeFileAtomically } from '../../host/atomic-write.js'
+import { ensureFolder } from '../../host/state-folder.js'
+import { stackKey, type Stack } from '../../stacks/identity.js'
+import type { OpenRepository } from '../repository.js'
+import type { Run } from '../run.js'
+import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
+import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
+import { otherUsersOf, planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
+import { snapshotInWindow, type WindowResult } from './stack-window.js'
+
+/** How often a stack is looked at again because it changed between the plan and the stop. */
+const planAttempts = 3
+
+/** A stack of which everything is known and whose snapshot waits behind an open repository. Nothing has been touched. */
+export interface ReadyStack {
+  readonly plan: StackPlan
+  readonly prepared: PreparedSnapshot
+  readonly watch: Watch | null
+  readonly draft: StackDraft
+  readonly startedAt: number
+}
+
+export interface StackBackupContext {
+  readonly run: Run
+  readonly runtime: Runtime
+  readonly repository: OpenRepository
+  readonly stopMode: RequestedStopMode | undefined
+  /** What the first look of the run saw, for a stack that cannot be looked at later. */
+  readonly firstLook: ReadonlyMap<string, StackState>
+}
+
+/** Plans one stack and opens the repository for it. Never throws: what fails is in the plan's problems or comes with `ready`. */
+export async function prepareStack(stack: Stack, context: StackBackupContext): Promise<ReadyStack> {
+  const { run, runtime } = context
+  const startedAt = performance.now()
+  run.reporter.stackPhase(stack.name, 'preparing')
+  const state = await lookAt(stack, context)
+  const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: context.stopMode, signal: run.signal })
+  const ownPaths = writeCapsule(run, plan, [])
+  const prepared = context.repository.engine.prepare({
+    paths: [...plan.paths, ...ownPaths],
+    tags: stackTags(stack.name),
+    host: run.configuration.backup.hostname,
+    parent: lastGoodSnapshot(context.repository.snapshots, stack.name, run.configuration.backup.hostname)?.id ?? null,
+    excludes: run.configuration.stack(stack.name).exclude,
+    ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
+    stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
+  })
+  const watch = plan.state.condition === 'running' ? await runtime.watch(plan.state) : null
+  return { plan, prepared, watch: watch?.ok ? watch.value : null, draft: draftOf(plan, ownPaths.length), startedAt }
+}
+
+/** Gives up what was prepared for a stack that is not backed up after all. */
+export async function abandonStack(ready: ReadyStack): Promise<void> {
+  await Promise.all([ready.prepared.abandon(), ready.watch?.close()])
+}
+
+/** Takes the snapshot of a prepared stack, in a window of its own if it runs, and gives its report. Never throws. */
+export async function backUpStack(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
+  let ready = first
+  const opened = await openedOrInterrupted(ready.prepared, context.run.signal)
+  if (!opened.ok) {
+    await ready.prepared.abandon()
+    ready.draft.problems.push(problemFrom(opened.failure, { stack: ready.plan.stack.name }))
+    worsen(ready.draft, 'failed')
+    ready.draft.codes.add(exitCodes.ofKind(opened.failure.kind))
+    context.onStarting()
+  } else {
+    ready = await freshlyPlanned(ready, context)
+    if (ready.plan.willStop) await takeStopped(ready, context)
+    else await takeAsItIs(ready, context)
+  }
+  await ready.watch?.close()
+  ready.draft.durationMs = Math.round(performance.now() - first.startedAt)
+  return ready.draft
+}
+
+/** A repository on a disk that hangs must not keep a signal waiting. */
+function openedOrInterrupted(prepared: PreparedSnapshot, signal: AbortSignal): ReturnType<() => PreparedSnapshot['ready']> {
+  const interrupted = { ok: false, failure: { kind: 'cancelled', message: 'interrupted while the repository was being opened' } } as const
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(interrupted)
+    signal.addEventListener('abort', () => resolve(interrupted), { once: true })
+    void prepared.ready.then(resolve)
+  })
+}
+
+async function lookAt(stack: Stack, { runtime, firstLook, run }: StackBackupContext): Promise<StackState> {
+  const look = await runtime.inspect([stack.directory], { signal: run.signal })
+  const state = look.ok ? look.value[0] : undefined
+  if (state !== undefined) return state
+  const before = firstLook.get(stack.directory)
+  return {
+    schemaVersion: 1,
+    directory: stack.directory,
+    condition: 'unknown',
+    failure: look.ok ? null : look.failure,
+    projects: before?.projects ?? [],
+    dependents: before?.dependents ?? [],
+    takenAt: new Date().toISOString(),
+  }
+}
+
+/** The stack may have changed while another one was being started: what is stopped is what runs now. */
+async function freshlyPlanned(first: ReadyStack, context: StackBackupContext): Promise<ReadyStack> {
+  let ready = first
+  if (!ready.plan.willStop) return ready
+  for (let attempt = 1; attempt < planAttempts; attempt++) {
+    const state = await lookAt(ready.plan.stack, context)
+    if (fingerprint(state) === fingerprint(ready.plan.state)) return ready
+    context.run.log('info', 'the stack changed meanwhile: planned again', { stack: ready.plan.stack.name })
+    await abandonStack(ready)
+    ready = { ...(await prepareStack(ready.plan.stack, context)), startedAt: first.startedAt }
+    const opened = await ready.prepared.ready
+    if (!opened.ok) return ready
+  }
+  return ready
+}
+
+function fingerprint(state: StackState): string {
+  const containers = state.projects.flatMap((project) => project.containers.map((container) => `${container.id} ${container.condition} ${container.startedAt}`))
+  return [state.condition, ...containers.sort()].join('\n')
+}
+
+async function takeStopped(ready: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
+  const { run, runtime } = context
+  const { plan, draft, prepared } = ready
+  const name = plan.stack.name
+  run.events.hold()
+  run.events.add('stack-stopped', { stack: name })
+  let result: WindowResult
+  try {
+    result = await snapshotInWindow(plan, prepared, ready.watch, {
+      runtime,
+      journal: run.journal,
+      runId: run.id,
+      graceSeconds: run.configuration.docker.graceSeconds,
+      healthTimeoutMs: run.configuration.docker.healthTimeoutMs,
+      maxDowntimeMs: run.configuration.stack(name).maxDowntimeMs,
+      signal: run.signal,
+      log: run.log,
+      onPhase: (phase, progress) => run.reporter.stackPhase(name, phase, progress),
+      onStopped: (ended) => writeCapsule(run, plan, ended),
+      onStarting: context.onStarting,
+    })
+  } catch (error) {
+    await prepared.abandon()
+    context.onStarting()
+    worsen(draft, 'failed')
+    draft.problems.push({
+      severity: 'error',
+      code: 'journal-not-written',
+      message: `nothing was stopped, because what runs could not be noted first: ${error instanceof Error ? error.message : String(error)}`,
+      fix: `Free space in ${run.state.root}`,
+      stack: name,
+    })
+    return
+  } finally {
+    run.events.release()
+    run.events.add('stack-started', { stack: name })
+  }
+  draft.stopMode = plan.mode
+  draft.stopModeReason = plan.modeReason
+  draft.downtimeMs = result.downtimeMs
+  draft.readyMs = result.readyMs
+  judgeStop(draft, result)
+  if (result.isOverBudget) giveUp(draft, run.configuration.stack(name).maxDowntimeMs ?? 0)
+  else judgeSnapshot(draft, result.snapshot)
+  judgeQuiet(draft, result)
+  judgeStart(draft, result, plan)
+}
+
+/** A stack that does not run, or that is read while it runs: because that was asked for, or because it must not be stopped. */
+async function takeAsItIs(ready: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
+  const { run } = context
+  const { plan, draft, prepared } = ready
+  run.reporter.stackPhase(plan.stack.name, 'snapshot')
+  const taking = prepared.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.stack.name, 'snapshot', progress) })
+  context.onStarting()
+  judgeSnapshot(draft, await taking)
+  const others = otherUsersOf(plan)
+  const runs = plan.state.condition === 'running' || plan.state.condition === 'unknown'
+  draft.quiet = !runs && others.length === 0
+  if (!runs && others.length > 0) markLive(draft, `used by ${others.join(', ')} while it was read`)
+  if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
+  if (plan.isIncomplete) {
+    worsen(draft, 'partial')
+    draft.marks.add('partial')
+  }
+}
+
+function judgeStop(draft: StackDraft, result: WindowResult): void {
+  if (!result.stop.ok && result.stop.failure.kind !== 'cancelled') {
+    draft.problems.push(problemFrom(result.stop.failure, { code: 'stop-failed', stack: draft.name }))
+    markLive(draft, 'not stopped as a whole')
+  } else if (result.stop.ok && result.stop.value.length > 0) {
+    markLive(draft, `${result.stop.value.join(', ')} still ran`)
+  }
+  for (const end of result.ended.filter(({ wasKilled }) => wasKilled)) {
+    draft.problems.push({
+      severity: 'warning',
+      code: 'killed-after-grace',
+      message: `${end.service} did not stop within ${end.graceSeconds} s and was killed: its data may not be clean`,
+      fix: `Give it a longer stop_grace_period, or raise DOCKER_TIMEOUT`,
+      stack: draft.name,
+    })
+  }
+}
+
+/** A stack that was down for as long as it may has no snapshot of this run, and runs: that is a part of what was asked. */
+function giveUp(draft: StackDraft, maxDowntimeMs: number): void {
+  worsen(draft, 'partial')
+  draft.problems.push({
+    severity: 'error',
+    code: 'max-downtime',
+    message: `the snapshot was given up after ${maxDowntimeMs / 1000} s, the longest that the stack may be down`,
+    fix: 'Raise MAX_DOWNTIME, or use a quicker STOP_MODE',
+    stack: draft.name,
+  })
+}
+
+function judgeSnapshot(draft: StackDraft, snapshot: WindowResult['snapshot']): void {
+  if (snapshot === null || (!snapshot.ok && snapshot.failure.kind === 'cancelled')) {
+    worsen(draft, 'failed')
+    draft.problems.push({ severity: 'error', code: 'interrupted', message: 'no snapshot was made, because the run was interrupted', fix: 'Run the backup again', stack: draft.name })
+    return
+  }
+  if (!snapshot.ok) {
+    worsen(draft, 'failed')
+    draft.problems.push(problemFrom(snapshot.failure, { code: 'snapshot-failed', stack: draft.name }))
+    draft.codes.add(exitCodes.ofKind(snapshot.failure.kind))
+    return
+  }
+  const { isComplete, unreadable, ...figures } = snapshot.value
+  draft.snapshot = figures
+  if (isComplete) return
+  worsen(draft, 'partial')
+  draft.marks.add('partial')
+  draft.problems.push({
+    severity: 'error',
+    code: 'snapshot-incomplete',
+    message: `${unreadable.length} or more files could not be read: ${unreadable.slice(0, 3).join('; ')}`,
+    fix: 'Make them readable, or name them in EXCLUDE',
+    stack: draft.name,
+  })
+}
+
+function judgeQuiet(draft: StackDraft, result: WindowResult): void {
+  const wasStopped = result.stop.ok && result.stop.value.length === 0
+  draft.quiet = wasStopped && result.disturbedBy.length === 0 && !result.couldNotWatch
+  if (draft.snapshot === null || draft.quiet || !wasStopped) return
+  markLive(draft, result.couldNotWatch ? "the engine's events broke off, so nobody knows what ran" : `${result.disturbedBy.join(', ')} used its data`)
+}
+
+function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
+  if (result.movedSources.length > 0) {
+    worsen(draft, 'failed')
+    draft.problems.push({
+      severity: 'error',
+      code: 'source-moved',
+      message: `NOT STARTED: ${result.movedSources.join(', ')} is not on the disk it was on before the stop`,
+      fix: 'Mount the disk, then run: stackbk resume',
+      stack: draft.name,
+    })
+    return
+  }
+  if (result.up.ok && result.up.value.isUp) {
+    draft.confirmedAt = new Date()
+    return
+  }
+  worsen(draft, 'failed')
+  const missing = result.up.ok ? result.up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : result.up.failure.message
+  const why = result.start.ok ? missing : `${problemFrom(result.start.failure).message}; ${missing}`
+  draft.problems.push({
+    severity: 'error',
+    code: 'not-up',
+    message: `the stack is not up again: ${why}`,
+    fix: `Look into docker compose logs in ${plan.stack.directory}; then run: stackbk resume`,
+    stack: draft.name,
+  })
+}
+
+function markLive(draft: StackDraft, why: string): void {
+  draft.quiet = false
+  draft.marks.add('live')
+  worsen(draft, 'partial')
+  draft.problems.push({ severity: 'error', code: 'not-quiet', message: `the snapshot was made of a running stack: ${why}`, fix: '', stack: draft.name })
+}
+
+function draftOf(plan: StackPlan, ownFiles: number): StackDraft {
+  return {
+    ...emptyDraft(plan.stack),
+    status: 'ok',
+    stateBefore: plan.state.condition,
+    servicesBefore: runningServices(plan.state),
+    problems: [...plan.problems],
+    ownFiles,
+  }
+}
+
+/** The capsule's file, as a list of one; empty where there is none. It lies in the state folder, never in the stack's own. */
+function writeCapsule(run: Run, plan: StackPlan, ended: readonly ContainerEnd[]): readonly string[] {
+  if (plan.capsule === null || run.dryRun) return []
+  const folder = join(run.state.capsules, stackKey(plan.stack))
+  const path = join(folder, 'stackbk-capsule.json')
+  const capsule: Capsule = {
+    ...plan.capsule,
+    stack: plan.stack.name,
+    host: run.configuration.backup.hostname,
+    ended,
+    notes: [...plan.capsule.notes, ...plan.problems.map((problem) => problem.message)],
+  }
+  try {
+    ensureFolder(folder)
+    writeFileAtomically(path, `${JSON.stringify(capsule, null, 2)}\n`, { mode: 0o600 })
+    return [path]
+  } catch (error) {
+    run.log('error', 'the capsule could not be written', { stack: plan.stack.name, reason: String(error) })
+    return []
+  }
+}

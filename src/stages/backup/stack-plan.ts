@@ -1,0 +1,140 @@
+import type { Answer, Capsule, Preflight, Runtime, Source, StackState, StopMode } from '@stackbk/contract'
+
+import type { Configuration } from '../../config/configuration.js'
+import { problemFrom, type Problem } from '../../errors.js'
+import type { Stack } from '../../stacks/identity.js'
+import { coverageOf } from './coverage.js'
+
+/** What is asked for: a mode, or `auto`, which leaves the choice between `down` and `stop` to what would come back. */
+export type RequestedStopMode = StopMode | 'auto'
+
+/** What will be done with one stack, decided before anything of it is touched. */
+export interface StackPlan {
+  readonly stack: Stack
+  readonly state: StackState
+  /** What was asked for, before what the stack allows. */
+  readonly mode: StopMode
+  /** Why `auto` did not become `down`; null where it did, or was not asked for. */
+  readonly modeReason: string | null
+  readonly whyNotDown: readonly string[]
+  /** Whether containers will be stopped (or paused) and started. */
+  readonly willStop: boolean
+  /** Something runs that should have been stopped and must not be: the snapshot is marked, the stack is partial. */
+  readonly isLiveUnasked: boolean
+  readonly sources: readonly Source[]
+  readonly paths: readonly string[]
+  readonly capsule: Capsule | null
+  readonly problems: readonly Problem[]
+  /** A part of the stack's data could not even be named. */
+  readonly isIncomplete: boolean
+}
+
+/** Services with at least one container that runs, sorted. */
+export function runningServices(state: StackState): readonly string[] {
+  const names = state.projects.flatMap((project) => project.containers.filter(isAlive).map((container) => container.service))
+  return [...new Set(names)].sort()
+}
+
+/** Containers of elsewhere that may write to what the snapshot will hold, each once. */
+export function otherUsersOf(plan: Pick<StackPlan, 'sources' | 'paths'>): readonly string[] {
+  return [...new Set(plan.sources.filter((source) => plan.paths.includes(source.path)).flatMap((source) => source.otherUsers))]
+}
+
+function isAlive(container: { readonly condition: string }): boolean {
+  return container.condition === 'running' || container.condition === 'paused' || container.condition === 'restarting'
+}
+
+/** The mode that counts: flag, `[stack:NAME]`, container label, `[docker]`. */
+export function requestedStopMode(
+  stack: Stack,
+  state: StackState,
+  configuration: Configuration,
+  flag: RequestedStopMode | undefined,
+): RequestedStopMode {
+  const label = state.projects
+    .flatMap((project) => project.containers)
+    .map((container) => container.labels['stackbk.stop-mode'])
+    .find((value): value is RequestedStopMode => value !== undefined && stopModes.includes(value))
+  return flag ?? configuration.stack(stack.name).stopMode ?? label ?? configuration.docker.stopMode
+}
+
+const stopModes: readonly string[] = ['auto', 'down', 'stop', 'pause', 'none']
+
+/** Looks at a stack and decides. Asks, and touches nothing; what cannot be found out makes the plan more careful, never less. */
+export async function planStack(
+  stack: Stack,
+  state: StackState,
+  context: { readonly runtime: Runtime; readonly configuration: Configuration; readonly stopMode: RequestedStopMode | undefined; readonly signal: AbortSignal },
+): Promise<StackPlan> {
+  const { runtime, configuration, signal } = context
+  const requested = requestedStopMode(stack, state, configuration, context.stopMode)
+  const choices = configuration.stack(stack.name)
+  const problems: Problem[] = []
+
+  const [preflight, sources, capsule] = await Promise.all([
+    state.condition === 'unknown' ? null : runtime.preflight(state, { signal }),
+    runtime.sources(state, { signal }),
+    runtime.describe(state, { signal }),
+  ])
+
+  const places = sources.ok ? sources.value : []
+  if (!sources.ok) problems.push(problemFrom(sources.failure, { code: 'sources-unknown', stack: stack.name }))
+  const coverage = coverageOf(stack.name, places, choices)
+  problems.push(...coverage.problems)
+  if (!capsule.ok) problems.push(problemFrom(capsule.failure, { severity: 'warning', code: 'capsule-incomplete', stack: stack.name }))
+
+  const runs = state.condition === 'running'
+  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs)
+  problems.push(...obstacles)
+  const { mode, reason } = settledMode(requested, preflight?.ok ? preflight.value : null)
+  const wantsStop = mode !== 'none'
+  return {
+    stack,
+    state,
+    mode,
+    modeReason: reason,
+    whyNotDown: preflight?.ok ? preflight.value.whyNotDown : [],
+    willStop: runs && wantsStop && obstacles.length === 0,
+    isLiveUnasked: wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown'),
+    sources: places,
+    paths: coverage.paths.length > 0 ? coverage.paths : [stack.directory],
+    capsule: capsule.ok ? capsule.value : null,
+    problems,
+    isIncomplete: !sources.ok || (!runs && obstacles.length > 0),
+  }
+}
+
+/** What forbids a stop (nothing is stopped that cannot be started again); of a stack that does not run, only what hides its data. */
+function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, runs: boolean): readonly Problem[] {
+  if (preflight === null) return []
+  if (!preflight.ok) return [problemFrom(preflight.failure, { code: 'preflight-failed', stack: stack.name })]
+  const { model, missingImages, wouldLose } = preflight.value
+  const problems: Problem[] = []
+  if (!model.ok) problems.push(problemFrom(model.failure, { code: 'model-does-not-resolve', stack: stack.name }))
+  if (runs && missingImages.length > 0) {
+    problems.push({
+      severity: 'error',
+      code: 'image-missing',
+      message: `a start would need images that are not on this host: ${missingImages.join(', ')}`,
+      fix: 'Pull or build them, then run the backup again',
+      stack: stack.name,
+    })
+  }
+  for (const loss of runs ? wouldLose : []) {
+    problems.push({ severity: 'error', code: 'stop-would-lose', message: loss, fix: 'Set STOP_MODE=none or pause for this stack', stack: stack.name })
+  }
+  return problems
+}
+
+function unknownState(stack: Stack, state: StackState): Problem {
+  if (state.failure !== null) return problemFrom(state.failure, { code: 'state-unknown', stack: stack.name })
+  return { severity: 'error', code: 'state-unknown', message: 'whether the stack runs could not be found out', fix: 'Run: stackbk doctor', stack: stack.name }
+}
+
+/** `auto` is `down` wherever that gives back the very containers that ran, else `stop`, and the report says why. */
+function settledMode(requested: RequestedStopMode, preflight: Preflight | null): { mode: StopMode; reason: string | null } {
+  if (requested !== 'auto') return { mode: requested, reason: null }
+  const why = preflight?.whyNotDown ?? []
+  if (why.length === 0) return { mode: 'down', reason: null }
+  return { mode: 'stop', reason: why.join('; ') }
+}

@@ -1,0 +1,29 @@
+import type { Snapshot } from '@stackbk/contract'
+
+/** On every snapshot of ours. */
+export const ownTag = 'stackbk'
+/** On a snapshot that is not good; `latest` means the latest without any of them. */
+export const marks = ['live', 'partial', 'shrunk'] as const
+export type Mark = (typeof marks)[number]
+
+const stackTagPrefix = 'stack:'
+
+/** By these its snapshots are found again. */
+export function stackTags(name: string): readonly string[] {
+  return [ownTag, `${stackTagPrefix}${name}`]
+}
+
+/** The stack that a snapshot belongs to; `null` for one that is not ours. */
+export function stackOf(snapshot: Snapshot): string | null {
+  if (!snapshot.tags.includes(ownTag)) return null
+  return snapshot.tags.find((tag) => tag.startsWith(stackTagPrefix))?.slice(stackTagPrefix.length) ?? null
+}
+
+export function isGood(snapshot: Snapshot): boolean {
+  return !marks.some((mark) => snapshot.tags.includes(mark))
+}
+
+/** The newest good snapshot of a stack on a host; `snapshots` oldest first. */
+export function lastGoodSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
+  return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host && isGood(snapshot))
+}

@@ -1,0 +1,224 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Answer, ContainerEnd, Log, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
+
+import { bootId } from '../../host/boot.js'
+import { deviceOf, nearestExisting } from '../../host/mounts.js'
+import type { Journal, JournalEntry } from '../../stacks/journal.js'
+import { stackKey } from '../../stacks/identity.js'
+import type { StackPhase } from '../reporter.js'
+import { otherUsersOf, type StackPlan } from './stack-plan.js'
+
+/** The engine's events may arrive a little after what they tell of is already visible. */
+const eventsLimitMs = 2_000
+const pollMs = 10
+
+export interface WindowContext {
+  readonly runtime: Runtime
+  readonly journal: Journal
+  readonly runId: string
+  readonly graceSeconds: number
+  readonly healthTimeoutMs: number
+  /** Ends the stop and the snapshot; never the start. */
+  readonly signal: AbortSignal
+  /** Past it the snapshot is given up and the stack started; null: no limit. */
+  readonly maxDowntimeMs: number | null
+  readonly log: Log
+  readonly onPhase: (phase: StackPhase, progress?: Progress) => void
+  /** The stop is over, nothing is read yet: the last moment to write what the snapshot should hold of it. */
+  readonly onStopped: (ended: readonly ContainerEnd[]) => void
+  /** Called when the snapshot is over and the start begins: from here on something else may be prepared. */
+  readonly onStarting: () => void
+}
+
+type Watchers = Pick<WindowContext, 'log' | 'onPhase' | 'onStarting'>
+
+/** What happened between the stop and the confirmed start of one stack. */
+export interface WindowResult {
+  readonly stop: Answer<readonly string[]>
+  readonly ended: readonly ContainerEnd[]
+  /** `null` when no snapshot was tried, because the run was interrupted before. */
+  readonly snapshot: Answer<SnapshotResult> | null
+  /** The snapshot was given up because the stack had been down for as long as it may. */
+  readonly isOverBudget: boolean
+  /** Why the stack was not started: its disk is not where it was. Empty when it was. */
+  readonly movedSources: readonly string[]
+  readonly start: Answer<void>
+  readonly up: Answer<UpReport>
+  readonly downtimeMs: number | null
+  readonly readyMs: number | null
+  /** Containers that used the stack's data while it was read, and whether that could be seen at all. */
+  readonly disturbedBy: readonly string[]
+  readonly couldNotWatch: boolean
+}
+
+/**
+ * The window in which a stack is down: journal, stop, snapshot, start, confirmation, in this order and nothing else. Whatever
+ * fails in between, the start is reached; the journal's entry goes only when the stack is confirmed up.
+ *
+ * Throws only when the journal cannot be written, which is before anything is touched.
+ */
+export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapshot, watch: Watch | null, context: WindowContext): Promise<WindowResult> {
+  const { runtime, journal } = context
+  const { log, onPhase } = unfailing(context)
+  const entry = entryFor(plan, context)
+  journal.write(entry)
+  const since = new Date()
+  const budget = context.maxDowntimeMs === null ? null : AbortSignal.timeout(context.maxDowntimeMs)
+  const signal = budget === null ? context.signal : AbortSignal.any([context.signal, budget])
+
+  let stop: Answer<readonly string[]> = notReached('the stop')
+  let ended: readonly ContainerEnd[] = []
+  let snapshot: Answer<SnapshotResult> | null = null
+  const reading = { from: 0, until: 0 }
+  try {
+    onPhase('stopping')
+    log('info', 'stopping', { stack: plan.stack.name, mode: plan.mode })
+    const evidence = await runtime.stop(plan.state, { mode: plan.mode, graceSeconds: context.graceSeconds, signal })
+    stop = evidence.ok ? { ok: true, value: evidence.value.stillRunning } : evidence
+    if (evidence.ok) ended = evidence.value.ended
+    log('info', 'stopped', { stack: plan.stack.name, ended })
+
+    if (signal.aborted) {
+      await prepared.abandon()
+    } else {
+      context.onStopped(ended)
+      onPhase('snapshot')
+      reading.from = Date.now()
+      log('info', 'snapshot begun', { stack: plan.stack.name })
+      snapshot = await prepared.take({ signal, onProgress: (progress) => onPhase('snapshot', progress) })
+      reading.until = Date.now()
+      log('info', 'snapshot ended', { stack: plan.stack.name, snapshot: snapshot.ok ? snapshot.value.id : null })
+    }
+  } catch (error) {
+    // A provider that throws against its contract must not keep a stack down.
+    const failure = { kind: 'failed', message: 'the window was left by an error', toolOutput: String(error) } as const
+    if (snapshot === null) snapshot = { ok: false, failure }
+    await prepared.abandon().catch(() => {})
+  }
+
+  const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true
+  const movedSources = sourcesThatMoved(entry)
+  if (movedSources.length > 0) {
+    log('error', 'not started: sources are not where they were', { stack: plan.stack.name, movedSources })
+    return { stop, ended, snapshot, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], couldNotWatch: false }
+  }
+  const { start, up } = await startAndConfirm(entry, since, context)
+  return { stop, ended, snapshot, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, log)) }
+}
+
+/** Starts what the entry says ran, waits until it is up, and removes the entry if it is. Used by `resume` as well. */
+export async function startAndConfirm(
+  entry: JournalEntry,
+  since: Date,
+  context: Pick<WindowContext, 'runtime' | 'journal' | 'log' | 'onPhase' | 'onStarting'>,
+): Promise<{ start: Answer<void>; up: Answer<UpReport> }> {
+  const { runtime, journal } = context
+  const { log, onPhase, onStarting } = unfailing(context)
+  onPhase('starting')
+  log('info', 'starting', { stack: entry.name })
+  // The start's commands are on their way before anything else may use the processor.
+  const starting = settled(() => runtime.start(entry.state, { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs }))
+  onStarting()
+  const start = await starting
+  onPhase('waiting')
+  const up = await settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs }))
+  const isUp = up.ok && up.value.isUp
+  log(isUp ? 'info' : 'error', isUp ? 'confirmed up' : 'not up', { stack: entry.name, start: start.ok ? 'ok' : start.failure, up: up.ok ? up.value : up.failure })
+  try {
+    if (isUp) journal.remove(entry.key)
+  } catch (error) {
+    // It is up: the next run finds it running and tries again.
+    log('error', 'the journal entry could not be removed', { stack: entry.name, reason: String(error) })
+  }
+  return { start, up }
+}
+
+/**
+ * Sources that lie on another device than at the stop: a start would meet the folder below an unmounted disk. One that is
+ * gone from the same device (a socket, say) is its owner's business and keeps nothing down.
+ */
+export function sourcesThatMoved(entry: JournalEntry): readonly string[] {
+  return entry.devices.filter(({ path, device }) => deviceOf(nearestExisting(path)) !== device).map(({ path }) => path)
+}
+
+function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
+  return {
+    schemaVersion: 1,
+    runId: context.runId,
+    key: stackKey(plan.stack),
+    name: plan.stack.name,
+    directory: plan.stack.directory,
+    writtenAt: new Date().toISOString(),
+    bootId: bootId(),
+    mode: plan.mode,
+    healthTimeoutMs: context.healthTimeoutMs,
+    state: plan.state,
+    whyNotDown: plan.whyNotDown,
+    devices: plan.sources.flatMap(({ path, device }) => (device === null ? [] : [{ path, device }])),
+  }
+}
+
+/** What the engine's events tell of the window. */
+async function seenBy(
+  watch: Watch | null,
+  plan: StackPlan,
+  reading: { from: number; until: number },
+  log: Log,
+): Promise<Pick<WindowResult, 'downtimeMs' | 'readyMs' | 'disturbedBy' | 'couldNotWatch'>> {
+  const others = otherUsersOf(plan)
+  const report = await lastReport(watch, log)
+  if (report === null) return { downtimeMs: null, readyMs: null, disturbedBy: others, couldNotWatch: true }
+  const during = report.starts.filter(({ at }) => at > reading.from && at < reading.until).map(({ container }) => container)
+  const since = (moment: number | null): number | null => (report.firstStopAt === null || moment === null ? null : Math.max(0, moment - report.firstStopAt))
+  return {
+    downtimeMs: since(report.lastStartAt),
+    readyMs: since(report.readyAt),
+    disturbedBy: [...new Set([...others, ...during])],
+    couldNotWatch: report.isLossy,
+  }
+}
+
+async function lastReport(watch: Watch | null, log: Log): Promise<WatchReport | null> {
+  if (watch === null) return null
+  try {
+    const deadline = performance.now() + eventsLimitMs
+    let report = watch.report()
+    while (!report.isLossy && report.firstStopAt !== null && (report.lastStartAt === null || report.readyAt === null) && performance.now() < deadline) {
+      await delay(pollMs)
+      report = watch.report()
+    }
+    return report
+  } catch (error) {
+    log('error', 'what the engine has told could not be read', { reason: String(error) })
+    return null
+  }
+}
+
+/** Those who look on must not keep a stack down: a display or a log that throws is passed over. */
+function unfailing({ log, onPhase, onStarting }: Watchers): Watchers {
+  return { log: guarded(log), onPhase: guarded(onPhase), onStarting: guarded(onStarting) }
+}
+
+function guarded<A extends unknown[]>(call: (...args: A) => void): (...args: A) => void {
+  return (...args) => {
+    try {
+      call(...args)
+    } catch {
+      // See above.
+    }
+  }
+}
+
+function notReached(what: string): { ok: false; failure: { kind: 'failed'; message: string } } {
+  return { ok: false, failure: { kind: 'failed', message: `${what} was not reached` } }
+}
+
+/** A provider that throws against its contract gives a failure all the same. */
+async function settled<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await ask()
+  } catch (error) {
+    return { ok: false, failure: { kind: 'failed', message: 'the container runtime failed unexpectedly', toolOutput: String(error) } }
+  }
+}

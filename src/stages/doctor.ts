@@ -1,0 +1,109 @@
+import { accessSync, constants, statfsSync } from 'node:fs'
+
+import type { Finding } from '@stackbk/contract'
+
+import { StackbkError } from '../errors.js'
+import { nearestExisting } from '../host/mounts.js'
+import type { Offers } from '../providers/collect.js'
+import { readDirlist } from '../stacks/dirlist.js'
+import { knownRepository } from './repository-memory.js'
+import { concluded, type Outcome, type ResultHeader } from './result.js'
+import type { Run } from './run.js'
+
+export interface DoctorBody {
+  readonly checks: readonly Omit<Finding, 'isToolTrouble'>[]
+}
+
+export type DoctorResult = ResultHeader & DoctorBody
+
+/** Less than this on the repository's disk is worth a warning. Bytes. */
+const littleSpace = 1024 ** 3
+
+/** Looks at everything a night's run will need. Changes nothing, and goes on after each trouble. */
+export async function doctor(run: Run, offers: Offers, configuration: readonly Finding[]): Promise<Outcome<DoctorResult>> {
+  const findings: Finding[] = [...configuration, ...pluginFindings(offers), ...stateFindings(run), ...stacksFindings(run), ...leftoverFindings(run)]
+  findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
+  findings.push(...(await guarded('engine', () => engineFindings(run))))
+  findings.push(...(await guarded('transport', () => transportFindings(run))))
+  const failed = findings.filter((finding) => finding.status === 'failed')
+  const toolTrouble = failed.some((finding) => finding.isToolTrouble === true)
+  const checks = findings.map(({ isToolTrouble: _, ...check }) => check)
+  return concluded(run, { checks }, { status: failed.length === 0 ? 'ok' : 'failed', problems: [], codes: [failed.length === 0 ? 0 : toolTrouble ? 4 : 1] })
+}
+
+async function guarded(id: string, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
+  try {
+    return await look()
+  } catch (error) {
+    const fix = error instanceof StackbkError ? error.fix : 'Run again with --verbose'
+    return [{ id, status: 'failed', found: error instanceof Error ? error.message : String(error), needed: 'that it can be looked at', fix }]
+  }
+}
+
+function pluginFindings(offers: Offers): Finding[] {
+  const usable = offers.usable.map(({ plugin, descriptor }): Finding => ({ id: `plugin.${descriptor.id}`, status: 'ok', found: `${descriptor.title}, from ${plugin}`, needed: '', fix: '' }))
+  const unusable = offers.unusable.map(({ plugin, id, reason }): Finding => ({ id: `plugin.${id || plugin}`, status: 'warning', found: `${plugin}: ${reason}`, needed: 'a plugin that can be used', fix: `Update it, or remove it: stackbk plugins uninstall ${plugin}` }))
+  return [...usable, ...unusable]
+}
+
+function stateFindings(run: Run): Finding[] {
+  const folder = nearestExisting(run.state.root)
+  try {
+    accessSync(folder, constants.W_OK)
+    return [{ id: 'state.folder', status: 'ok', found: run.state.root, needed: 'a folder that can be written', fix: '' }]
+  } catch (error) {
+    return [{ id: 'state.folder', status: 'failed', found: (error as Error).message, needed: 'a folder that can be written', fix: 'Run as root, or set STACKBK_STATE_DIR' }]
+  }
+}
+
+function stacksFindings(run: Run): Finding[] {
+  const { dirlist, stacksDirectory } = run.configuration.docker
+  const list = readDirlist({ file: dirlist, stacksDirectory })
+  if (list.discovery.state === 'missing') {
+    return [{ id: 'stacks.folder', status: 'failed', found: list.discovery.reason, needed: `the stacks folder ${stacksDirectory}`, fix: 'Mount its disk, or correct DOCKER_STACKS_DIR' }]
+  }
+  const enabled = list.stacks.filter((stack) => stack.enabled)
+  const lost = enabled.filter((stack) => !stack.available)
+  return [
+    { id: 'stacks.folder', status: 'ok', found: `${stacksDirectory} with ${list.discovery.stacks.length} stacks`, needed: 'a folder with stacks', fix: '' },
+    enabled.length === 0
+      ? { id: 'stacks.enabled', status: 'warning', found: 'none', needed: 'at least one enabled stack', fix: 'Run: stackbk dirlist refresh, then: stackbk dirlist enable NAME' }
+      : { id: 'stacks.enabled', status: 'ok', found: enabled.map(({ name }) => name).join(', '), needed: 'at least one enabled stack', fix: '' },
+    ...lost.map(({ name, reason }): Finding => ({ id: `stacks.${name}`, status: 'failed', found: reason, needed: 'an enabled stack that is there', fix: `Mount its disk, or run: stackbk dirlist disable ${name}` })),
+    ...list.problems.map(({ message, fix }): Finding => ({ id: 'stacks.dirlist', status: 'warning', found: message, needed: '', fix })),
+  ]
+}
+
+function leftoverFindings(run: Run): Finding[] {
+  const waiting = run.journal.entries()
+  if (waiting.length === 0) return [{ id: 'leftovers.stacks', status: 'ok', found: 'none', needed: 'no stack left stopped', fix: '' }]
+  return [{ id: 'leftovers.stacks', status: 'failed', found: `left stopped by an interrupted run: ${waiting.map(({ name }) => name).join(', ')}`, needed: 'no stack left stopped', fix: 'Run: stackbk resume' }]
+}
+
+async function engineFindings(run: Run): Promise<Finding[]> {
+  const engine = await run.engine()
+  const { display, path } = engine.location()
+  const examined = await engine.examine({ signal: run.signal })
+  if (display === '') return [...examined.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: 'RESTIC_REPOSITORY', fix: 'Run: stackbk config init' }]
+  const isStillToBeMade = run.configuration.backup.autoInit && knownRepository(run.state.repositories, display) === null
+  const findings = examined.map((finding): Finding => {
+    const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade
+    return isMissing ? { ...finding, status: 'warning', fix: 'If it is new: the first backup makes it' } : finding
+  })
+  return path === null ? findings : [...findings, spaceFinding(path)]
+}
+
+function spaceFinding(path: string): Finding {
+  const { bavail, bsize } = statfsSync(nearestExisting(path))
+  const free = bavail * bsize
+  const isLittle = free < littleSpace
+  return { id: 'repository.space', status: isLittle ? 'warning' : 'ok', found: `${(free / 1024 ** 3).toFixed(1)} GiB free`, needed: '1 GiB free', fix: isLittle ? 'Make room on the disk of the repository' : '' }
+}
+
+async function transportFindings(run: Run): Promise<readonly Finding[]> {
+  const transport = await run.transport()
+  const examined = await transport.examine({ signal: run.signal })
+  // Without a remote nothing of it is needed, the tool neither.
+  if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: 'RCLONE_REMOTE, for sync and restore', fix: 'Run: stackbk config init --remote NAME' }]
+  return examined
+}

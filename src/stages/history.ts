@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+
+import { concluded, type Outcome, type ResultHeader, type RunFacts } from './result.js'
+
+/** A past run: its result as `--json` printed it, with its exit code. */
+export type PastRun = ResultHeader & { readonly exitCode: number } & Readonly<Record<string, unknown>>
+
+export type HistoryResult = ResultHeader & { readonly runs: readonly PastRun[] }
+
+export interface HistoryChoices {
+  readonly limit: number
+  /** Only runs that had to do with this stack. */
+  readonly stack: string | undefined
+  readonly since: Date | undefined
+}
+
+/** Past runs, newest first. */
+export function history(run: RunFacts, file: string, choices: HistoryChoices): Outcome<HistoryResult> {
+  const runs = readRuns(file)
+    .filter((past) => choices.since === undefined || new Date(past.startedAt) >= choices.since)
+    .filter((past) => choices.stack === undefined || namesIn(past).includes(choices.stack))
+    .toReversed()
+    .slice(0, choices.limit)
+  return concluded(run, { runs }, { status: 'ok', problems: [] })
+}
+
+/** All that are on record, oldest first. A line cut short by a crash is passed over. */
+export function readRuns(file: string): PastRun[] {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return []
+  }
+  return text.split('\n').flatMap((line) => {
+    try {
+      const past = JSON.parse(line) as PastRun | null
+      return typeof past?.runId === 'string' ? [past] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+function namesIn(past: PastRun): string[] {
+  const backup = past['backup'] as { stacks?: unknown } | null | undefined
+  const lists = [past['stacks'], backup?.stacks].filter((list): list is { name: string }[] => Array.isArray(list))
+  return lists.flat().map((stack) => stack.name)
+}

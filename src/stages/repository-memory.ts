@@ -1,0 +1,156 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Repository } from '@stackbk/contract'
+
+import { appendLine } from '../host/append-line.js'
+import { writeFileAtomically } from '../host/atomic-write.js'
+import { ensureFolder } from '../host/state-folder.js'
+
+/** What this host knows of one place where a repository was. */
+export interface KnownRepository {
+  readonly schemaVersion: 1
+  readonly location: string
+  readonly repositoryId: string
+  /** The file system that its folder was on; `null` where it is no folder of this host. */
+  readonly device: number | null
+  readonly firstSeenAt: string
+  readonly lastSeenAt: string
+  readonly lastSync: { readonly at: string; readonly remote: string; readonly snapshots: number } | null
+}
+
+/** The repository that was seen at this place before; `null` when none ever was. */
+export function knownRepository(folder: string, location: string): KnownRepository | null {
+  try {
+    return JSON.parse(readFileSync(pathOf(folder, location), 'utf8')) as KnownRepository
+  } catch {
+    return null
+  }
+}
+
+/** Notes that a repository is at this place, so that it is never taken for one still to be made. */
+export function rememberRepository(folder: string, location: string, repository: Repository, lastSync?: KnownRepository['lastSync']): void {
+  ensureFolder(folder)
+  const before = knownRepository(folder, location)
+  const now = new Date().toISOString()
+  const isSame = before?.repositoryId === repository.id
+  const known: KnownRepository = {
+    schemaVersion: 1,
+    location: repository.location,
+    repositoryId: repository.id,
+    device: repository.path === null ? null : statSync(repository.path).dev,
+    firstSeenAt: isSame ? before.firstSeenAt : now,
+    lastSeenAt: now,
+    lastSync: lastSync ?? (isSame ? before.lastSync : null),
+  }
+  writeFileAtomically(pathOf(folder, location), `${JSON.stringify(known, null, 2)}\n`, { mode: 0o600 })
+}
+
+function pathOf(folder: string, location: string): string {
+  return join(folder, `${createHash('sha256').update(location).digest('hex').slice(0, 32)}.json`)
+}
+
+type Line =
+  | { readonly is: 'seen'; readonly at: string; readonly ids: readonly string[] }
+  | { readonly is: 'forgetting'; readonly at: string; readonly candidates: readonly string[] }
+  | { readonly is: 'forgot'; readonly at: string; readonly ids: readonly string[] }
+
+/**
+ * Which snapshots of one repository were here, and which of them went by our own hand. Only what went so may be deleted
+ * from a copy: a rolled-back disk, a second writer or a lost state folder leaves no such proof.
+ *
+ * One line an act, added before and after it, so that a kill in between is settled by the next look at the repository.
+ */
+export class SnapshotRecord {
+  readonly #path: string
+  readonly #folder: string
+  readonly #seen = new Set<string>()
+  readonly #forgotten = new Set<string>()
+  #open = new Set<string>()
+
+  constructor(folder: string, repositoryId: string) {
+    this.#folder = folder
+    this.#path = join(folder, `${repositoryId}.snapshots.jsonl`)
+    for (const line of linesOf(this.#path)) this.#apply(line)
+  }
+
+  wasSeen(id: string): boolean {
+    return this.#seen.has(id)
+  }
+
+  wasForgotten(id: string): boolean {
+    return this.#forgotten.has(id)
+  }
+
+  /** The repository holds these now, and no others. Those of an unfinished act that it no longer holds went by it. */
+  settle(present: readonly string[]): void {
+    const here = new Set(present)
+    const gone = [...this.#open].filter((id) => !here.has(id))
+    if (this.#open.size > 0) this.#add({ is: 'forgot', at: now(), ids: gone })
+    this.noteSeen(present)
+  }
+
+  /** These are here, besides what else is. */
+  noteSeen(ids: readonly string[]): void {
+    const fresh = ids.filter((id) => !this.#seen.has(id) || this.#forgotten.has(id))
+    if (fresh.length > 0) this.#add({ is: 'seen', at: now(), ids: fresh })
+  }
+
+  /** Before an act that may remove any of these. */
+  willForget(candidates: readonly string[]): void {
+    this.#add({ is: 'forgetting', at: now(), candidates })
+  }
+
+  /** After it: these it removed, the others it did not. */
+  didForget(ids: readonly string[]): void {
+    this.#add({ is: 'forgot', at: now(), ids })
+  }
+
+  #add(line: Line): void {
+    ensureFolder(this.#folder)
+    appendLine(this.#path, JSON.stringify(line), true)
+    this.#apply(line)
+  }
+
+  #apply(line: Line): void {
+    switch (line.is) {
+      case 'seen':
+        for (const id of line.ids) {
+          this.#seen.add(id)
+          this.#forgotten.delete(id)
+        }
+        break
+      case 'forgetting':
+        this.#open = new Set(line.candidates)
+        break
+      case 'forgot':
+        for (const id of line.ids) {
+          this.#seen.add(id)
+          this.#forgotten.add(id)
+        }
+        this.#open = new Set()
+        break
+    }
+  }
+}
+
+function linesOf(path: string): Line[] {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    return []
+  }
+  return text.split('\n').flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Line]
+    } catch {
+      return []
+    }
+  })
+}
+
+function now(): string {
+  return new Date().toISOString()
+}

@@ -1,0 +1,82 @@
+import type { Engine, Repository, Snapshot } from '@stackbk/contract'
+
+import { errorFrom, StackbkError } from '../errors.js'
+import { realPathSoFar } from '../host/mounts.js'
+import { knownRepository, rememberRepository, SnapshotRecord } from './repository-memory.js'
+import type { LockSubject, Run } from './run.js'
+
+/** A repository that opens, with what it holds and what this host remembers of it. */
+export interface OpenRepository {
+  readonly engine: Engine
+  readonly repository: Repository
+  /** Oldest first. */
+  readonly snapshots: readonly Snapshot[]
+  readonly record: SnapshotRecord
+  /** It was made by this run. */
+  readonly isNew: boolean
+}
+
+/** What a run that changes a repository locks: its folder by one name, whether it is there yet or not. */
+export function repositoryLock(engine: Engine): LockSubject {
+  const { path, display } = engine.location()
+  return { kind: 'repository', id: path === null ? display : realPathSoFar(path) }
+}
+
+/** What a run that starts and stops stacks locks besides the engine: their folder, whatever path leads to it. */
+export function stacksLock(run: Run): LockSubject {
+  return { kind: 'stacks', id: realPathSoFar(run.configuration.docker.stacksDirectory) }
+}
+
+/**
+ * Opens the configured repository. One that is missing is made where `mayInit` allows it, and never where one was known: a
+ * disk that is not mounted must not become an empty repository.
+ *
+ * Throws `repository-missing` (10), `repository-locked` (11), `wrong-password` (12), or as the engine says.
+ *
+ * @returns `null` in a dry run for a repository that the real run would make
+ */
+export async function openRepository(run: Run, options: { readonly mayInit: boolean }): Promise<OpenRepository | null> {
+  const engine = await run.engine()
+  const location = engine.location()
+  const known = knownRepository(run.state.repositories, location.display)
+  const opened = await Promise.all([engine.open({ signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
+  const [repository, snapshots] = opened
+
+  if (!repository.ok) {
+    if (repository.failure.kind !== 'repository-missing') throw errorFrom(repository.failure)
+    if (known !== null) throw missingButKnown(location.display, known.lastSeenAt)
+    if (!options.mayInit) throw errorFrom({ fix: 'Run: stackbk backup (with AUTO_INIT=true it makes the repository), or correct RESTIC_REPOSITORY', ...repository.failure })
+    return run.dryRun ? null : await makeRepository(run, engine)
+  }
+  if (!snapshots.ok) throw errorFrom(snapshots.failure)
+
+  const record = new SnapshotRecord(run.state.repositories, repository.value.id)
+  if (!run.dryRun) {
+    if (known !== null && known.repositoryId !== repository.value.id) {
+      run.log('warning', 'another repository is at the place of the known one', { location: location.display, known: known.repositoryId, found: repository.value.id })
+      run.reporter.warning(`${location.display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`)
+    }
+    rememberRepository(run.state.repositories, location.display, repository.value)
+    record.settle(snapshots.value.map((snapshot) => snapshot.id))
+  }
+  return { engine, repository: repository.value, snapshots: snapshots.value, record, isNew: false }
+}
+
+async function makeRepository(run: Run, engine: Engine): Promise<OpenRepository> {
+  const made = await engine.init({ signal: run.signal })
+  if (!made.ok) throw errorFrom(made.failure)
+  const display = engine.location().display
+  rememberRepository(run.state.repositories, display, made.value)
+  run.log('info', 'repository made', { location: display, id: made.value.id })
+  run.reporter.notice(`Made a new repository at ${display}. Keep its password somewhere else than on this host.`)
+  return { engine, repository: made.value, snapshots: [], record: new SnapshotRecord(run.state.repositories, made.value.id), isNew: true }
+}
+
+function missingButKnown(location: string, lastSeenAt: string): StackbkError {
+  return new StackbkError({
+    kind: 'repository-missing',
+    message: `the repository at ${location} is gone`,
+    detail: `It was last seen there on ${lastSeenAt}. No new one is made in its place.`,
+    fix: 'Mount its disk, or bring it back from the cloud with: stackbk restore',
+  })
+}

@@ -1,0 +1,205 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Engine, Transport } from '@stackbk/contract'
+
+import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
+import { writeFileAtomically } from '../host/atomic-write.js'
+import { ensureFolder } from '../host/state-folder.js'
+import { realPathSoFar } from '../host/mounts.js'
+import { rememberRepository, SnapshotRecord } from './repository-memory.js'
+import { concluded, type Outcome } from './result.js'
+import { replayJournal } from './resume.js'
+import type { Run } from './run.js'
+import { checkContents, type ContentCheck } from './restore/content-check.js'
+import type { RestoreBody, RestoreResult } from './restore/restore-result.js'
+import { chooseTarget, markerName, type RestoreMarker, type RestoreTarget } from './restore/target.js'
+import { probe } from './sync.js'
+import { groupFiles, type FileList } from './sync/file-list.js'
+import { withRetries, type Tally } from './sync/transfer.js'
+
+export interface RestoreChoices {
+  readonly path: string | undefined
+  /** Let the engine read all data back as well. */
+  readonly readData: boolean
+}
+
+/**
+ * Stage 3: the repository from the cloud, into a folder that is empty, new, or an earlier try, and proven sound. `config`
+ * comes last, so that what is half there is no repository to anybody.
+ *
+ * Throws before anything is written: `usage`, `busy`, `remote-unreachable`, `repository-missing` (the remote holds none), `guard`.
+ */
+export async function restore(run: Run, choices: RestoreChoices): Promise<Outcome<RestoreResult>> {
+  const [engine, transport] = [await run.engine(), await run.transport()]
+  const target = chooseTarget({
+    asked: choices.path,
+    configured: engine.location().path,
+    source: transport.location,
+    repositoriesFolder: run.state.repositories,
+    now: run.startedAt,
+  })
+  await run.lock({ kind: 'repository', id: realPathSoFar(target.path) })
+  const replay = await replayJournal(run)
+  const ready = await transport.ready({ signal: run.signal })
+  if (!ready.ok) throw errorFrom(ready.failure)
+  await probe(run, transport)
+  const remote = await repositoryOnRemote(run, transport, engine)
+
+  if (run.dryRun) return concluded(run, bodyFor(transport, target, remote, { filesChecked: 0, corrupt: [] }, 'skipped', null, []), { status: 'ok', problems: replay.problems })
+  run.reporter.notice(`${target.isResumed ? 'going on with the restore' : 'restoring'} from ${transport.location} to ${target.path}`)
+  beginAt(target, transport)
+  const tally: Tally = { files: 0, bytes: 0, attempts: 0 }
+  const problems: Problem[] = [...replay.problems]
+  const failed = await downloadAll(run, transport, target.path, remote, tally)
+  if (failed !== null) {
+    const codes = [failed.kind === 'cancelled' ? 1 : exitCodes.ofKind('transfer-failed')]
+    const next = [`Run the same command again: it goes on where it was cut short`]
+    return concluded(run, bodyFor(transport, target, remote, { filesChecked: 0, corrupt: [] }, 'skipped', null, next), { status: 'failed', problems: [...problems, problemFrom(failed, { code: 'transfer-failed' })], codes })
+  }
+
+  run.reporter.step('checking every file')
+  const check = await checkAndMend(run, transport, target.path, remote, tally)
+  if (check.corrupt.length > 0) {
+    problems.push({
+      severity: 'error',
+      code: 'rotten-on-remote',
+      message: `${check.corrupt.length} files do not hold what their names say, on the remote too: ${check.corrupt.slice(0, 3).join(', ')}`,
+      fix: 'Bring back what is there with restic itself; see what is lost with: restic check',
+    })
+  } else {
+    rmSync(join(target.path, markerName), { force: true })
+  }
+  const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
+  problems.push(...opened.problems)
+  const body = bodyFor(transport, target, remote, check, check.corrupt.length > 0 ? 'failed' : opened.status, opened.snapshots, nextSteps(run, engine, target.path, opened))
+  const status = body.verification.status === 'failed' ? 'failed' : problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
+  return concluded(run, body, { status, problems, codes: [status === 'failed' ? exitCodes.ofKind('corrupt') : status === 'partial' ? 3 : 0, ...opened.codes] })
+}
+
+/** The remote's files, if they are a repository. Throws `repository-missing` (10) if they are not. */
+async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine): Promise<FileList> {
+  const listed = await transport.list('', { signal: run.signal })
+  if (!listed.ok) throw errorFrom(listed.failure)
+  const { list } = groupFiles(engine.layout(), listed.value)
+  const has = (role: string): boolean => list.some(({ group, files }) => group.role === role && files.length > 0)
+  if (has('config') && has('key')) return list
+  throw new StackbkError({
+    kind: 'repository-missing',
+    code: 'remote-not-a-repository',
+    message: `${transport.location} holds no repository`,
+    detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${has('config') ? 'key' : 'config'} is missing`,
+    fix: 'Correct RCLONE_REMOTE and RCLONE_PATH',
+  })
+}
+
+/** Makes the folder and says in it what it is, before the first file comes. */
+function beginAt(target: RestoreTarget, transport: Transport): void {
+  if (target.isResumed) return
+  ensureFolder(target.path)
+  const marker: RestoreMarker = {
+    schemaVersion: 1,
+    what: 'An unfinished restore of a repository by stackbk. Run the same command again to go on with it, or remove this folder.',
+    source: transport.location,
+    startedAt: new Date().toISOString(),
+  }
+  writeFileAtomically(join(target.path, markerName), `${JSON.stringify(marker, null, 2)}\n`, { mode: 0o600 })
+}
+
+/** All groups, `config` last. Files that are there in full size are not fetched again. */
+async function downloadAll(run: Run, transport: Transport, root: string, remote: FileList, tally: Tally): Promise<Parameters<typeof problemFrom>[0] | null> {
+  const order = [...remote.filter(({ group }) => group.role !== 'config'), ...remote.filter(({ group }) => group.role === 'config')]
+  for (const { group, files } of order) {
+    if (files.length === 0) continue
+    const title = `downloading ${group.name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`
+    run.reporter.step(title)
+    const came = await download(run, transport, root, files.map((file) => file.path), group.nameIs === 'none' ? 'replace' : 'keep', tally, title)
+    if (!came.ok) return came.failure
+  }
+  return null
+}
+
+function download(run: Run, transport: Transport, root: string, files: readonly string[], whenSameSize: 'keep' | 'replace', tally: Tally, title: string): ReturnType<typeof withRetries> {
+  return withRetries(run, tally, () =>
+    transport.download({
+      files,
+      localRoot: root,
+      whenSameSize,
+      stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
+      ...(run.configuration.cloud.restoreTimeoutMs === null ? {} : { timeoutMs: run.configuration.cloud.restoreTimeoutMs }),
+      signal: run.signal,
+      onProgress: (progress) => run.reporter.step(title, progress),
+    }),
+  )
+}
+
+/** A file that came over wrong is fetched once more; what is wrong then is wrong on the remote. */
+async function checkAndMend(run: Run, transport: Transport, root: string, remote: FileList, tally: Tally): Promise<ContentCheck> {
+  const onFile = (done: number, total: number): void => run.reporter.step('checking every file', { phase: 'check', filesDone: done, filesTotal: total })
+  const first = await checkContents(root, remote, { signal: run.signal, onFile })
+  if (first.corrupt.length === 0) return first
+  run.log('warning', 'files came over wrong and are fetched again', { files: first.corrupt })
+  for (const path of first.corrupt) rmSync(join(root, path), { force: true })
+  await download(run, transport, root, first.corrupt, 'replace', tally, 'downloading again what came over wrong')
+  const wrong = new Set(first.corrupt)
+  const again = remote.map(({ group, files }) => ({ group, files: files.filter((file) => wrong.has(file.path)) }))
+  return { filesChecked: first.filesChecked, corrupt: (await checkContents(root, again, { signal: run.signal })).corrupt }
+}
+
+interface Opening {
+  readonly status: RestoreBody['verification']['status']
+  readonly snapshots: number | null
+  readonly problems: readonly Problem[]
+  readonly codes: readonly number[]
+  readonly hasPassword: boolean
+}
+
+const failedOpening: Opening = { status: 'failed', snapshots: null, problems: [], codes: [], hasPassword: true }
+
+/** Opens what came with the engine and lets it check. Without a password this is skipped, and said so. */
+async function openRestored(run: Run, configured: Engine, root: string, readData: boolean): Promise<Opening> {
+  const engine = configured.at(root)
+  await engine.completeCopy(root)
+  const ready = await engine.ready({ signal: run.signal })
+  const opened = ready.ok ? await engine.open({ signal: run.signal }) : ready
+  if (!opened.ok) {
+    if (opened.failure.kind === 'configuration' || opened.failure.kind === 'tool-missing' || opened.failure.kind === 'tool-too-old') {
+      return { status: 'skipped', snapshots: null, problems: [problemFrom(opened.failure, { severity: 'warning', code: 'not-opened' })], codes: [], hasPassword: false }
+    }
+    return { status: 'failed', snapshots: null, problems: [problemFrom(opened.failure)], codes: [exitCodes.ofKind(opened.failure.kind)], hasPassword: true }
+  }
+  run.reporter.step('checking the repository')
+  const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
+  const count = snapshots.ok ? snapshots.value.length : null
+  if (snapshots.ok) {
+    rememberRepository(run.state.repositories, engine.location().display, opened.value)
+    new SnapshotRecord(run.state.repositories, opened.value.id).noteSeen(snapshots.value.map((snapshot) => snapshot.id))
+  }
+  if (!check.ok) return { status: 'failed', snapshots: count, problems: [problemFrom(check.failure)], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }
+  if (check.value.isSound) return { status: 'ok', snapshots: count, problems: [], codes: [], hasPassword: true }
+  const problem: Problem = { severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${check.value.errors.at(-1) ?? ''}`, fix: `See: restic -r ${root} check` }
+  return { status: 'failed', snapshots: count, problems: [problem], codes: [exitCodes.ofKind('corrupt')], hasPassword: true }
+}
+
+function nextSteps(run: Run, engine: Engine, root: string, opened: Opening): readonly string[] {
+  if (opened.status === 'failed') return [`Do not use ${root} as it is: see the problems above`]
+  const steps = [`The repository is in ${root}`]
+  if (!opened.hasPassword) steps.push(`Give its password (RESTIC_PASSWORD_FILE in the configuration), then look at it: restic -r ${root} check`)
+  if (engine.location().path !== root) steps.push(`To go on with it, set RESTIC_REPOSITORY=${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)
+  steps.push(`See what is in it, and choose a snapshot without the tags live, partial and shrunk: restic -r ${root} snapshots --tag stackbk`)
+  steps.push(`Stop the stack if it runs, then bring its files back: restic -r ${root} restore ID --target /`)
+  return steps
+}
+
+function bodyFor(transport: Transport, target: RestoreTarget, remote: FileList, check: ContentCheck, status: RestoreBody['verification']['status'], snapshots: number | null, steps: readonly string[]): RestoreBody {
+  const files = remote.flatMap((entry) => entry.files)
+  return {
+    source: transport.location,
+    target: target.path,
+    files: files.length,
+    bytes: files.reduce((sum, file) => sum + file.size, 0),
+    verification: { status, ...check },
+    snapshots,
+    nextSteps: steps,
+  }
+}

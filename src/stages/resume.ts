@@ -1,0 +1,223 @@
+import type { Runtime, StackState } from '@stackbk/contract'
+
+import { problemFrom, StackbkError, type Problem } from '../errors.js'
+import { endLeftovers, type Leftovers } from '../host/child-record.js'
+import { realPathSoFar } from '../host/mounts.js'
+import type { JournalEntry } from '../stacks/journal.js'
+import { sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
+import { runningServices } from './backup/stack-plan.js'
+import { concluded, type Outcome, type ResultHeader } from './result.js'
+import type { Run } from './run.js'
+
+/** How long the engine may take to finish stops that a dead client has begun: their grace, and some. */
+const settleMarginMs = 30_000
+
+export interface ResumedStack {
+  readonly name: string
+  readonly servicesBefore: readonly string[]
+  readonly action: 'started' | 'already-running' | 'waiting' | 'discarded'
+  readonly status: 'ok' | 'failed'
+}
+
+export interface ResumeBody {
+  readonly stacks: readonly ResumedStack[]
+}
+
+export type ResumeResult = ResultHeader & ResumeBody
+
+export interface ResumeChoices {
+  /** Start this stack whatever has been changed since. */
+  readonly force?: string | undefined
+  /** Forget that this stack was stopped by us. */
+  readonly discard?: string | undefined
+}
+
+export interface Replay {
+  readonly stacks: readonly ResumedStack[]
+  readonly problems: readonly Problem[]
+  readonly leftovers: Leftovers
+}
+
+/** `resume`: starts the stacks that an interrupted run left stopped. */
+export async function resume(run: Run, choices: ResumeChoices): Promise<Outcome<ResumeResult>> {
+  await run.lock({ kind: 'stacks', id: realPathSoFar(run.configuration.docker.stacksDirectory) })
+  const replay = await replayJournal(run, choices)
+  await removeStaleLocks(run, replay.leftovers)
+  const failed = replay.stacks.filter((stack) => stack.status === 'failed').length
+  const isClean = failed === 0 && replay.problems.every((problem) => problem.severity === 'warning')
+  const status = isClean ? 'ok' : failed < replay.stacks.length ? 'partial' : 'failed'
+  return concluded(run, { stacks: replay.stacks }, { status, problems: replay.problems })
+}
+
+/**
+ * What every command that changes something does first: ends tools that outlived a killed run, then starts what that run
+ * left stopped. One stack's trouble never keeps another from being started.
+ *
+ * Throws (kind `busy`) when another run uses the same state folder, (kind `tool-...`) when stacks wait and the container
+ * runtime does not answer.
+ */
+export async function replayJournal(run: Run, choices: ResumeChoices = {}): Promise<Replay> {
+  if (run.dryRun) return { stacks: [], problems: waitingInDryRun(run), leftovers: { deadRuns: [], ended: [], forget: () => {} } }
+  // What a run that is still at work has stopped is its own to start, whatever else the two have in common.
+  await run.lock({ kind: 'journal', id: realPathSoFar(run.state.root) })
+  const leftovers = await endLeftovers(run.state.children)
+  for (const leftover of leftovers.ended) run.log('warning', 'ended a tool that outlived its run', { ...leftover })
+
+  const { entries, damaged } = run.journal.take()
+  for (const name of [choices.force, choices.discard]) {
+    if (name !== undefined && !entries.some((entry) => entry.name === name)) throw noSuchEntry(name, entries)
+  }
+  const problems: Problem[] = damaged.map(({ key, keptAs, reason }) => ({
+    severity: 'error',
+    code: 'journal-damaged',
+    message: `a journal entry (${key}) cannot be read: ${reason}`,
+    fix: `See whether the stack runs; what is left of the entry is in ${keptAs}`,
+  }))
+  if (entries.length === 0) return { stacks: [], problems, leftovers }
+
+  const runtime = await run.runtime()
+  const ready = await runtime.ready()
+  if (!ready.ok) throw waitingFor(entries, ready.failure.message, ready.failure.kind)
+  const stacks: ResumedStack[] = []
+  for (const entry of entries) {
+    try {
+      stacks.push(await replayEntry(run, runtime, entry, choices, problems))
+    } catch (error) {
+      // A provider that throws against its contract must not keep the other stacks down.
+      run.log('error', 'an error ended the attempt to bring it back', { stack: entry.name, reason: String(error) })
+      problems.push({ severity: 'error', code: 'not-up', message: `${entry.name} could not be brought back: ${String(error)}`, fix: 'Run: stackbk resume', stack: entry.name })
+      stacks.push({ name: entry.name, servicesBefore: runningServices(entry.state), action: 'waiting', status: 'failed' })
+    }
+  }
+  return { stacks, problems, leftovers }
+}
+
+/** Locks that a killed engine left in the repository are removed where a run of ours has died; others are left alone. Never fails. */
+export async function removeStaleLocks(run: Run, leftovers: Leftovers): Promise<void> {
+  if (leftovers.deadRuns.length === 0) return
+  const engine = await run.engine().catch(() => null)
+  const report = await engine?.removeStaleLocks()
+  if (report?.ok !== true) return
+  // A lock that is held may be one of theirs, of a process that the system has not buried yet: the next run looks again.
+  if (report.value.held.length === 0) leftovers.forget()
+  run.log('info', 'stale locks of the repository', { ...report.value })
+}
+
+async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choices: ResumeChoices, problems: Problem[]): Promise<ResumedStack> {
+  const servicesBefore = runningServices(entry.state)
+  const stack = (action: ResumedStack['action'], status: ResumedStack['status']): ResumedStack => ({ name: entry.name, servicesBefore, action, status })
+  const complain = (code: string, message: string, fix: string): void => {
+    problems.push({ severity: 'error', code, message, fix, stack: entry.name })
+    run.log('error', message, { stack: entry.name })
+  }
+
+  if (choices.discard === entry.name) {
+    run.journal.remove(entry.key)
+    run.log('warning', 'journal entry discarded', { stack: entry.name })
+    return stack('discarded', 'ok')
+  }
+  run.reporter.notice(`${entry.name} was left stopped by an interrupted run: starting it`)
+  const settled = await runtime.waitUntilSettled(entry.state, { timeoutMs: entry.healthTimeoutMs + settleMarginMs })
+  if (!settled.ok) problems.push(problemFrom(settled.failure, { severity: 'warning', stack: entry.name }))
+
+  const moved = sourcesThatMoved(entry)
+  if (moved.length > 0 && choices.force !== entry.name) {
+    complain('source-moved', `${entry.name} is not started: ${moved.join(', ')} is not on the disk it was on`, 'Mount the disk, then run: stackbk resume')
+    return stack('waiting', 'failed')
+  }
+  const look = await runtime.inspect([entry.directory])
+  const now = look.ok ? look.value[0] : undefined
+  if (now === undefined || now.condition === 'unknown') {
+    complain('state-unknown', `the state of ${entry.name} could not be read`, 'Run: stackbk resume')
+    return stack('waiting', 'failed')
+  }
+  const wasUp = runsAsBefore(entry.state, now)
+  const changes = wasUp || choices.force === entry.name ? [] : await changesSince(runtime, entry, now)
+  if (changes.length > 0) {
+    complain(
+      'changed-since',
+      `${entry.name} is not started, because it has been changed since it was stopped: ${changes.join('; ')}`,
+      `Run: stackbk resume --force ${entry.name} (start it all the same), or --discard ${entry.name} (leave it as it is)`,
+    )
+    return stack('waiting', 'failed')
+  }
+
+  const { start, up } = await startAndConfirm(entry, wasUp ? new Date(0) : new Date(entry.writtenAt), {
+    runtime,
+    journal: run.journal,
+    log: run.log,
+    onPhase: (phase, progress) => run.reporter.stackPhase(entry.name, phase, progress),
+    onStarting: () => {},
+  })
+  if (up.ok && up.value.isUp) return stack(wasUp ? 'already-running' : 'started', 'ok')
+  const reason = !start.ok ? problemFrom(start.failure).message : up.ok ? up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : up.failure.message
+  complain('not-up', `${entry.name} could not be brought back: ${reason}`, `Start it by hand (docker compose up -d in ${entry.directory}), then run: stackbk resume`)
+  return stack('waiting', 'failed')
+}
+
+/** Every service has at least as many containers running as before. */
+function runsAsBefore(before: StackState, now: StackState): boolean {
+  const count = (state: StackState): Map<string, number> => {
+    const counts = new Map<string, number>()
+    for (const project of state.projects) {
+      for (const container of project.containers) {
+        if (container.condition !== 'running' && container.condition !== 'paused') continue
+        const name = `${project.name} ${container.service} ${container.condition}`
+        counts.set(name, (counts.get(name) ?? 0) + 1)
+      }
+    }
+    return counts
+  }
+  const running = count(now)
+  return [...count(before)].every(([name, wanted]) => (running.get(name) ?? 0) >= wanted)
+}
+
+/** What somebody has changed since our stop, as sentences; empty when a start gives back what ran. */
+async function changesSince(runtime: Runtime, entry: JournalEntry, now: StackState): Promise<readonly string[]> {
+  const recorded = new Map(entry.state.projects.flatMap((project) => project.containers).map((container) => [container.id, container]))
+  const present = now.projects.flatMap((project) => project.containers)
+  const hashes = new Set([...recorded.values()].map((container) => container.configHash))
+  const changes = present
+    .filter((container) => !recorded.has(container.id) && !hashes.has(container.configHash))
+    .map((container) => `${container.name} was made since with another configuration`)
+
+  const missing = [...recorded.values()].filter((container) => container.condition === 'running' && !present.some(({ id }) => id === container.id))
+  if (entry.mode !== 'down') return [...changes, ...missing.map((container) => `${container.name} was removed`)]
+  if (missing.length === 0) return changes
+  const preflight = await runtime.preflight(entry.state)
+  if (!preflight.ok) return [...changes, preflight.failure.message]
+  const { model, missingImages, whyNotDown } = preflight.value
+  if (!model.ok) changes.push(problemFrom(model.failure).message)
+  changes.push(...missingImages.map((image) => `the image ${image} is gone`))
+  changes.push(...whyNotDown.filter((reason) => !entry.whyNotDown.includes(reason)))
+  return changes
+}
+
+function waitingInDryRun(run: Run): Problem[] {
+  return run.journal.entries().map((entry) => ({
+    severity: 'warning',
+    code: 'left-stopped',
+    message: `${entry.name} was left stopped by an interrupted run; the real run would start it first`,
+    fix: 'Run: stackbk resume',
+    stack: entry.name,
+  }))
+}
+
+function waitingFor(entries: readonly JournalEntry[], why: string, kind: StackbkError['kind']): StackbkError {
+  return new StackbkError({
+    kind,
+    message: `${entries.map((entry) => entry.name).join(', ')} wait to be started, and the container runtime cannot be used`,
+    detail: why,
+    fix: 'Mend that, then run: stackbk resume',
+  })
+}
+
+function noSuchEntry(name: string, entries: readonly JournalEntry[]): StackbkError {
+  const names = entries.map((entry) => entry.name)
+  return new StackbkError({
+    kind: 'usage',
+    code: 'unknown-stack',
+    message: `no interrupted run has left a stack called "${name}" stopped`,
+    fix: names.length > 0 ? `Waiting are: ${names.join(', ')}` : 'Nothing waits',
+  })
+}

@@ -1,0 +1,128 @@
+import type { Engine, Snapshot, StackCondition, StackState } from '@stackbk/contract'
+
+import { exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
+import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
+import { stackKey } from '../stacks/identity.js'
+import { recallStack } from '../stacks/stack-memory.js'
+import { lastGoodSnapshot } from './backup/stack-snapshots.js'
+import { knownRepository } from './repository-memory.js'
+import { concluded, type Outcome, type ResultHeader } from './result.js'
+import type { Run } from './run.js'
+import { frozenList } from './sync/file-list.js'
+
+export interface StackStatusReport {
+  readonly name: string
+  readonly enabled: boolean
+  readonly state: StackCondition | 'unavailable'
+  /** The last good one. */
+  readonly lastSnapshot: { readonly id: string; readonly time: string } | null
+  readonly ageMs: number | null
+  readonly lastDowntimeMs: number | null
+  readonly overdue: boolean
+}
+
+export interface StatusBody {
+  readonly stacks: readonly StackStatusReport[]
+  readonly repository: { readonly path: string; readonly id: string | null; readonly bytes: number | null; readonly snapshots: number | null; readonly reachable: boolean }
+  readonly cloud: { readonly remote: string; readonly lastSync: string | null; readonly ageMs: number | null; readonly behindSnapshots: number | null; readonly overdue: boolean } | null
+  readonly lastDrill: null
+  readonly nextRun: string | null
+}
+
+export type StatusResult = ResultHeader & StatusBody
+
+/** Per stack and for the cloud: what is there, how old, whether overdue. Changes nothing. */
+export async function status(run: Run): Promise<Outcome<StatusResult>> {
+  const { docker } = run.configuration
+  const dirlist = readDirlist({ file: docker.dirlist, stacksDirectory: docker.stacksDirectory })
+  const engine = await run.engine()
+  const [look, opened, snapshots] = await Promise.all([statesOf(run, dirlist.stacks), engine.open({ signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
+  const location = engine.location()
+  const known = knownRepository(run.state.repositories, location.display)
+  const problems: Problem[] = [...dirlist.problems, ...look.problems]
+  const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
+
+  const isNotMadeYet = !opened.ok && opened.failure.kind === 'repository-missing' && known === null
+  if (!opened.ok) {
+    problems.push(problemFrom(opened.failure, { severity: isNotMadeYet ? 'warning' : 'error' }))
+    if (!isNotMadeYet) codes.push(exitCodes.ofKind(opened.failure.kind))
+  }
+  const list = snapshots.ok ? snapshots.value : []
+  const now = Date.now()
+  const stacks = dirlist.stacks.map((listed) => reportFor(run, listed, look.states, snapshots.ok ? list : null, now))
+  for (const stack of stacks.filter(({ overdue }) => overdue)) {
+    const what = stack.lastSnapshot === null ? 'has no good snapshot' : `has no good snapshot since ${stack.lastSnapshot.time}`
+    problems.push({ severity: 'error', code: 'overdue', message: what, fix: `Run: stackbk backup ${stack.name}`, stack: stack.name })
+  }
+  const cloud = await cloudStatus(run, known?.lastSync ?? null, list, now)
+  if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
+  const waiting = run.journal.entries()
+  for (const entry of waiting) {
+    problems.push({ severity: 'error', code: 'left-stopped', message: 'an interrupted run left it stopped', fix: 'Run: stackbk resume', stack: entry.name })
+  }
+  const body: StatusBody = {
+    stacks,
+    repository: {
+      path: location.display,
+      id: opened.ok ? opened.value.id : (known?.repositoryId ?? null),
+      bytes: opened.ok ? await sizeOf(engine) : null,
+      snapshots: snapshots.ok ? list.length : null,
+      reachable: opened.ok,
+    },
+    cloud,
+    lastDrill: null,
+    nextRun: null,
+  }
+  const isOverdue = stacks.some(({ overdue }) => overdue) || cloud?.overdue === true || waiting.length > 0
+  return concluded(run, body, { status: codes.length > 0 ? 'failed' : isOverdue ? 'partial' : 'ok', problems, codes: [...codes, isOverdue ? 3 : 0] })
+}
+
+async function statesOf(run: Run, listed: readonly ListedStack[]): Promise<{ states: ReadonlyMap<string, StackState>; problems: readonly Problem[] }> {
+  const directories = listed.flatMap(({ stack }) => (stack === null ? [] : [stack.directory]))
+  const runtime = await run.runtime()
+  const ready = await runtime.ready({ signal: run.signal })
+  const look = ready.ok ? await runtime.inspect(directories, { signal: run.signal }) : ready
+  if (!look.ok) return { states: new Map(), problems: [problemFrom(look.failure)] }
+  return { states: new Map(look.value.map((state) => [state.directory, state])), problems: [] }
+}
+
+function reportFor(run: Run, listed: ListedStack, states: ReadonlyMap<string, StackState>, snapshots: readonly Snapshot[] | null, now: number): StackStatusReport {
+  const memory = listed.stack === null ? null : recallStack(run.state.stacks, stackKey(listed.stack))
+  const found = snapshots === null ? (memory?.lastGood ?? undefined) : lastGoodSnapshot(snapshots, listed.name, run.configuration.backup.hostname)
+  const ageMs = found === undefined ? null : Math.max(0, now - Date.parse(found.time))
+  return {
+    name: listed.name,
+    enabled: listed.enabled,
+    state: listed.stack === null ? 'unavailable' : (states.get(listed.stack.directory)?.condition ?? 'unknown'),
+    lastSnapshot: found === undefined ? null : { id: found.id, time: found.time },
+    ageMs,
+    lastDowntimeMs: memory?.lastDowntimeMs ?? null,
+    overdue: listed.enabled && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs),
+  }
+}
+
+/** `null` where no remote is configured. */
+async function cloudStatus(run: Run, lastSync: { readonly at: string; readonly remote: string } | null, snapshots: readonly Snapshot[], now: number): Promise<StatusBody['cloud']> {
+  let remote: string
+  try {
+    remote = (await run.transport()).location
+  } catch (error) {
+    if (error instanceof StackbkError) return null
+    throw error
+  }
+  if (remote === '') return null
+  const ageMs = lastSync === null ? null : Math.max(0, now - Date.parse(lastSync.at))
+  const behind = lastSync === null ? snapshots.length : snapshots.filter((snapshot) => Date.parse(snapshot.time) > Date.parse(lastSync.at)).length
+  return { remote, lastSync: lastSync?.at ?? null, ageMs, behindSnapshots: behind, overdue: behind > 0 && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs) }
+}
+
+async function sizeOf(engine: Engine): Promise<number | null> {
+  const { path } = engine.location()
+  if (path === null) return null
+  try {
+    const list = await frozenList(path, engine.layout())
+    return list.flatMap(({ files }) => files).reduce((sum, file) => sum + file.size, 0)
+  } catch {
+    return null
+  }
+}

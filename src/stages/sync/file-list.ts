@@ -1,0 +1,105 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { LayoutGroup, RepositoryLayout } from '@stackbk/contract'
+
+/** How often a list is taken anew because the repository changed under it. */
+const listAttempts = 5
+
+/** One file of a repository or of its copy. Paths are relative to its root. */
+export interface CopiedFile {
+  readonly path: string
+  readonly size: number
+}
+
+/** The files of each group of the layout, in commit order. */
+export type FileList = readonly { readonly group: LayoutGroup; readonly files: readonly CopiedFile[] }[]
+
+/**
+ * The repository's files at one moment. Taken anew when what decides over validity (all groups but the data) changed while
+ * it was made, or a file vanished: a prune between two looks would give an index without its packs.
+ *
+ * Throws when a folder cannot be read, or the repository never holds still.
+ */
+export async function frozenList(root: string, layout: RepositoryLayout): Promise<FileList> {
+  for (let attempt = 1; attempt <= listAttempts; attempt++) {
+    const before = await listGroups(root, layout, decides)
+    const all = await listGroups(root, layout, () => true)
+    const after = await listGroups(root, layout, decides)
+    if (before !== null && all !== null && after !== null && namesOf(before) === namesOf(after) && namesOf(after) === namesOf(all.filter(({ group }) => decides(group)))) return all
+  }
+  throw new Error(`${root} is being changed by another program: its list of files differed at each of ${listAttempts} looks`)
+}
+
+/** Sorts files by the layout. `strays` are names that are not of the layout. */
+export function groupFiles(layout: RepositoryLayout, files: readonly CopiedFile[]): { list: FileList; strays: readonly CopiedFile[] } {
+  const groups = layout.groups.map((group) => ({ group, files: [] as CopiedFile[] }))
+  const strays: CopiedFile[] = []
+  for (const file of files) {
+    const home = groups.find(({ group }) => belongsTo(group, file.path))
+    if (home !== undefined) home.files.push(file)
+    else if (!layout.ignored.some((folder) => file.path.startsWith(`${folder}/`))) strays.push(file)
+  }
+  return { list: groups, strays }
+}
+
+function belongsTo(group: LayoutGroup, path: string): boolean {
+  if (group.isFile) return path === group.path
+  return path.startsWith(`${group.path}/`) && group.namePattern.test(path.slice(path.lastIndexOf('/') + 1))
+}
+
+function decides(group: LayoutGroup): boolean {
+  return group.role !== 'data'
+}
+
+function namesOf(list: FileList): string {
+  return list.map(({ group, files }) => `${group.name}:${files.map((file) => `${file.path} ${file.size}`).sort().join(',')}`).join('\n')
+}
+
+/** `null` when a file vanished between its folder's listing and the look at it. */
+async function listGroups(root: string, layout: RepositoryLayout, wanted: (group: LayoutGroup) => boolean): Promise<FileList | null> {
+  const list: { group: LayoutGroup; files: readonly CopiedFile[] }[] = []
+  for (const group of layout.groups) {
+    if (!wanted(group)) {
+      continue
+    }
+    const files = group.isFile ? await statAll(root, [group.path]) : await listFolder(root, group.path)
+    if (files === null) return null
+    list.push({ group, files: files.filter((file) => belongsTo(group, file.path)) })
+  }
+  return list
+}
+
+async function listFolder(root: string, folder: string): Promise<readonly CopiedFile[] | null> {
+  const entries = await readdir(join(root, folder), { withFileTypes: true })
+  const [files, folders]: [string[], string[]] = [[], []]
+  for (const entry of entries) {
+    const path = `${folder}/${entry.name}`
+    // A part of a repository may lie on another disk behind a link. What is passed over here would go from the copy.
+    const kind = entry.isSymbolicLink() ? await stat(join(root, path)) : entry
+    if (kind.isFile()) files.push(path)
+    else if (kind.isDirectory()) folders.push(path)
+  }
+  const all = await statAll(root, files)
+  if (all === null) return null
+  const found = [...all]
+  for (const path of folders) {
+    const below = await listFolder(root, path)
+    if (below === null) return null
+    found.push(...below)
+  }
+  return found
+}
+
+async function statAll(root: string, paths: readonly string[]): Promise<readonly CopiedFile[] | null> {
+  const files: CopiedFile[] = []
+  for (const path of paths) {
+    try {
+      files.push({ path, size: (await stat(join(root, path))).size })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+      throw error
+    }
+  }
+  return files
+}

@@ -1,0 +1,61 @@
+import type { Answer, Failure, TransferResult } from '@stackbk/contract'
+import pRetry, { AbortError } from 'p-retry'
+
+import type { Run } from '../run.js'
+
+/** The first pause before another try; each further one is twice as long, up to the last, and up to twice that by jitter. */
+const firstPauseMs = 1_000
+const longestPauseMs = 60_000
+
+/** What all transfers of one run have come to. */
+export interface Tally {
+  files: number
+  bytes: number
+  attempts: number
+}
+
+class TransferError extends Error {
+  readonly failure: Failure
+
+  constructor(failure: Failure) {
+    super(failure.message)
+    this.failure = failure
+  }
+}
+
+/** Tries a transfer again, with pauses that grow and vary, as long as its failure is one that can pass. */
+export async function withRetries(run: Run, tally: Tally, transfer: () => Promise<Answer<TransferResult>>): Promise<Answer<void>> {
+  try {
+    await pRetry(
+      async () => {
+        tally.attempts++
+        const answer = await transfer()
+        if (answer.ok) {
+          tally.files += answer.value.files
+          tally.bytes += answer.value.bytes
+          return
+        }
+        const error = new TransferError(answer.failure)
+        if (answer.failure.transient !== true || run.signal.aborted) throw new AbortError(error)
+        throw error
+      },
+      {
+        retries: run.configuration.cloud.retries,
+        minTimeout: firstPauseMs,
+        maxTimeout: longestPauseMs,
+        randomize: true,
+        signal: run.signal,
+        onFailedAttempt: ({ error, retriesLeft }) => {
+          if (retriesLeft === 0) return
+          run.log('warning', 'a transfer failed and is tried again', { reason: error.message, retriesLeft })
+          run.reporter.warning(`${error.message}; trying again (${retriesLeft} left)`)
+        },
+      },
+    )
+    return { ok: true, value: undefined }
+  } catch (error) {
+    if (error instanceof TransferError) return { ok: false, failure: error.failure }
+    if (run.signal.aborted) return { ok: false, failure: { kind: 'cancelled', message: 'the transfer was interrupted' } }
+    throw error
+  }
+}

@@ -1,0 +1,167 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Engine, Transport } from '@stackbk/contract'
+
+import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
+import { ensureFolder } from '../host/state-folder.js'
+import { openRepository, repositoryLock } from './repository.js'
+import { checkContents } from './restore/content-check.js'
+import { concluded, type Outcome, type ResultHeader } from './result.js'
+import { replayJournal } from './resume.js'
+import type { Run } from './run.js'
+import { probe } from './sync.js'
+import { frozenList, groupFiles, type CopiedFile, type FileList } from './sync/file-list.js'
+
+/** So much of the remote is fetched at once to be compared, and removed before the next part. Bytes. */
+const batchBytes = 512 * 1024 * 1024
+
+export interface CorruptFile {
+  readonly file: string
+  readonly where: 'local' | 'remote'
+  readonly healed: boolean
+}
+
+export interface VerifyBody {
+  /** What was looked at, such as `structure`, `data 5 %`, `remote 100 %`. */
+  readonly depth: string
+  /** Files compared with their names. */
+  readonly checked: number
+  readonly corrupt: readonly CorruptFile[]
+}
+
+export type VerifyResult = ResultHeader & VerifyBody
+
+export interface VerifyChoices {
+  /** Share of the data to read, in percent; undefined: none of the local one, all of the remote's. */
+  readonly percent: number | undefined
+  readonly cloud: boolean
+  readonly repair: boolean
+}
+
+/** Checks the repository with the engine, or the remote's files by their names; mends what the other side has sound. */
+export async function verify(run: Run, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
+  const engine = await run.engine()
+  if (choices.repair) {
+    await run.lock(repositoryLock(engine))
+    await replayJournal(run)
+  }
+  return choices.cloud ? await verifyRemote(run, engine, choices) : await verifyLocal(run, engine, choices)
+}
+
+async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
+  const ready = await engine.ready({ signal: run.signal })
+  if (!ready.ok) throw errorFrom(ready.failure)
+  await openRepository({ ...run, dryRun: true }, { mayInit: false })
+  run.reporter.step('checking the repository')
+  const percent = choices.percent ?? 0
+  const check = await engine.check({ readDataPercent: percent, signal: run.signal })
+  if (!check.ok) throw errorFrom(check.failure)
+  const depth = percent === 0 ? 'structure' : `data ${percent} %`
+  if (check.value.isSound && !choices.repair) return concluded(run, { depth, checked: 0, corrupt: [] }, { status: 'ok', problems: [] })
+
+  const { path } = engine.location()
+  const list = path === null ? [] : await frozenList(path, engine.layout())
+  run.reporter.step('comparing every file with its name')
+  const found = path === null ? { filesChecked: 0, corrupt: [] } : await checkContents(path, list, { signal: run.signal })
+  const healed = path !== null && choices.repair && found.corrupt.length > 0 ? await fetchSound(run, path, found.corrupt) : new Set<string>()
+  const corrupt = found.corrupt.map((file): CorruptFile => ({ file, where: 'local', healed: healed.has(file) }))
+  const again = healed.size > 0 ? await engine.check({ readDataPercent: 0, signal: run.signal }) : check
+  const errors = again.ok ? again.value.errors : [again.failure.message]
+  const isSound = again.ok && again.value.isSound && corrupt.every((file) => file.healed)
+  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${corrupt.length} files are rotten`}`, fix: choices.repair ? 'See what is lost with: restic check --read-data' : 'Run: stackbk verify --repair' }]
+  return concluded(run, { depth, checked: found.filesChecked, corrupt }, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
+}
+
+async function verifyRemote(run: Run, engine: Engine, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
+  const transport = await run.transport()
+  const ready = await transport.ready({ signal: run.signal })
+  if (!ready.ok) throw errorFrom(ready.failure)
+  await probe(run, transport)
+  const listed = await transport.list('', { signal: run.signal })
+  if (!listed.ok) throw errorFrom(listed.failure)
+  const { list } = groupFiles(engine.layout(), listed.value)
+  if (!list.some(({ group, files }) => group.role === 'config' && files.length > 0)) {
+    throw new StackbkError({ kind: 'repository-missing', message: `${transport.location} holds no repository`, fix: 'Run: stackbk sync' })
+  }
+  const percent = choices.percent ?? 100
+  const { checked, rotten } = await readRemote(run, transport, list, percent)
+  const path = engine.location().path
+  const corrupt: CorruptFile[] = []
+  for (const file of rotten) corrupt.push({ file, where: 'remote', healed: choices.repair && path !== null && (await sendSound(run, transport, path, list, file)) })
+  const unhealed = corrupt.filter((file) => !file.healed)
+  const problems: Problem[] = unhealed.length === 0 ? [] : [{ severity: 'error', code: 'rotten-on-remote', message: `${unhealed.length} files on ${transport.location} do not hold what their names say: ${unhealed.slice(0, 3).map(({ file }) => file).join(', ')}`, fix: choices.repair ? 'The local repository has no sound copy either' : 'Run: stackbk verify --cloud --repair' }]
+  return concluded(run, { depth: `remote ${percent} %`, checked, corrupt }, { status: unhealed.length === 0 ? 'ok' : 'failed', problems, codes: [unhealed.length === 0 ? 0 : exitCodes.ofKind('corrupt')] })
+}
+
+/** Fetches the remote's files, part by part, and compares them with their names. */
+async function readRemote(run: Run, transport: Transport, list: FileList, percent: number): Promise<{ checked: number; rotten: string[] }> {
+  const named = list.filter(({ group }) => group.nameIs === 'sha256').flatMap(({ group, files }) => files.map((file) => ({ group, file })))
+  const wanted = percent >= 100 ? named : named.filter(() => Math.random() * 100 < percent)
+  const rotten: string[] = []
+  ensureFolder(run.state.cache)
+  const folder = mkdtempSync(join(run.state.cache, 'verify-'))
+  try {
+    for (const batch of batches(wanted)) {
+      const came = await transport.download({ files: batch.map(({ file }) => file.path), localRoot: folder, whenSameSize: 'replace', stallTimeoutMs: run.configuration.backup.stallTimeoutMs, signal: run.signal })
+      if (!came.ok) throw errorFrom(came.failure)
+      run.reporter.step(`comparing ${batch.length} files of the remote with their names`)
+      const part = batch.map(({ group, file }) => ({ group, files: [file] }))
+      rotten.push(...(await checkContents(folder, part, { signal: run.signal })).corrupt)
+      for (const { file } of batch) rmSync(join(folder, file.path), { force: true })
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return { checked: wanted.length, rotten }
+}
+
+function batches<T extends { readonly file: CopiedFile }>(files: readonly T[]): T[][] {
+  const all: T[][] = []
+  let size = Number.POSITIVE_INFINITY
+  for (const entry of files) {
+    if (size + entry.file.size > batchBytes) {
+      all.push([])
+      size = 0
+    }
+    all.at(-1)?.push(entry)
+    size += entry.file.size
+  }
+  return all
+}
+
+/** Sends one file again if the local one is sound. */
+async function sendSound(run: Run, transport: Transport, root: string, list: FileList, file: string): Promise<boolean> {
+  const part = list.map(({ group, files }) => ({ group, files: files.filter(({ path }) => path === file) }))
+  try {
+    if ((await checkContents(root, part, { signal: run.signal })).corrupt.length > 0) return false
+  } catch {
+    return false
+  }
+  const sent = await transport.upload({ files: [file], localRoot: root, whenSameSize: 'replace', signal: run.signal })
+  if (!sent.ok) run.log('error', problemFrom(sent.failure).message, { file })
+  return sent.ok
+}
+
+/** Fetches sound copies of rotten local files, each compared before it takes their place. */
+async function fetchSound(run: Run, root: string, files: readonly string[]): Promise<ReadonlySet<string>> {
+  const transport = await run.transport().catch(() => null)
+  const healed = new Set<string>()
+  if (transport === null || !(await transport.ready({ signal: run.signal })).ok) return healed
+  const engine = await run.engine()
+  ensureFolder(run.state.cache)
+  const folder = mkdtempSync(join(run.state.cache, 'repair-'))
+  try {
+    for (const file of files) {
+      const came = await transport.download({ files: [file], localRoot: folder, whenSameSize: 'replace', signal: run.signal })
+      if (!came.ok) continue
+      const { list } = groupFiles(engine.layout(), [{ path: file, size: 0 }])
+      if ((await checkContents(folder, list, { signal: run.signal })).corrupt.length > 0) continue
+      const placed = await transport.download({ files: [file], localRoot: root, whenSameSize: 'replace', signal: run.signal })
+      if (placed.ok) healed.add(file)
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return healed
+}

@@ -1,0 +1,144 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+
+import type { Capsule, Engine, Runtime, StackState } from '@stackbk/contract'
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { stackKey } from '../../../../src/stacks/identity.js'
+import { backup } from '../../../../src/stages/backup.js'
+import { at, configuration, container, failure, ok, source, stackAt, stateOf, testRun, write, type TestRun } from '../fixtures.js'
+
+describe('the backup of several stacks', () => {
+  /** What was asked of the runtime and the engine, in order. */
+  let happened: string[] = []
+  let controller = new AbortController()
+
+  beforeEach(() => {
+    happened = []
+    controller = new AbortController()
+    for (const name of ['one', 'two']) write(`stacks/${name}/compose.yaml`, 'services: {}\n')
+    write('dirlist', 'one=true\ntwo=true\n')
+    mkdirSync(at('repository'))
+  })
+
+  const nameOf = (state: StackState): string => state.directory.slice(at('stacks/').length)
+  const stateFor = (directory: string): StackState => stateOf([container('app', { id: `${directory}-app` })], { directory })
+
+  function runWith(runtime: Partial<Runtime> = {}, engine: Partial<Engine> = {}): TestRun {
+    const note = (what: string): number => happened.push(what)
+    return testRun({
+      signal: controller.signal,
+      configuration: configuration('[local_backup]\nENABLE_VERIFICATION=false\nAUTO_PRUNE=false\n'),
+      runtime: {
+        identity: () => Promise.resolve(ok({ id: 'engine', version: '28' })),
+        ready: () => Promise.resolve(ok(undefined)),
+        inspect: (directories) => Promise.resolve(ok(directories.map(stateFor))),
+        preflight: (state) => (note(`plan ${nameOf(state)}`), Promise.resolve(ok({ model: ok(undefined), missingImages: [], whyNotDown: [], wouldLose: [] }))),
+        sources: (state) => Promise.resolve(ok([source(state.directory)])),
+        describe: () => Promise.resolve(ok({ schemaVersion: 1, notes: [] } as unknown as Capsule)),
+        watch: () => Promise.resolve(ok({ report: () => ({ isLossy: false, firstStopAt: 1, lastStartAt: 2, readyAt: 3, ended: [], starts: [] }), close: () => Promise.resolve() })),
+        stop: (state) => (note(`stop ${nameOf(state)}`), Promise.resolve(ok({ ended: [], stillRunning: [] }))),
+        start: async (state) => {
+          note(`start ${nameOf(state)}`)
+          // Whatever else goes on meanwhile has its turn, and Node its look for errors that nobody caught.
+          for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+          return ok(undefined)
+        },
+        waitUntilUp: (state) => (note(`up ${nameOf(state)}`), Promise.resolve(ok({ isUp: true, missing: [], completed: [] }))),
+        ...runtime,
+      },
+      engine: {
+        ready: () => Promise.resolve(ok(undefined)),
+        location: () => ({ display: at('repository'), path: at('repository') }),
+        open: () => Promise.resolve(ok({ id: 'repository', location: at('repository'), path: at('repository') })),
+        snapshots: () => Promise.resolve(ok([])),
+        prepare: ({ tags }) => {
+          const name = tags.find((tag) => tag.startsWith('stack:'))?.slice('stack:'.length) ?? '?'
+          return {
+            ready: Promise.resolve(ok(undefined)),
+            take: () => (note(`take ${name}`), Promise.resolve(ok({ id: `snapshot-of-${name}`, isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 5, filesChanged: 0, filesUnmodified: 0 }))),
+            abandon: () => (note(`abandon ${name}`), Promise.resolve()),
+          }
+        },
+        tag: () => Promise.resolve(ok({ id: 'tagged' })),
+        ...engine,
+      },
+    })
+  }
+  const choices = { names: [], verify: false, prune: false, acceptShrink: false }
+
+  it('takes one after another, and plans the next while one starts', async () => {
+    const { result, exitCode } = await backup(runWith(), choices)
+    expect(happened).toEqual(['plan one', 'stop one', 'take one', 'start one', 'plan two', 'up one', 'stop two', 'take two', 'start two', 'up two'])
+    expect(result.stacks).toMatchObject([
+      { name: 'one', status: 'ok', stopMode: 'down', quiet: true, downtimeMs: 1, readyMs: 2, snapshot: { id: 'snapshot-of-one' } },
+      { name: 'two', status: 'ok', snapshot: { id: 'snapshot-of-two' } },
+    ])
+    expect({ status: result.status, exitCode }).toEqual({ status: 'ok', exitCode: 0 })
+  })
+
+  it('brings a stack up to the end when planning the next one meanwhile ends in an error, which costs that one its backup only', async () => {
+    const run = runWith({
+      preflight: (state) => (nameOf(state) === 'two' ? Promise.reject(new Error('boom')) : Promise.resolve(ok({ model: ok(undefined), missingImages: [], whyNotDown: [], wouldLose: [] }))),
+    })
+    // An error that nobody catches while the first one starts would end the process; it would fail this test as well.
+    const { result, exitCode } = await backup(run, choices)
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'ok' }, { name: 'two', status: 'failed', snapshot: null, problems: [{ code: 'not-planned' }] }])
+    expect(exitCode).toBe(3)
+    expect(happened).toEqual(['stop one', 'take one', 'start one', 'up one'])
+    expect(run.journal.isEmpty()).toBe(true)
+  })
+
+  it('stops nothing of a stack for which nothing can be noted, and goes on with the next', async () => {
+    mkdirSync(at('state/journal'), { recursive: true })
+    symlinkSync('/dev/full', at(`state/journal/${stackKey(stackAt('one'))}.json.new`))
+    const { result, exitCode } = await backup(runWith(), choices)
+    expect(happened.filter((act) => act.endsWith(' one'))).toEqual(['plan one', 'abandon one'])
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'failed', snapshot: null, problems: [{ code: 'journal-not-written' }] }, { name: 'two', status: 'ok' }])
+    expect({ status: result.status, exitCode }).toEqual({ status: 'partial', exitCode: 3 })
+  })
+
+  it('begins no further stack after a signal, and starts the one that is down', async () => {
+    const run = runWith({
+      stop: (state) => {
+        happened.push(`stop ${nameOf(state)}`)
+        controller.abort()
+        return Promise.resolve(failure('cancelled'))
+      },
+    })
+    const { result } = await backup(run, choices)
+    expect(happened).toEqual(['plan one', 'stop one', 'abandon one', 'start one', 'up one'])
+    expect(result.stacks.map(({ name, status }) => [name, status])).toEqual([['one', 'failed'], ['two', 'skipped']])
+    expect(run.journal.isEmpty()).toBe(true)
+  })
+
+  it('touches nothing when the repository does not open', async () => {
+    const run = runWith({}, { open: () => Promise.resolve(failure('wrong-password')) })
+    await expect(backup(run, choices)).rejects.toMatchObject({ kind: 'wrong-password' })
+    expect(happened).toEqual([])
+  })
+
+  it('stops nothing when the repository does not open for the snapshot itself', async () => {
+    const prepare: Engine['prepare'] = () => ({ ready: Promise.resolve(failure('repository-locked')), take: () => Promise.reject(new Error('taken')), abandon: () => Promise.resolve() })
+    const { result, exitCode } = await backup(runWith({}, { prepare }), choices)
+    expect(happened).toEqual(['plan one', 'plan two'])
+    expect(result.stacks).toMatchObject([{ status: 'failed', problems: [{ code: 'repository-locked' }] }, { status: 'failed' }])
+    expect(exitCode).toBe(11)
+  })
+
+  it('leaves a stack alone that an interrupted run left stopped and nobody could start', async () => {
+    const first = runWith({ waitUntilUp: (state) => Promise.resolve(ok({ isUp: nameOf(state) !== 'one', missing: [{ service: 'app', reason: 'it ended' }], completed: [] })) })
+    await backup(first, choices)
+    expect(first.journal.entries().map(({ name }) => name)).toEqual(['one'])
+    happened = []
+    const down = (directory: string): StackState => ({ ...stateFor(directory), condition: 'not-found', projects: [] })
+    const second = runWith({
+      inspect: (directories) => Promise.resolve(ok(directories.map((directory) => (directory.endsWith('one') ? down(directory) : stateFor(directory))))),
+      waitUntilSettled: () => Promise.resolve(ok(undefined)),
+      waitUntilUp: (state) => Promise.resolve(nameOf(state) === 'one' ? failure() : ok({ isUp: true, missing: [], completed: [] })),
+    })
+    const { result } = await backup(second, choices)
+    expect(happened.filter((act) => act.endsWith(' one'))).toEqual(['plan one', 'start one'])
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'failed', snapshot: null, problems: [{ code: 'left-stopped' }] }, { name: 'two', status: 'ok' }])
+    expect(second.journal.entries().map(({ name }) => name)).toEqual(['one'])
+  })
+})

@@ -1,0 +1,121 @@
+import type { Capsule, Preflight, Runtime, StackState } from '@stackbk/contract'
+import { describe, expect, it } from 'vitest'
+
+import { planStack, requestedStopMode, runningServices, type RequestedStopMode, type StackPlan } from '../../../../src/stages/backup/stack-plan.js'
+import { at, configuration, container, failure, ok, partly, source, stackAt, stateOf } from '../fixtures.js'
+
+const capsule = { schemaVersion: 1, notes: [] } as unknown as Capsule
+
+const running = (): StackState => stateOf([container('app'), container('db')])
+const stopped = (): StackState => stateOf([container('app', { condition: 'exited' })])
+const unknown = (): StackState => ({ ...running(), condition: 'unknown', failure: { kind: 'tool-not-answering', message: 'the daemon is gone' } })
+
+describe('the plan for a stack', () => {
+  async function planOf(state: StackState, options: { preflight?: Partial<Preflight>; runtime?: Partial<Runtime>; text?: string; flag?: RequestedStopMode } = {}): Promise<StackPlan> {
+    const preflight: Preflight = { model: ok(undefined), missingImages: [], whyNotDown: [], wouldLose: [], ...options.preflight }
+    const runtime = partly<Runtime>('runtime', {
+      preflight: () => Promise.resolve(ok(preflight)),
+      sources: () => Promise.resolve(ok([source(at('stacks/web'))])),
+      describe: () => Promise.resolve(ok(capsule)),
+      ...options.runtime,
+    })
+    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), stopMode: options.flag, signal: new AbortController().signal })
+  }
+  const codesOf = (plan: StackPlan): string[] => plan.problems.map(({ code }) => code)
+
+  describe('asks for the stop mode', () => {
+    const labelled = (mode: string): StackState => stateOf([container('app'), container('db', { labels: { 'stackbk.stop-mode': mode } })])
+    const all = '[docker]\nSTOP_MODE=stop\n[stack:web]\nSTOP_MODE=pause\n'
+    const cases: [string, RequestedStopMode | undefined, string, StackState, RequestedStopMode][] = [
+      ['of the flag before any other', 'none', all, labelled('down'), 'none'],
+      ['of the flag also where that is auto', 'auto', all, labelled('down'), 'auto'],
+      ["of the stack's own section before the label", undefined, all, labelled('down'), 'pause'],
+      ['of the label before the general one', undefined, '[docker]\nSTOP_MODE=stop\n', labelled('down'), 'down'],
+      ['in general where nothing else says', undefined, '[docker]\nSTOP_MODE=stop\n', running(), 'stop'],
+      ["of another stack's section never", undefined, '[docker]\nSTOP_MODE=stop\n[stack:db]\nSTOP_MODE=pause\n', running(), 'stop'],
+      ['auto where nothing says anything', undefined, '', running(), 'auto'],
+      ['of a label that says nothing known never', undefined, '[docker]\nSTOP_MODE=stop\n', labelled('Sometimes'), 'stop'],
+      ['of its own section also where that is auto', undefined, '[docker]\nSTOP_MODE=stop\n[stack:web]\nSTOP_MODE=auto\n', labelled('down'), 'auto'],
+    ]
+    it.each(cases)('%s', (_, flag, text, state, expected) => {
+      expect(requestedStopMode(stackAt(), state, configuration(text), flag)).toBe(expected)
+    })
+  })
+
+  it('is down by itself, where that gives back the very containers that ran', async () => {
+    expect(await planOf(running())).toMatchObject({ mode: 'down', modeReason: null, willStop: true, isLiveUnasked: false, isIncomplete: false, problems: [], paths: [at('stacks/web')], capsule })
+  })
+
+  it('is stop by itself where it does not, and says why', async () => {
+    expect(await planOf(running(), { preflight: { whyNotDown: ['db has an anonymous volume', 'a one-off container'] } })).toMatchObject({
+      mode: 'stop',
+      modeReason: 'db has an anonymous volume; a one-off container',
+      whyNotDown: ['db has an anonymous volume', 'a one-off container'],
+      willStop: true,
+    })
+  })
+
+  it('is down where that was asked for, whatever it gives back', async () => {
+    expect(await planOf(running(), { flag: 'down', preflight: { whyNotDown: ['an anonymous volume'] } })).toMatchObject({ mode: 'down', modeReason: null, willStop: true })
+  })
+
+  it('stops nothing with none, which is no fault', async () => {
+    expect(await planOf(running(), { flag: 'none' })).toMatchObject({ mode: 'none', willStop: false, isLiveUnasked: false, problems: [] })
+  })
+
+  it('stops nothing of a stack that does not run', async () => {
+    expect(await planOf(stopped())).toMatchObject({ willStop: false, isLiveUnasked: false, isIncomplete: false, problems: [] })
+    expect(await planOf({ ...stopped(), condition: 'not-found', projects: [] })).toMatchObject({ willStop: false, isLiveUnasked: false })
+  })
+
+  const obstacles: [string, Partial<Preflight>, string][] = [
+    ['its model does not resolve', { model: failure('configuration') }, 'model-does-not-resolve'],
+    ['an image that it would need is missing', { missingImages: ['nginx:1'] }, 'image-missing'],
+    ['a stop would lose something for good', { wouldLose: ['web-app-1 removes itself'] }, 'stop-would-lose'],
+  ]
+  it.each(obstacles)('stops nothing that could not be started again: %s; it is read as it runs, and that is told', async (_, preflight, code) => {
+    const plan = await planOf(running(), { preflight })
+    expect(plan).toMatchObject({ willStop: false, isLiveUnasked: true })
+    expect(codesOf(plan)).toEqual([code])
+    expect(plan.problems[0]).toMatchObject({ severity: 'error', stack: 'web' })
+  })
+
+  it.each(obstacles)('is not to blame with none, where %s', async (_, preflight) => {
+    expect(await planOf(running(), { preflight, flag: 'none' })).toMatchObject({ willStop: false, isLiveUnasked: false })
+  })
+
+  it('of a stack that does not run only minds what hides its data', async () => {
+    expect(await planOf(stopped(), { preflight: { missingImages: ['nginx:1'], wouldLose: ['web-app-1 removes itself'] } })).toMatchObject({ problems: [], isIncomplete: false })
+    const hidden = await planOf(stopped(), { preflight: { model: failure('configuration') } })
+    expect(hidden).toMatchObject({ isIncomplete: true, isLiveUnasked: false, willStop: false })
+    expect(codesOf(hidden)).toEqual(['model-does-not-resolve'])
+  })
+
+  it('stops nothing when what a stop would meet cannot be found out', async () => {
+    const plan = await planOf(running(), { runtime: { preflight: () => Promise.resolve(failure('tool-not-answering')) } })
+    expect(plan).toMatchObject({ willStop: false, isLiveUnasked: true })
+    expect(codesOf(plan)).toEqual(['preflight-failed'])
+  })
+
+  it('never takes unknown for stopped: it is read, marked, and nothing of it is asked or stopped', async () => {
+    const plan = await planOf(unknown(), { runtime: { preflight: () => Promise.reject(new Error('asked')) } })
+    expect(plan).toMatchObject({ willStop: false, isLiveUnasked: true, problems: [{ code: 'state-unknown', message: 'the daemon is gone' }] })
+    expect((await planOf({ ...unknown(), failure: null })).problems).toMatchObject([{ code: 'state-unknown' }])
+  })
+
+  it('of a stack whose places cannot be told holds at least its folder, and says that it is not all', async () => {
+    const plan = await planOf(running(), { runtime: { sources: () => Promise.resolve(failure('tool-not-answering')) } })
+    expect(plan).toMatchObject({ paths: [at('stacks/web')], sources: [], isIncomplete: true, willStop: true })
+    expect(codesOf(plan)).toEqual(['sources-unknown'])
+  })
+
+  it('goes without a capsule where none can be had, with a warning', async () => {
+    const plan = await planOf(running(), { runtime: { describe: () => Promise.resolve(failure('failed')) } })
+    expect(plan).toMatchObject({ capsule: null, willStop: true, problems: [{ severity: 'warning', code: 'capsule-incomplete' }] })
+  })
+
+  it('knows which services run, each once and sorted', () => {
+    const state = stateOf([container('web'), container('db'), container('web', { number: 2 }), container('job', { condition: 'exited' }), container('cache', { condition: 'paused' }), container('loop', { condition: 'restarting' }), container('new', { condition: 'created' })])
+    expect(runningServices(state)).toEqual(['cache', 'db', 'loop', 'web'])
+  })
+})

@@ -1,0 +1,376 @@
+import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
+
+import type { Answer, PreparedSnapshot, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import { beforeEach, describe, expect, it } from 'vitest'
+
+import { stackKey } from '../../../../src/stacks/identity.js'
+import { Journal, type JournalEntry } from '../../../../src/stacks/journal.js'
+import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
+import { snapshotInWindow, sourcesThatMoved, startAndConfirm, type WindowContext, type WindowResult } from '../../../../src/stages/backup/stack-window.js'
+import { at, container, failure, ok, partly, source, stackAt, stateOf, write } from '../fixtures.js'
+
+const snapshot: SnapshotResult = { id: 'a'.repeat(64), isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 1, filesChanged: 0, filesUnmodified: 0 }
+const stopped: StopEvidence = { ended: [], stillRunning: [] }
+const isUp: UpReport = { isUp: true, missing: [], completed: [] }
+const isDown: UpReport = { isUp: false, missing: [{ service: 'app', reason: 'it ended' }], completed: [] }
+
+/** The engine and the runtime of one window, each step of which a test may break. */
+interface Steps {
+  stop: (signal?: AbortSignal) => Promise<Answer<StopEvidence>>
+  take: (signal?: AbortSignal) => Promise<Answer<SnapshotResult>>
+  start: () => Promise<Answer<void>>
+  waitUntilUp: () => Promise<Answer<UpReport>>
+  onPhase: (phase: string) => void
+  onStopped: () => void
+  onStarting: () => void
+  log: (message: string) => void
+  watch: Watch | null
+  journal: Journal
+  maxDowntimeMs: number
+}
+
+describe('the window in which a stack is down', () => {
+  /** What happened, in order. */
+  let happened: string[] = []
+  let controller = new AbortController()
+
+  beforeEach(() => {
+    happened = []
+    controller = new AbortController()
+    mkdirSync(at('stacks/web'), { recursive: true })
+  })
+
+  function planOf(more: Partial<StackPlan> = {}): StackPlan {
+    const directory = at('stacks/web')
+    return {
+      stack: stackAt(),
+      state: stateOf([container('app'), container('db', { id: 'db-id' })]),
+      mode: 'stop',
+      modeReason: null,
+      whyNotDown: ['an anonymous volume'],
+      willStop: true,
+      isLiveUnasked: false,
+      sources: [source(directory, { device: statSync(directory).dev })],
+      paths: [directory],
+      capsule: null,
+      problems: [],
+      isIncomplete: false,
+      ...more,
+    }
+  }
+
+  const journalHolds = (): readonly JournalEntry[] => new Journal(at('journal')).entries()
+
+  async function windowOf(steps: Partial<Steps> = {}, plan = planOf()): Promise<WindowResult> {
+    const noted = <T>(name: string, step: ((signal?: AbortSignal) => Promise<T>) | undefined, otherwise: T, signal?: AbortSignal): Promise<T> => {
+      happened.push(name)
+      return step === undefined ? Promise.resolve(otherwise) : step(signal)
+    }
+    const runtime = partly<Runtime>('runtime', {
+      stop: (_state, request) => noted('stop', steps.stop, ok(stopped), request.signal),
+      start: () => noted('start', steps.start, ok(undefined)),
+      waitUntilUp: () => noted('waitUntilUp', steps.waitUntilUp, ok(isUp)),
+    })
+    const prepared: PreparedSnapshot = {
+      ready: Promise.resolve(ok(undefined)),
+      take: (options) => noted('take', steps.take, ok(snapshot), options?.signal),
+      abandon: () => noted('abandon', undefined, undefined),
+    }
+    const context: WindowContext = {
+      runtime,
+      journal: steps.journal ?? new Journal(at('journal')),
+      runId: 'run-1',
+      graceSeconds: 10,
+      healthTimeoutMs: 1000,
+      signal: controller.signal,
+      maxDowntimeMs: steps.maxDowntimeMs ?? null,
+      log: (_level, message) => steps.log?.(message),
+      onPhase: (phase) => steps.onPhase?.(phase),
+      onStopped: () => steps.onStopped?.(),
+      onStarting: () => {
+        happened.push('onStarting')
+        steps.onStarting?.()
+      },
+    }
+    return snapshotInWindow(plan, prepared, steps.watch ?? null, context)
+  }
+
+  it('goes through journal, stop, snapshot, start and confirmation, in this order and nothing else', async () => {
+    const entryAt: Record<string, boolean> = {}
+    const look = (name: string) => (): void => {
+      entryAt[name] = journalHolds().length === 1
+    }
+    const result = await windowOf({
+      stop: async () => (look('stop')(), ok(stopped)),
+      take: async () => (look('take')(), ok(snapshot)),
+      start: async () => (look('start')(), ok(undefined)),
+      waitUntilUp: async () => (look('waitUntilUp')(), ok(isUp)),
+    })
+    expect(happened).toEqual(['stop', 'take', 'start', 'onStarting', 'waitUntilUp'])
+    expect(entryAt).toEqual({ stop: true, take: true, start: true, waitUntilUp: true })
+    expect(journalHolds()).toEqual([])
+    expect(result).toMatchObject({ stop: ok([]), snapshot: ok(snapshot), start: { ok: true }, up: ok(isUp), movedSources: [] })
+  })
+
+  it('has in the journal all that a start will need', async () => {
+    let entry: JournalEntry | undefined
+    const plan = planOf()
+    await windowOf({ stop: async () => ((entry = journalHolds()[0]), ok(stopped)) }, plan)
+    expect(entry).toMatchObject({
+      schemaVersion: 1,
+      runId: 'run-1',
+      key: stackKey(plan.stack),
+      name: 'web',
+      directory: at('stacks/web'),
+      mode: 'stop',
+      healthTimeoutMs: 1000,
+      whyNotDown: ['an anonymous volume'],
+      devices: [{ path: at('stacks/web'), device: statSync(at('stacks/web')).dev }],
+    })
+    expect(entry?.state).toEqual(plan.state)
+    expect(entry?.bootId).not.toBe('')
+  })
+
+  describe('is not entered, and nothing is touched, when what runs cannot be noted first:', () => {
+    it('the disk is full', async () => {
+      mkdirSync(at('journal'))
+      symlinkSync('/dev/full', at(`journal/${stackKey(stackAt())}.json.new`))
+      await expect(windowOf()).rejects.toThrow(/ENOSPC/)
+      expect(happened).toEqual([])
+      expect(readdirSync(at('journal'))).toEqual([])
+    })
+
+    it('the state folder cannot be made', async () => {
+      write('file')
+      await expect(windowOf({ journal: new Journal(at('file/journal')) })).rejects.toThrow(/ENOTDIR/)
+      expect(happened).toEqual([])
+    })
+  })
+
+  const boom = (): never => {
+    throw new Error('boom')
+  }
+  const throwing = () => Promise.reject(new Error('boom'))
+  /** Each with: is the snapshot good, is the stack confirmed up. */
+  const faults: [string, Partial<Steps>, boolean, boolean][] = [
+    ['the stop fails', { stop: async () => failure() }, true, true],
+    ['the stop throws', { stop: throwing }, false, true],
+    ['the stop throws at once', { stop: boom }, false, true],
+    ['a container still runs after the stop', { stop: async () => ok({ ended: [], stillRunning: ['app'] }) }, true, true],
+    ['the snapshot fails', { take: async () => failure() }, false, true],
+    ['the snapshot throws', { take: throwing }, false, true],
+    ['what is written after the stop throws', { onStopped: boom }, false, true],
+    ['the display throws', { onPhase: boom }, true, true],
+    ['the display throws at the start', { onPhase: (phase) => (phase === 'starting' ? boom() : undefined) }, true, true],
+    ['the display throws while waiting', { onPhase: (phase) => (phase === 'waiting' ? boom() : undefined) }, true, true],
+    ['the log throws', { log: boom }, true, true],
+    ['the log throws at the start', { log: (message) => (message === 'starting' ? boom() : undefined) }, true, true],
+    ['the log throws at the confirmation', { log: (message) => (message === 'confirmed up' ? boom() : undefined) }, true, true],
+    ['preparing the next stack throws', { onStarting: boom }, true, true],
+    ['the start fails', { start: async () => failure() }, true, true],
+    ['the start fails, and the stack is not up', { start: async () => failure(), waitUntilUp: async () => ok(isDown) }, true, false],
+    ['the start throws at once', { start: boom }, true, true],
+    ['the start throws', { start: throwing, waitUntilUp: async () => ok(isDown) }, true, false],
+    ['the stack does not come up', { waitUntilUp: async () => ok(isDown) }, true, false],
+    ['whether it is up cannot be found out', { waitUntilUp: async () => failure('tool-not-answering') }, true, false],
+    ['looking whether it is up throws', { waitUntilUp: throwing }, true, false],
+    ['everything fails', { stop: async () => failure(), take: async () => failure(), start: async () => failure(), waitUntilUp: async () => failure() }, false, false],
+    ['everything throws', { stop: throwing, take: throwing, start: throwing, waitUntilUp: throwing, onPhase: boom, log: boom, onStarting: boom, onStopped: boom }, false, false],
+  ]
+
+  it.each(faults)('reaches the start all the same when %s, and forgets the stack only when it is confirmed up', async (_, steps, isGood, isConfirmed) => {
+    const result = await windowOf(steps)
+    expect(happened).toContain('stop')
+    expect(happened.filter((step) => step === 'start')).toEqual(['start'])
+    expect(happened.indexOf('start')).toBeGreaterThan(Math.max(happened.indexOf('stop'), happened.indexOf('take')))
+    expect(happened.at(-1)).toBe('waitUntilUp')
+    expect(result.snapshot?.ok ?? false).toBe(isGood)
+    expect(result.up.ok && result.up.value.isUp).toBe(isConfirmed)
+    expect(journalHolds().map((entry) => entry.name)).toEqual(isConfirmed ? [] : ['web'])
+  })
+
+  it('gives up the waiting snapshot engine when the window was left before the snapshot', async () => {
+    await windowOf({ stop: throwing })
+    expect(happened).toEqual(['stop', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
+  })
+
+  it('reports the failure of a stop, and the stop that was never reached', async () => {
+    expect((await windowOf({ stop: async () => failure('timed-out') })).stop).toMatchObject({ ok: false, failure: { kind: 'timed-out' } })
+    expect((await windowOf({ stop: throwing })).stop).toMatchObject({ ok: false })
+  })
+
+  it('has its result even where the entry of a stack that is up cannot be removed', async () => {
+    const journal = new Journal(at('journal'))
+    journal.remove = boom
+    const result = await windowOf({ journal })
+    expect(result).toMatchObject({ snapshot: ok(snapshot), up: ok(isUp) })
+    expect(journalHolds()).toHaveLength(1)
+  })
+
+  const moments = ['stop', 'take', 'start', 'waitUntilUp'] as const
+  it.each(moments)('a signal during %s starts the stack, and starts it to the end', async (moment) => {
+    const abort = (): void => controller.abort(new Error('interrupted by SIGINT'))
+    const steps: Partial<Steps> = {
+      stop: async () => {
+        if (moment === 'stop') abort()
+        return moment === 'stop' ? failure('cancelled') : ok(stopped)
+      },
+      take: async () => {
+        if (moment === 'take') abort()
+        return moment === 'take' ? failure('cancelled') : ok(snapshot)
+      },
+      start: async () => {
+        if (moment === 'start') abort()
+        return ok(undefined)
+      },
+      waitUntilUp: async () => {
+        if (moment === 'waitUntilUp') abort()
+        return ok(isUp)
+      },
+    }
+    const result = await windowOf(steps)
+    expect(happened.includes('take')).toBe(moment !== 'stop')
+    expect(happened.includes('abandon')).toBe(moment === 'stop')
+    expect(happened.slice(-3)).toEqual(['start', 'onStarting', 'waitUntilUp'])
+    expect(result.up).toEqual(ok(isUp))
+    if (moment === 'stop') expect(result.snapshot).toBeNull()
+    expect(journalHolds()).toEqual([])
+  })
+
+  it('gives neither the start nor the confirmation a signal that could cut them short', async () => {
+    const requests: unknown[] = []
+    const entry = await entryOfWindow()
+    await startAndConfirm(entry, new Date(0), {
+      runtime: partly<Runtime>('runtime', {
+        start: (_state, request) => (requests.push(request), Promise.resolve(ok(undefined))),
+        waitUntilUp: (_state, request) => (requests.push(request), Promise.resolve(ok(isUp))),
+      }),
+      journal: new Journal(at('journal')),
+      log: () => {},
+      onPhase: () => {},
+      onStarting: () => {},
+    })
+    expect(requests).toEqual([
+      { mode: 'stop', healthTimeoutMs: 1000 },
+      { since: new Date(0), timeoutMs: 1000 },
+    ])
+  })
+
+  async function entryOfWindow(plan = planOf()): Promise<JournalEntry> {
+    await windowOf({ waitUntilUp: async () => ok(isDown) }, plan)
+    const [entry] = journalHolds()
+    if (entry === undefined) throw new Error('no entry')
+    return entry
+  }
+
+  describe('with a limit to the downtime', () => {
+    /** A step that goes on until it is told to end. */
+    const untilTold = (signal?: AbortSignal): Promise<{ ok: false; failure: { kind: 'cancelled'; message: string } }> =>
+      new Promise((resolve) => signal?.addEventListener('abort', () => resolve({ ok: false, failure: { kind: 'cancelled', message: 'ended' } })))
+
+    it('gives the snapshot up at the limit, and starts the stack', async () => {
+      const result = await windowOf({ take: untilTold, maxDowntimeMs: 30 })
+      expect(result).toMatchObject({ isOverBudget: true, snapshot: { ok: false }, up: ok(isUp) })
+      expect(happened).toEqual(['stop', 'take', 'start', 'onStarting', 'waitUntilUp'])
+      expect(journalHolds()).toEqual([])
+    })
+
+    it('takes no snapshot when the stop alone took that long', async () => {
+      const result = await windowOf({ stop: async (signal) => (await untilTold(signal), ok(stopped)), maxDowntimeMs: 30 })
+      expect(result).toMatchObject({ isOverBudget: true, snapshot: null, up: ok(isUp) })
+      expect(happened).toEqual(['stop', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
+    })
+
+    it('counts a snapshot that was whole all the same', async () => {
+      expect(await windowOf({ take: async (signal) => (await untilTold(signal), ok(snapshot)), maxDowntimeMs: 30 })).toMatchObject({ isOverBudget: false, snapshot: ok(snapshot) })
+    })
+
+    it('blames the limit for nothing else: not for a signal, nor for a failure before it', async () => {
+      expect(await windowOf({ take: async () => failure(), maxDowntimeMs: 60_000 })).toMatchObject({ isOverBudget: false })
+      const interrupted = await windowOf({ take: async (signal) => (controller.abort(), signal?.aborted === true ? failure('cancelled') : ok(snapshot)), maxDowntimeMs: 60_000 })
+      expect(interrupted).toMatchObject({ isOverBudget: false, snapshot: { ok: false }, up: ok(isUp) })
+    })
+  })
+
+  it('keeps a stack down whose source is on another device than before the stop: an unmounted disk', async () => {
+    const directory = at('stacks/web')
+    const plan = planOf({ sources: [source(directory, { device: statSync(directory).dev }), source(at('elsewhere'), { device: 424_242 })] })
+    const result = await windowOf({}, plan)
+    expect(result.movedSources).toEqual([at('elsewhere')])
+    expect(happened).toEqual(['stop', 'take'])
+    expect(result.start.ok).toBe(false)
+    expect(journalHolds().map((entry) => entry.name)).toEqual(['web'])
+  })
+
+  it('starts a stack of whose sources one is gone from the disk it was on, or never was there', async () => {
+    mkdirSync(at('data'))
+    const plan = planOf({ sources: [source(at('data/socket'), { device: statSync(at('data')).dev }), source(at('never'), { device: null })] })
+    expect((await windowOf({}, plan)).movedSources).toEqual([])
+    expect(happened).toContain('start')
+  })
+
+  it.runIf(process.getuid?.() === 0)('sees a disk that came or went, by the device of the nearest folder', async () => {
+    const entry = await entryOfWindow(planOf({ sources: [source('/proc/self', { device: statSync('/proc').dev })] }))
+    expect(sourcesThatMoved(entry)).toEqual([])
+    expect(sourcesThatMoved({ ...entry, devices: [{ path: '/proc/not-there/either', device: statSync('/').dev }] })).toEqual(['/proc/not-there/either'])
+  })
+
+  describe('as the events of the engine tell it', () => {
+    const report = (more: Partial<WatchReport> = {}): WatchReport => ({ isLossy: false, firstStopAt: 1000, lastStartAt: 1800, readyAt: 2500, ended: [], starts: [], ...more })
+    const watchOf = (...reports: WatchReport[]): Watch => ({ report: () => (reports.length > 1 ? reports.shift() : reports[0]) ?? report(), close: () => Promise.resolve() })
+
+    it('lasted from the first stop to the last start', async () => {
+      expect(await windowOf({ watch: watchOf(report()) })).toMatchObject({ downtimeMs: 800, readyMs: 1500, disturbedBy: [], couldNotWatch: false })
+    })
+
+    it('waits a little for events that are late', async () => {
+      const late = report({ lastStartAt: null, readyAt: null })
+      expect(await windowOf({ watch: watchOf(late, late, late, report()) })).toMatchObject({ downtimeMs: 800, readyMs: 1500 })
+    })
+
+    it('had no downtime that could be told, when nothing listened or nothing stopped', async () => {
+      expect(await windowOf()).toMatchObject({ downtimeMs: null, readyMs: null, couldNotWatch: true })
+      expect(await windowOf({ watch: watchOf(report({ firstStopAt: null })) })).toMatchObject({ downtimeMs: null, readyMs: null, couldNotWatch: false })
+    })
+
+    it('was disturbed by who started while it was read, and not by who did before or after', async () => {
+      const starts: { at: number; container: string; isOfStack: boolean }[] = []
+      const note = (name: string): number => starts.push({ at: Date.now(), container: name, isOfStack: false })
+      const pass = async (): Promise<void> => {
+        const begun = Date.now()
+        while (Date.now() <= begun + 1) await new Promise((resolve) => setImmediate(resolve))
+      }
+      const result = await windowOf({
+        stop: async () => (note('before'), await pass(), ok(stopped)),
+        take: async () => (await pass(), note('meanwhile'), await pass(), ok(snapshot)),
+        start: async () => (await pass(), note('after'), ok(undefined)),
+        watch: { report: () => report({ starts }), close: () => Promise.resolve() },
+      })
+      expect(result.disturbedBy).toEqual(['meanwhile'])
+    })
+
+    it('was disturbed by the containers of others that use what is in the snapshot', async () => {
+      const directory = at('stacks/web')
+      const sources = [source(directory, { otherUsers: ['backup-of-db'] }), source(at('not-in-it'), { otherUsers: ['stranger'] })]
+      expect((await windowOf({ watch: watchOf(report()) }, planOf({ sources }))).disturbedBy).toEqual(['backup-of-db'])
+    })
+
+    it('is not known when the stream broke off, and then nobody waits for it', async () => {
+      const begun = performance.now()
+      expect(await windowOf({ watch: watchOf(report({ isLossy: true, lastStartAt: null })) })).toMatchObject({ couldNotWatch: true, downtimeMs: null })
+      expect(performance.now() - begun).toBeLessThan(1500)
+    })
+
+    it('has its result even where the listening fails', async () => {
+      const result = await windowOf({ watch: { report: boom, close: () => Promise.resolve() } })
+      expect(result).toMatchObject({ snapshot: ok(snapshot), up: ok(isUp), couldNotWatch: true })
+      expect(journalHolds()).toEqual([])
+    })
+  })
+
+  it('leaves the journal folder to its owner alone', async () => {
+    await entryOfWindow()
+    expect(statSync(at('journal')).mode & 0o777).toBe(0o700)
+    expect(statSync(at(`journal/${stackKey(stackAt())}.json`)).mode & 0o777).toBe(0o600)
+  })
+})

@@ -1,0 +1,118 @@
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+
+import { describe, expect, it } from 'vitest'
+
+import { knownRepository, rememberRepository, SnapshotRecord } from '../../../src/stages/repository-memory.js'
+import { at } from './fixtures.js'
+
+describe('the record of snapshots', () => {
+  /** As the next process would read it. */
+  const record = (): SnapshotRecord => new SnapshotRecord(at('repositories'), 'repository')
+  const path = (): string => at('repositories/repository.snapshots.jsonl')
+  const fate = (id: string): string => (record().wasForgotten(id) ? 'forgotten' : record().wasSeen(id) ? 'seen' : 'never here')
+
+  it('knows what was here and what went by us, also for the next process', () => {
+    const now = record()
+    now.settle(['a', 'b'])
+    now.willForget(['a', 'b'])
+    now.didForget(['a'])
+    expect(['a', 'b', 'c'].map((id) => [now.wasSeen(id), now.wasForgotten(id)])).toEqual([[true, true], [true, false], [false, false]])
+    expect(['a', 'b', 'c'].map(fate)).toEqual(['forgotten', 'seen', 'never here'])
+  })
+
+  it('settles what a kill within a forget has left open, by what is still there', () => {
+    record().settle(['a', 'b', 'c'])
+    record().willForget(['a', 'b'])
+    // The process dies here; the engine had removed one of the two.
+    record().settle(['b', 'c'])
+    expect(['a', 'b', 'c'].map(fate)).toEqual(['forgotten', 'seen', 'seen'])
+  })
+
+  it('settles it once: what goes later goes by somebody else', () => {
+    record().settle(['a', 'b'])
+    record().willForget(['a', 'b'])
+    record().settle(['a', 'b'])
+    record().settle(['b'])
+    expect(['a', 'b'].map(fate)).toEqual(['seen', 'seen'])
+  })
+
+  it('counts nothing as forgotten that went without us: a disk rolled back, a file deleted', () => {
+    record().settle(['a', 'b'])
+    record().settle(['b'])
+    expect(fate('a')).toBe('seen')
+  })
+
+  it('takes a forgotten snapshot that is here again for one that is here', () => {
+    record().willForget(['a'])
+    record().didForget(['a'])
+    record().settle(['a'])
+    expect(fate('a')).toBe('seen')
+    record().willForget(['a'])
+    record().didForget(['a'])
+    expect(fate('a')).toBe('forgotten')
+  })
+
+  it('takes a forget that failed as a whole for none', () => {
+    record().settle(['a'])
+    record().willForget(['a'])
+    record().didForget([])
+    record().settle([])
+    expect(fate('a')).toBe('seen')
+  })
+
+  it('reads on after a line that a crash cut short, and the next line is not lost to it', () => {
+    record().settle(['a', 'b'])
+    appendFileSync(path(), '{"is":"seen","at":"2026-01-01T00')
+    record().willForget(['a'])
+    record().didForget(['a'])
+    expect(['a', 'b'].map(fate)).toEqual(['forgotten', 'seen'])
+  })
+
+  it('keeps two repositories apart', () => {
+    record().settle(['a'])
+    expect(new SnapshotRecord(at('repositories'), 'another').wasSeen('a')).toBe(false)
+  })
+
+  it('is for its owner alone, and writes nothing that it knows already', () => {
+    record().settle(['a', 'b'])
+    const before = readFileSync(path(), 'utf8')
+    record().settle(['b', 'a'])
+    expect(readFileSync(path(), 'utf8')).toBe(before)
+    expect(statSync(path()).mode & 0o777).toBe(0o600)
+    expect(statSync(at('repositories')).mode & 0o777).toBe(0o700)
+  })
+
+  it('throws before a forget that it cannot note: unnoted, the copy could never follow', () => {
+    mkdirSync(at('repositories'))
+    const now = record()
+    symlinkSync('/dev/full', path())
+    expect(() => now.willForget(['a'])).toThrow(/ENOSPC/)
+  })
+})
+
+describe('what is known of a repository', () => {
+  const repository = (id = 'one', path: string | null = at('repository')) => ({ id, location: '/mnt/repository', path })
+
+  it('is its ID, its place and its file system', () => {
+    mkdirSync(at('repository'))
+    expect(knownRepository(at('repositories'), '/mnt/repository')).toBeNull()
+    rememberRepository(at('repositories'), '/mnt/repository', repository())
+    expect(knownRepository(at('repositories'), '/mnt/repository')).toMatchObject({ schemaVersion: 1, repositoryId: 'one', location: '/mnt/repository', device: statSync(at('repository')).dev, lastSync: null })
+    expect(knownRepository(at('repositories'), '/mnt/other')).toBeNull()
+    rememberRepository(at('repositories'), 'rest:x', repository('two', null))
+    expect(knownRepository(at('repositories'), 'rest:x')?.device).toBeNull()
+  })
+
+  it('keeps its first sight and its last sync, as long as it is the same one', () => {
+    mkdirSync(at('repository'))
+    const sync = { at: '2026-01-01T00:00:00.000Z', remote: 'b2:x', snapshots: 3 }
+    rememberRepository(at('repositories'), 'place', repository(), sync)
+    const [name = ''] = readdirSync(at('repositories'))
+    writeFileSync(at(`repositories/${name}`), readFileSync(at(`repositories/${name}`), 'utf8').replace(/"firstSeenAt": "[^"]*"/, '"firstSeenAt": "2020-01-01T00:00:00.000Z"'))
+    rememberRepository(at('repositories'), 'place', repository())
+    expect(knownRepository(at('repositories'), 'place')).toMatchObject({ firstSeenAt: '2020-01-01T00:00:00.000Z', lastSync: sync })
+    rememberRepository(at('repositories'), 'place', repository('another'))
+    expect(knownRepository(at('repositories'), 'place')).toMatchObject({ repositoryId: 'another', lastSync: null })
+    expect(knownRepository(at('repositories'), 'place')?.firstSeenAt).not.toBe('2020-01-01T00:00:00.000Z')
+  })
+})
