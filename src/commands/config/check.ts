@@ -1,0 +1,19 @@
+import { checkWhole, type ConfigurationCheckResult, descriptorsOf } from '../../stages/configuration.js'
+import { presentCheck } from '../../ui/present-configuration.js'
+import { StackbkCommand } from '../../ui/stackbk-command.js'
+
+export default class ConfigCheck extends StackbkCommand<ConfigurationCheckResult> {
+  static override summary = 'find what is wrong in the configuration and the dirlist'
+  static override description = 'All at once, each with file and line. Starts no tool.\n\nEXIT CODES\n0 no error\n2 an error'
+  static override hiddenAliases = ['config:validate']
+  static override examples = ['<%= config.bin %> config check', '<%= config.bin %> config check --config new.ini']
+
+  protected async act(): Promise<{ result: ConfigurationCheckResult; exitCode: number }> {
+    const { flags } = await this.parse(ConfigCheck)
+    return checkWhole(this.facts(), { file: flags.config, environment: process.env, descriptors: descriptorsOf(await this.offers()) })
+  }
+
+  protected present(result: ConfigurationCheckResult): string {
+    return presentCheck(result)
+  }
+}

@@ -1,0 +1,33 @@
+import { Args, Flags } from '../../ui/command-line.js'
+
+import { findConfigurationFile } from '../../config/config-file.js'
+import { descriptorsOf } from '../../stages/configuration.js'
+import { type ImportResult, importSetup } from '../../stages/import.js'
+import { presentImport } from '../../ui/present-configuration.js'
+import { StackbkCommand } from '../../ui/stackbk-command.js'
+
+export default class ConfigImport extends StackbkCommand<ImportResult> {
+  static override summary = 'take over an older configuration, an rclone.conf or a dirlist'
+  static override description = 'What FILE is, is told from what it holds. It is never changed, and nothing of it is lost: what is not understood becomes a comment.\n\nEXIT CODES\n0 all done\n1 it cannot be written\n2 wrong usage, nothing was written\n3 taken over, but the new configuration has errors'
+  static override examples = ['<%= config.bin %> config import /etc/backup.conf', '<%= config.bin %> config import ~/.config/rclone/rclone.conf']
+  static override args = { file: Args.string({ description: 'what to take over', ignoreStdin: true, required: true }) }
+  static override flags = {
+    force: Flags.boolean({ description: 'replace a configuration that is there, and have choices of FILE count before ours' }),
+    output: Flags.string({ description: 'configuration to write (default: where it is looked for)', helpValue: 'FILE' }),
+  }
+
+  protected async act(): Promise<{ result: ImportResult; exitCode: number }> {
+    const { args, flags } = await this.parse(ConfigImport)
+    return importSetup(this.facts(), {
+      source: args.file,
+      output: flags.output ?? findConfigurationFile({ file: flags.config, environment: process.env }).file,
+      force: flags.force,
+      environment: process.env,
+      descriptors: descriptorsOf(await this.offers()),
+    })
+  }
+
+  protected present(result: ImportResult): string {
+    return presentImport(result)
+  }
+}

@@ -1,0 +1,22 @@
+import { Flags } from '../../ui/command-line.js'
+
+import { refreshDirlist } from '../../stacks/dirlist-changes.js'
+import { changeStacks, type DirlistChangeResult } from '../../stages/dirlist.js'
+import { presentDirlistChange } from '../../ui/present-dirlist.js'
+import { StackbkCommand } from '../../ui/stackbk-command.js'
+
+export default class DirlistRefresh extends StackbkCommand<DirlistChangeResult> {
+  static override summary = 'list stacks that are new, switched off'
+  static override description = 'What is gone stays listed: its disk may be unmounted.\n\nEXIT CODES\n0 all done\n1 the dirlist cannot be written\n2 wrong usage or configuration, nothing was changed\n7 --prune, and the stacks folder holds no stack at all: nothing was removed\n75 another stackbk is changing the dirlist'
+  static override examples = ['<%= config.bin %> dirlist refresh', '<%= config.bin %> dirlist refresh --prune']
+  static override flags = { prune: Flags.boolean({ description: 'take off the list what is gone for certain' }) }
+
+  protected async act(): Promise<{ result: DirlistChangeResult; exitCode: number }> {
+    const { flags } = await this.parse(DirlistRefresh)
+    return changeStacks(this.facts(), this.configuration([]), (place) => refreshDirlist(place, { prune: flags.prune }))
+  }
+
+  protected present(result: DirlistChangeResult): string {
+    return presentDirlistChange(result)
+  }
+}

@@ -1,0 +1,20 @@
+import { doctor, type DoctorResult } from '../stages/doctor.js'
+import { presentDoctor } from '../ui/present-doctor.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
+
+export default class Doctor extends StackbkCommand<DoctorResult> {
+  static override summary = 'look at everything that a run needs'
+  static override description = 'Tools and versions, permissions, space, repository, remote, plugins, leftovers. Works without a configuration too.\n\nEXIT CODES\n0 all is well\n1 something is wrong\n2 wrong usage\n4 a needed tool is missing, too old or not answering'
+  static override hiddenAliases = ['health']
+  static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
+
+  protected async act(): Promise<{ result: DoctorResult; exitCode: number }> {
+    await this.parse(Doctor)
+    const { run, offers, findings } = await this.openRunInSpite()
+    return doctor(run, offers, findings)
+  }
+
+  protected present(result: DoctorResult): string {
+    return presentDoctor(result)
+  }
+}

@@ -1,0 +1,27 @@
+import { Flags } from '../ui/command-line.js'
+
+import { stateFolder } from '../host/state-folder.js'
+import { history, type HistoryResult } from '../stages/history.js'
+import { moment } from '../ui/flag-values.js'
+import { presentHistory } from '../ui/present-history.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
+
+export default class History extends StackbkCommand<HistoryResult> {
+  static override summary = 'past runs, newest first'
+  static override description = 'EXIT CODES\n0 all done\n2 wrong usage'
+  static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --stack nextcloud --since 7d --json']
+  static override flags = {
+    limit: Flags.integer({ default: 20, description: 'at most so many', min: 1 }),
+    since: moment({ description: 'only runs begun since' }),
+    stack: Flags.string({ description: 'only runs that had to do with this stack', helpValue: 'NAME' }),
+  }
+
+  protected async act(): Promise<{ result: HistoryResult; exitCode: number }> {
+    const { flags } = await this.parse(History)
+    return history(this.facts(), stateFolder(process.env).history, flags)
+  }
+
+  protected present(result: HistoryResult): string {
+    return presentHistory(result)
+  }
+}

@@ -1,0 +1,24 @@
+import { Flags } from '../ui/command-line.js'
+
+import { resume, type ResumeResult } from '../stages/resume.js'
+import { presentResume } from '../ui/present-resume.js'
+import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+
+export default class Resume extends StackbkCommand<ResumeResult> {
+  static override summary = 'finish what an interrupted run left undone'
+  static override description = `Ends tools that outlived a killed run and starts the stacks that it left stopped, exactly the services that ran. Every command that changes something does so first by itself.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override examples = ['<%= config.bin %> resume', '<%= config.bin %> resume --force nextcloud']
+  static override flags = {
+    discard: Flags.string({ description: 'forget that this stack was left stopped', helpValue: 'STACK' }),
+    force: Flags.string({ description: 'start this stack whatever has been changed since', helpValue: 'STACK' }),
+  }
+
+  protected async act(): Promise<{ result: ResumeResult; exitCode: number }> {
+    const { flags } = await this.parse(Resume)
+    return resume(await this.openRunForResume(), flags)
+  }
+
+  protected present(result: ResumeResult): string {
+    return presentResume(result)
+  }
+}

@@ -1,0 +1,27 @@
+import { Args, Flags } from '../ui/command-line.js'
+
+import { runBoth, type RunBothResult } from '../stages/run-both.js'
+import { presentRun } from '../ui/present-run.js'
+import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+
+export default class Run extends StackbkCommand<RunBothResult> {
+  static override summary = 'back up, then sync: what a timer calls'
+  static override description = `Both stages under one lock and in one report. The sync follows also when a stack failed.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override examples = ['<%= config.bin %> run', '<%= config.bin %> run --no-sync --json']
+  static override args = { stack: Args.string({ description: 'stacks to back up (default: all enabled)', ignoreStdin: true, multiple: true }) }
+  static override flags = {
+    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
+    'no-sync': Flags.boolean({ description: 'only back up' }),
+  }
+
+  protected async act(): Promise<{ result: RunBothResult; exitCode: number }> {
+    const { args, flags } = await this.parse(Run)
+    const sync = !flags['no-sync']
+    const run = await this.openRun({ needs: ['stacks', 'repository', 'password', ...(sync ? (['remote'] as const) : [])], dryRun: flags['dry-run'] })
+    return runBoth(run, { names: args.stack ?? [], verify: true, prune: true, acceptShrink: false, sync })
+  }
+
+  protected present(result: RunBothResult): string {
+    return presentRun(result)
+  }
+}

@@ -1,0 +1,31 @@
+import { Flags } from '../ui/command-line.js'
+
+import { sync } from '../stages/sync.js'
+import type { SyncResult } from '../stages/sync/sync-result.js'
+import { presentSync } from '../ui/present-sync.js'
+import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+
+export default class Sync extends StackbkCommand<SyncResult> {
+  static override summary = 'copy the repository to the cloud'
+  static override description = `Uploads in an order in which the copy is valid at every instant, deletes last and only what stackbk itself has forgotten.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json']
+  static override flags = {
+    'allow-delete': Flags.boolean({ description: 'pass the guards against deletion, this once' }),
+    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
+    test: Flags.boolean({ description: 'only see whether the remote can be reached' }),
+  }
+
+  protected async act(): Promise<{ result: SyncResult; exitCode: number }> {
+    const { flags } = await this.parse(Sync)
+    const run = await this.openRun({
+      needs: flags.test ? ['remote'] : ['repository', 'password', 'remote'],
+      dryRun: flags['dry-run'],
+      changes: !flags.test,
+    })
+    return sync(run, { test: flags.test, allowDelete: flags['allow-delete'] })
+  }
+
+  protected present(result: SyncResult): string {
+    return presentSync(result)
+  }
+}

@@ -1,0 +1,29 @@
+import { Flags } from './command-line.js'
+
+import { StackbkError } from '../errors.js'
+
+function refused(flag: string, input: string, wanted: string): StackbkError {
+  return new StackbkError({ kind: 'usage', message: `--${flag} ${input} is not ${wanted}`, fix: `Give ${wanted}` })
+}
+
+/** `5` or `5%`, above 0 and at most 100. */
+export const percentage = Flags.custom<number>({
+  helpValue: 'PERCENT',
+  parse: (input) => {
+    const value = Number(/^(\d+(?:\.\d+)?)\s*%?$/.exec(input)?.[1])
+    if (!(value > 0 && value <= 100)) return Promise.reject(refused('read-data-subset', input, 'a share such as 5%'))
+    return Promise.resolve(value)
+  },
+})
+
+/** A moment: ISO 8601, or a time ago such as `7d`, `12h`. */
+export const moment = Flags.custom<Date>({
+  helpValue: 'TIME',
+  parse: (input) => {
+    const ago = /^(\d+)\s*([mhdw])$/.exec(input)
+    const seconds = { m: 60, h: 3600, d: 86_400, w: 604_800 }[ago?.[2] ?? ''] ?? 0
+    const date = ago === null ? new Date(input) : new Date(Date.now() - Number(ago[1]) * seconds * 1000)
+    if (Number.isNaN(date.getTime())) return Promise.reject(refused('since', input, 'a time such as 2026-01-31 or 7d'))
+    return Promise.resolve(date)
+  },
+})

@@ -1,0 +1,25 @@
+import type { Reporter, StackPhase } from '../stages/reporter.js'
+
+/** One line a phase, with the time: for a pipe, a timer, a log. */
+export function plainReporter(write: (line: string) => void): Reporter {
+  const last = new Map<string, StackPhase>()
+  let step = ''
+  const say = (text: string): void => write(`${new Date().toISOString()} ${text}`)
+  return {
+    stacks: (names) => say(`${names.length} ${names.length === 1 ? 'stack' : 'stacks'}: ${names.join(', ')}`),
+    stackPhase: (name, phase) => {
+      if (last.get(name) === phase) return
+      last.set(name, phase)
+      say(`${name}: ${phase}`)
+    },
+    stackDone: (name, { status, summary }) => say(`${name}: ${status}${summary === '' ? '' : `, ${summary}`}`),
+    step: (title) => {
+      if (step === title) return
+      step = title
+      say(title)
+    },
+    notice: (text) => say(text),
+    warning: (text) => say(`warning: ${text}`),
+    close: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,21 @@
+import type { StatusResult } from '../stages/status.js'
+import { blocks, presentProblems } from './present-problems.js'
+import { formatBytes, formatDuration, table } from './table.js'
+
+/** A row a stack, then repository and cloud, then what is overdue. */
+export function presentStatus(result: StatusResult): string {
+  const rows = result.stacks.map((stack) => [
+    stack.name,
+    stack.enabled ? 'on' : 'off',
+    stack.state,
+    stack.lastSnapshot === null ? 'never' : `${formatDuration(stack.ageMs)} ago`,
+    formatDuration(stack.lastDowntimeMs),
+    stack.overdue ? 'overdue' : '',
+  ])
+  const { repository, cloud } = result
+  const lines = [
+    `repository  ${repository.path}${repository.reachable ? `, ${repository.snapshots ?? 0} snapshots, ${formatBytes(repository.bytes)}` : ' (not reachable)'}`,
+    cloud === null ? 'cloud       not configured' : `cloud       ${cloud.remote}, ${cloud.lastSync === null ? 'never synced' : `synced ${formatDuration(cloud.ageMs)} ago`}, ${cloud.behindSnapshots ?? 0} snapshots behind`,
+  ]
+  return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'DOWN', ''], rows), lines.join('\n'), presentProblems(result.problems))
+}

@@ -1,0 +1,260 @@
+import type { Interfaces } from '@oclif/core'
+import type { Finding, LogLevel } from '@stackbk/contract'
+
+import { checkConfiguration, loadConfiguration, type Configuration, type Need } from '../config/configuration.js'
+import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
+import { catchSignals, surviveClosedOutput, type Interruption } from '../host/signals.js'
+import { stateFolder } from '../host/state-folder.js'
+import { collectOffers, type Offers } from '../providers/collect.js'
+import type { OpenedRun } from '../stages/open-run.js'
+import type { Reporter } from '../stages/reporter.js'
+import { newRunId, type RunFacts } from '../stages/result.js'
+import type { Run } from '../stages/run.js'
+import { Journal } from '../stacks/journal.js'
+import { Command, Flags } from './command-line.js'
+import { errorText, formatError } from './error-text.js'
+import { plainReporter } from './plain-reporter.js'
+import { presentProblems } from './present-problems.js'
+
+/** What a command gives back: the document that `--json` prints, the same for people, and the exit code. */
+export interface CommandOutcome<T> {
+  readonly result: T
+  readonly exitCode: number
+}
+
+export interface RunRequest {
+  readonly needs: readonly Need[]
+  /** It changes stacks, the repository or the remote. Default: true. */
+  readonly changes?: boolean
+  readonly dryRun?: boolean
+  /** Without any configuration file, every key has its default. Default: `fail`. */
+  readonly whenMissing?: 'fail' | 'defaults'
+}
+
+/** Documented in the help of every command that opens a repository or changes something. */
+export const exitCodeHelp = [
+  '0 all done',
+  '1 failed',
+  '2 wrong usage or configuration, nothing was touched',
+  '3 partly done, or something is overdue',
+  '4 a needed tool is missing, too old or not answering',
+  '5 the remote cannot be reached, or the transfer failed',
+  '6 verification failed',
+  '7 a safety guard refused',
+  '10, 11, 12 repository missing, locked, wrong password',
+  '75 another stackbk run is at work',
+  '129, 130, 143 interrupted, after every stack was started again',
+].join('\n')
+
+/**
+ * What every command of stackbk is: it parses, calls one function, shows one result. Signals, exit codes, `--json` and the
+ * form of errors are here and nowhere else.
+ */
+export abstract class StackbkCommand<T extends object> extends Command {
+  static override baseFlags = {
+    config: Flags.string({ char: 'c', description: 'configuration file', helpGroup: 'GLOBAL', helpValue: 'FILE' }),
+    json: Flags.boolean({ description: 'print one JSON document on standard output', helpGroup: 'GLOBAL' }),
+    'no-color': Flags.boolean({ description: 'no colour (also NO_COLOR)', helpGroup: 'GLOBAL' }),
+    quiet: Flags.boolean({ char: 'q', description: 'say only what went wrong', helpGroup: 'GLOBAL' }),
+    verbose: Flags.boolean({ char: 'v', description: 'say more', helpGroup: 'GLOBAL' }),
+    yes: Flags.boolean({ char: 'y', description: 'answer every confirmation with yes', helpGroup: 'GLOBAL' }),
+  }
+
+  readonly #startedAt = new Date()
+  #interruption: Interruption | null = null
+  #opened: OpenedRun | null = null
+  #reporter: Reporter | null = null
+
+  /** Parses and calls one function of a stage. */
+  protected abstract act(): Promise<CommandOutcome<T>>
+
+  /** The result for people; nothing for one that has been told already. */
+  protected abstract present(result: T): string
+
+  override async run(): Promise<void> {
+    surviveClosedOutput()
+    this.#interruption = catchSignals((name) => this.#onSignal(name))
+    try {
+      const { result, exitCode } = await this.act()
+      this.#opened?.remember(result, exitCode)
+      await this.#end()
+      this.#show(result)
+      process.exitCode = exitCode
+    } catch (error) {
+      this.#opened?.rememberError(error, this.#codeFor(error))
+      await this.#end()
+      this.#showError(error)
+    } finally {
+      this.#interruption.dispose()
+    }
+  }
+
+  /** Whether this word stands among the arguments: for what must be known even when they do not parse. */
+  protected has(flag: string): boolean {
+    const end = this.argv.indexOf('--')
+    return (end < 0 ? this.argv : this.argv.slice(0, end)).includes(flag)
+  }
+
+  /** The checked configuration alone, for commands that use no provider. Warnings are told on standard error. */
+  protected configuration(needs: readonly Need[], offers: Offers | null = null, whenMissing: 'fail' | 'defaults' = 'fail'): Configuration {
+    const configuration = loadConfiguration({
+      file: this.#configFlag(),
+      environment: process.env,
+      descriptors: offers?.usable.map((offer) => offer.descriptor) ?? [],
+      needs,
+      whenMissing,
+    })
+    if (!this.has('--quiet') && !this.has('-q')) {
+      for (const { message, fix } of configuration.problems) this.logToStderr(`warning: ${message}${fix === '' ? '' : `. ${fix}`}`)
+    }
+    return configuration
+  }
+
+  /** What the plugins provide. */
+  protected offers(): Promise<Offers> {
+    return collectOffers(this.config)
+  }
+
+  /** Everything that a stage works with. Closed when the command ends, however it ends. */
+  protected async openRun(request: RunRequest): Promise<Run> {
+    const offers = await this.offers()
+    return this.#open(request, offers, this.configuration(request.needs, offers, request.whenMissing))
+  }
+
+  async #open(request: RunRequest, offers: Offers, configuration: Configuration): Promise<Run> {
+    const { openRun } = await import('../stages/open-run.js')
+    this.#opened = openRun({
+      facts: this.facts(),
+      configuration,
+      offers,
+      hooks: this.config,
+      state: stateFolder(process.env),
+      dryRun: request.dryRun ?? false,
+      changes: request.changes ?? true,
+      signal: this.#interruption?.signal ?? new AbortController().signal,
+      reporter: await this.#makeReporter(),
+      onLog: (level, message, fields) => this.#onLog(level, message, fields),
+    })
+    return this.#opened.run
+  }
+
+  async #makeReporter(): Promise<Reporter> {
+    const isQuiet = this.has('--quiet') || this.has('-q')
+    const { silentReporter } = await import('../stages/reporter.js')
+    if (isQuiet) return silentReporter
+    const isJson = this.has('--json')
+    const stream = isJson ? process.stderr : process.stdout
+    if (stream.isTTY && !isJson && process.env['TERM'] !== 'dumb') {
+      const { listReporter } = await import('./list-reporter.js')
+      this.#reporter = listReporter()
+    } else {
+      this.#reporter = plainReporter((line) => stream.write(`${line}\n`))
+    }
+    return this.#reporter
+  }
+
+  /** What a result's header is made of, for commands that open no run. */
+  protected facts(): RunFacts {
+    return { id: newRunId(this.#startedAt), command: this.#name(), dryRun: false, startedAt: this.#startedAt, interruptedBy: () => this.#interruption?.received() ?? null }
+  }
+
+  /** Stacks that were left stopped are started with a broken configuration too: what is needed for that is in the journal. */
+  protected async openRunForResume(): Promise<Run> {
+    try {
+      return await this.openRun({ needs: [] })
+    } catch (error) {
+      const waits = !new Journal(stateFolder(process.env).journal).isEmpty()
+      if (!waits || !(error instanceof StackbkError) || error.kind !== 'configuration') throw error
+      this.logToStderr(`warning: ${formatError(errorText(error))}`)
+      const offers = await this.offers()
+      return this.#open({ needs: [] }, offers, this.#defaults(offers))
+    }
+  }
+
+  /** A run for what must work with a broken configuration too, and what is to be said of that. */
+  protected async openRunInSpite(): Promise<{ run: Run; offers: Offers; findings: readonly Finding[] }> {
+    const offers = await this.offers()
+    const needed = 'a configuration without errors'
+    try {
+      const run = await this.openRun({ needs: [], changes: false })
+      const warnings = run.configuration.problems.map(({ message, fix }): Finding => ({ id: 'configuration', status: 'warning', found: message, needed, fix }))
+      return { run, offers, findings: [{ id: 'configuration', status: 'ok', found: run.configuration.file, needed, fix: '' }, ...warnings] }
+    } catch (error) {
+      if (!(error instanceof StackbkError) || error.kind !== 'configuration') throw error
+      const finding: Finding = { id: 'configuration', status: 'failed', found: [error.message, error.detail].filter((part) => part !== '').join(': '), needed, fix: error.fix }
+      return { run: await this.#open({ needs: [], changes: false }, offers, this.#defaults(offers)), offers, findings: [finding] }
+    }
+  }
+
+  /** What an empty configuration would give. */
+  #defaults(offers: Offers): Configuration {
+    const descriptors = offers.usable.map((offer) => offer.descriptor)
+    const file = this.#configFlag() ?? '/etc/stackbk/config.ini'
+    return checkConfiguration({ file, exists: false, text: '', mode: 0o600, environment: process.env, descriptors, needs: [] })
+  }
+
+  #name(): string {
+    return this.id?.replaceAll(':', ' ') ?? ''
+  }
+
+  #codeFor(error: unknown): number {
+    const signal = this.#interruption?.received() ?? null
+    return signal === null ? exitCodeOf(error) : exitCodes.ofSignal(signal)
+  }
+
+  #configFlag(): string | undefined {
+    for (const [index, word] of this.argv.entries()) {
+      if (word === '--') return undefined
+      if (word === '--config' || word === '-c') return this.argv[index + 1]
+      if (word.startsWith('--config=')) return word.slice('--config='.length)
+      if (/^-c./.test(word)) return word.slice(2).replace(/^=/, '')
+    }
+    return undefined
+  }
+
+  #onSignal(name: SignalName): void {
+    this.#reporter?.notice(`${name.slice(3)} received: ending in good order, every stack is started again first`)
+  }
+
+  #onLog(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    if (!this.has('--verbose') && !this.has('-v')) return
+    const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`
+    process.stderr.write(`${new Date().toISOString()} ${level}: ${message}${more}\n`)
+  }
+
+  async #end(): Promise<void> {
+    await this.#reporter?.close()
+    await this.#opened?.close().catch((error: unknown) => this.#onLog('error', 'the run did not close', { reason: String(error) }))
+  }
+
+  #show(result: T): void {
+    if (this.has('--json')) {
+      process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
+      return
+    }
+    if (this.has('--quiet') || this.has('-q')) {
+      const { problems = [] } = result as { problems?: readonly Problem[] }
+      const wrong = presentProblems(problems.filter((problem) => problem.severity === 'error'))
+      if (wrong !== '') process.stderr.write(`${wrong}\n`)
+      return
+    }
+    const text = this.present(result)
+    if (text !== '') process.stdout.write(`${text}\n`)
+  }
+
+  #showError(error: unknown): void {
+    const exitCode = this.#codeFor(error)
+    const text = errorText(error, Object.keys({ ...StackbkCommand.baseFlags, ...this.ctor.flags }))
+    if (this.has('--json')) {
+      const { code, message, fix } = text
+      const problems = (error as { problems?: readonly unknown[] }).problems ?? []
+      process.stdout.write(`${JSON.stringify({ error: { code, message: text.why === '' ? message : `${message}: ${text.why}`, fix, exitCode }, ...(problems.length > 0 ? { problems } : {}) }, null, 2)}\n`)
+    } else {
+      process.stderr.write(`${formatError(text)}\n`)
+    }
+    process.exitCode = exitCode
+  }
+}
+
+/** The parsed flags of a command, its own and the global ones. */
+export type FlagsOf<T extends typeof Command> = Interfaces.InferredFlags<(typeof StackbkCommand)['baseFlags'] & T['flags']>
