@@ -34,6 +34,8 @@ export interface ToolRequest {
   readonly signal?: AbortSignal
   /** Never shown: replaced in every line of the error stream, which is for people. Secrets among `env` and `input` are so already. */
   readonly secrets?: readonly Secret[]
+  /** Takes out of each line of the error stream what must not be shown and cannot be named before. */
+  readonly hideIn?: (line: string) => string
   /** Each line of standard output as it is, without its end: to be read by a program and shown to nobody. */
   readonly onStdoutLine?: (line: string) => void
   /** Each line of the error stream, redacted. */

@@ -119,7 +119,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
     tell(request.onStdoutLine, raw)
   })
   const splitErrors = new LineSplitter((raw, isWhole) => {
-    const line = redact(raw)
+    const line = redact(request.hideIn === undefined ? raw : hiddenBy(request.hideIn, raw))
     stderr.add(line, isWhole)
     tell(request.onStderrLine, line)
   })
@@ -177,6 +177,15 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
       end('cancelled')
       return result
     },
+  }
+}
+
+/** An error of it would end this whole process; and a line that could not be looked at must not be shown. */
+function hiddenBy(hideIn: (line: string) => string, line: string): string {
+  try {
+    return hideIn(line)
+  } catch {
+    return '(a line that could not be redacted)'
   }
 }
 

@@ -42,6 +42,17 @@ describe('a tool that ends by itself', () => {
     }
   })
 
+  it('has its errors, and not its output, pass through what the caller hides', async () => {
+    const heard: string[] = []
+    const hideIn = (line: string): string => {
+      if (line === 'odd') throw new Error('cannot look at it')
+      return line.replace('word', '****')
+    }
+    const result = await exec.run({ ...script('echo word; echo a word >&2; echo odd >&2'), hideIn, onStderrLine: (line) => heard.push(line) })
+    expect(result).toMatchObject({ stdout: 'word', stderr: 'a ****\n(a line that could not be redacted)' })
+    expect(heard).toEqual(['a ****', '(a line that could not be redacted)'])
+  })
+
   it('runs in the folder asked for', async () => {
     expect((await exec.run({ ...script('pwd -P'), cwd: at('') })).stdout).toBe(at('').replace(/\/$/, ''))
   })

@@ -1,6 +1,8 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, Exec, Failure, ToolResult } from '@stackbk/contract'
 
+import { Confidential, withoutQuotedValues } from './confidential.js'
+
 export interface DockerCall {
   readonly signal?: AbortSignal | undefined
   /** Default: {@link questionLimitMs}. */
@@ -18,6 +20,8 @@ export interface Docker {
    * it found and exits with 1 when one is missing; any other trouble fails the whole.
    */
   inspect(kind: Inspectable, names: readonly string[], call?: DockerCall): Promise<Answer<Inspected>>
+  /** The environment of stacks, taken out of what docker says wherever it speaks to people. */
+  readonly confidential: Confidential
 }
 
 export type Inspectable = 'container' | 'image' | 'volume' | 'network'
@@ -42,11 +46,13 @@ const environment = {
 }
 
 export function createDocker(exec: Exec): Docker {
-  const run = (args: readonly string[], call: DockerCall): Promise<ToolResult> =>
+  const confidential = new Confidential()
+  const run = (args: readonly string[], call: DockerCall, hideIn?: (line: string) => string): Promise<ToolResult> =>
     exec.run({
       file: 'docker',
       args,
       env: environment,
+      ...(hideIn === undefined ? {} : { hideIn }),
       timeoutMs: call.timeoutMs ?? questionLimitMs,
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       ...(call.input === undefined ? {} : { input: call.input }),
@@ -55,20 +61,25 @@ export function createDocker(exec: Exec): Docker {
     })
 
   return {
+    confidential,
+
     async ask(what, args, call = {}) {
-      const result = await run(args, call)
+      const hideQuoted = withoutQuotedValues()
+      const result = await run(args, call, (line) => confidential.hideIn(hideQuoted(line)))
       const failure = failureOf(what, result)
       return failure === null ? answered(result.stdout) : failed(failure)
     },
 
     async inspect(kind, names, call = {}) {
       if (names.length === 0) return answered({ found: [], missing: [] })
+      // Its errors hold names and nothing else, and are read by us.
       const result = await run([kind, 'inspect', '--format', '{{json .}}', '--', ...names], call)
       const missing = missingNames(result.stderr)
       const failure = failureOf(`docker ${kind} inspect`, result)
       if (failure !== null && (result.outcome !== 'exited' || missing === null)) return failed(failure)
       const found = jsonLines(result.stdout)
       if (found === null) return failed({ kind: 'failed', message: `docker ${kind} inspect printed what is no JSON`, toolOutput: lastWords(result.stdout) })
+      if (kind === 'container') found.forEach((container) => confidential.learnContainer(container))
       return answered({ found, missing: missing ?? [] })
     },
   }

@@ -1,5 +1,5 @@
 import { answered, failed } from '@stackbk/contract'
-import type { Answer, ProjectState } from '@stackbk/contract'
+import type { Answer, Failure, ProjectState } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
 import { isAlive } from './container.js'
@@ -20,14 +20,14 @@ export async function resolveModel(docker: Docker, project: ProjectState, call: 
   const what = `docker compose config of project ${project.name}`
   const args = ['config', '--format', 'json']
   const whole = await askCompose(docker, project, { what, args, allProfiles: true }, call)
-  if (whole.ok) return parsed(whole.value, what)
+  if (whole.ok) return parsed(docker, whole.value, what)
   if (whole.failure.kind !== 'failed') return whole
   let services = servicesThatRan(project)
   for (;;) {
     const named = await askCompose(docker, project, { what, args: [...args, '--', ...services] }, call)
-    if (named.ok) return parsed(named.value, what)
+    if (named.ok) return parsed(docker, named.value, what)
     const gone = /no such service: "?([^"\s]+)"?/.exec(named.failure.toolOutput ?? '')?.[1]
-    if (gone === undefined || !services.includes(gone)) return unresolved(named)
+    if (gone === undefined || !services.includes(gone)) return unresolved(named.failure)
     services = services.filter((service) => service !== gone)
   }
 }
@@ -40,10 +40,10 @@ export async function readRawModel(docker: Docker, project: ProjectState, call: 
   for (const more of [['--no-env-resolution'], []]) {
     for (const allProfiles of [true, false]) {
       const raw = await askCompose(docker, project, { what, args: [...args, ...more], allProfiles }, call)
-      if (raw.ok) return parsed(raw.value, what)
+      if (raw.ok) return parsed(docker, raw.value, what)
       if (raw.failure.kind !== 'failed') return raw
       if (/unknown flag/.test(raw.failure.toolOutput ?? '')) break
-      if (!allProfiles) return unresolved(raw)
+      if (!allProfiles) return unresolved(raw.failure)
     }
   }
   return failed({ kind: 'failed', message: `${what} is not possible with this Compose` })
@@ -76,16 +76,18 @@ function withContainers(project: ProjectState, model: Json): Json {
   return { ...model, services: Object.fromEntries(services) }
 }
 
-function parsed(printed: string, what: string): Answer<Json> {
+function parsed(docker: Docker, printed: string, what: string): Answer<Json> {
   try {
-    return answered(record(JSON.parse(printed)))
+    const model = record(JSON.parse(printed))
+    docker.confidential.learnModel(model)
+    return answered(model)
   } catch {
-    return failed({ kind: 'failed', message: `${what} printed what is no JSON`, toolOutput: printed.slice(0, 500) })
+    // What it printed is not shown: it holds the whole environment.
+    return failed({ kind: 'failed', message: `${what} printed what is no JSON` })
   }
 }
 
-/** What Compose says against the files is the user's to mend. */
-function unresolved(answer: Answer<string>): Answer<Json> {
-  if (answer.ok || answer.failure.kind !== 'failed') return answer.ok ? parsed(answer.value, '') : answer
-  return failed({ ...answer.failure, kind: 'configuration', fix: 'Mend the compose file or what it reads, until docker compose config works in the folder' })
+/** What Compose says against the files is the user's to mend. It may need several lines for it, and the first says where. */
+function unresolved(failure: Failure): Answer<Json> {
+  return failed({ ...failure, toolOutput: (failure.toolOutput ?? '').replaceAll('\n', ' '), kind: 'configuration', fix: 'Mend the compose file or what it reads, until docker compose config works in the folder' })
 }
