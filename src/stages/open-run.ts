@@ -45,6 +45,9 @@ export interface OpenedRun {
   readonly close: () => Promise<void>
 }
 
+/** Of what a tool says in the end so much goes into the run log. Characters. */
+const mostStderr = 2000
+
 /** Wrong usage or configuration, and another run at work. */
 const refusals = [2, 75]
 
@@ -82,7 +85,8 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     onEnd: (process, tool, result) => {
       if (isRecorded) record().ended(process)
       const fields = { tool: tool.file, args: tool.args, outcome: result.outcome, exitCode: result.exitCode, ms: Math.round(result.durationMs) }
-      log('debug', 'tool ended', result.exitCode === 0 ? fields : { ...fields, stderr: result.stderr.slice(-2000) })
+      // Standard output is for us: Compose prints whole models there, passwords and all.
+      log('debug', 'tool ended', result.stderr === '' ? fields : { ...fields, stderr: result.stderr.slice(-mostStderr) })
     },
   })
 

@@ -15,6 +15,7 @@ describe('stacks whose model does not resolve', () => {
   let world: World
   let broken: WorldStack
   let unset: WorldStack
+  let quoted: WorldStack
   let good: WorldStack
   let before: { broken: string; unset: string }
   let call: Awaited<ReturnType<World['backup']>>
@@ -26,6 +27,8 @@ describe('stacks whose model does not resolve', () => {
     broken.write('compose.yaml', `name: ${broken.project}\nservices:\n  app: [not, a\n`)
     unset = await world.stack('unset', { services: { app: polite } })
     unset.write('compose.yaml', { name: unset.project, services: { app: { ...polite, environment: { KEY: '${NOWHERE_SET:?is needed}' } } } })
+    quoted = await world.stack('quoted', { services: { app: polite } })
+    quoted.write('compose.yaml', { name: quoted.project, services: { app: { ...polite, environment: { PASSWORD: 'hunter-secret-2${x' } } } })
     good = await world.stack('good', { services: { app: polite } })
     before = { broken: await broken.containers(), unset: await unset.containers() }
     const watch = await world.watch()
@@ -46,6 +49,13 @@ describe('stacks whose model does not resolve', () => {
     const snapshot = (await world.snapshots()).find((one) => one.tags.includes(`stack:${name}`))
     expect(snapshot?.id).toBe(call.stack(name).snapshot?.id)
     expect(snapshot?.tags).toEqual(['stackbk', `stack:${name}`, 'live'])
+  })
+
+  it('a value of its environment that Compose quotes is shown nowhere', async () => {
+    expect(call.stack('quoted')).toMatchObject({ status: 'partial', problems: [{ code: 'model-does-not-resolve', message: expect.stringContaining('PASSWORD') }, { code: 'not-quiet' }] })
+    const { stdout, stderr } = await world.run(['backup', 'quoted', '--verbose', '--dry-run'])
+    expect(world.log().some((line) => JSON.stringify(line).includes('environment.PASSWORD'))).toBe(true)
+    expect([JSON.stringify(call.result), call.stderr, stdout, stderr, JSON.stringify(world.log())].join('\n')).not.toContain('hunter-secret')
   })
 
   it('the next stack is backed up as always, and the run exits 3', async () => {
