@@ -1,4 +1,3 @@
-
 import type { Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
