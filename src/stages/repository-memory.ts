@@ -12,36 +12,59 @@ import { ensureFolder } from '../host/state-folder.js'
 export interface KnownRepository {
   readonly schemaVersion: 1
   readonly location: string
-  readonly repositoryId: string
-  /** The file system that its folder was on; `null` where it is no folder of this host. */
+  /** `null` where what was noted cannot be read any more: one was there, and that is all that is known. */
+  readonly repositoryId: string | null
+  /** The file system that its folder was on; `null` where it is no folder of this host, or not known any more. */
   readonly device: number | null
   readonly firstSeenAt: string
   readonly lastSeenAt: string
   readonly lastSync: { readonly at: string; readonly remote: string; readonly snapshots: number } | null
 }
 
-/** The repository that was seen at this place before; `null` when none ever was. */
+/** The repository that was seen at this place before; `null` when none ever was. A note that cannot be read is a note all the same. */
 export function knownRepository(folder: string, location: string): KnownRepository | null {
+  const path = pathOf(folder, location)
+  let text: string
   try {
-    return JSON.parse(readFileSync(pathOf(folder, location), 'utf8')) as KnownRepository
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    return isAbsence(error) ? null : unreadable(path, location)
+  }
+  const known = parsed(text)
+  return known ?? unreadable(path, location)
+}
+
+function parsed(text: string): KnownRepository | null {
+  try {
+    const known = JSON.parse(text) as KnownRepository | null
+    return typeof known?.repositoryId === 'string' && typeof known.lastSeenAt === 'string' ? known : null
   } catch {
     return null
   }
+}
+
+function unreadable(path: string, location: string): KnownRepository {
+  const seenAt = statSync(path, { throwIfNoEntry: false })?.mtime.toISOString() ?? now()
+  return { schemaVersion: 1, location, repositoryId: null, device: null, firstSeenAt: seenAt, lastSeenAt: seenAt, lastSync: null }
+}
+
+function isAbsence(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 /** Notes that a repository is at this place, so that it is never taken for one still to be made. */
 export function rememberRepository(folder: string, location: string, repository: Repository, lastSync?: KnownRepository['lastSync']): void {
   ensureFolder(folder)
   const before = knownRepository(folder, location)
-  const now = new Date().toISOString()
+  const seenAt = now()
   const isSame = before?.repositoryId === repository.id
   const known: KnownRepository = {
     schemaVersion: 1,
     location: repository.location,
     repositoryId: repository.id,
     device: repository.path === null ? null : statSync(repository.path).dev,
-    firstSeenAt: isSame ? before.firstSeenAt : now,
-    lastSeenAt: now,
+    firstSeenAt: isSame ? before.firstSeenAt : seenAt,
+    lastSeenAt: seenAt,
     lastSync: lastSync ?? (isSame ? before.lastSync : null),
   }
   writeFileAtomically(pathOf(folder, location), `${JSON.stringify(known, null, 2)}\n`, { mode: 0o600 })
@@ -53,7 +76,7 @@ function pathOf(folder: string, location: string): string {
 
 type Line =
   | { readonly is: 'seen'; readonly at: string; readonly ids: readonly string[] }
-  | { readonly is: 'forgetting'; readonly at: string; readonly candidates: readonly string[] }
+  | { readonly is: 'forgetting'; readonly at: string; readonly candidates: readonly string[]; readonly staying?: readonly string[] }
   | { readonly is: 'forgot'; readonly at: string; readonly ids: readonly string[] }
 
 /**
@@ -68,6 +91,8 @@ export class SnapshotRecord {
   readonly #seen = new Set<string>()
   readonly #forgotten = new Set<string>()
   #open = new Set<string>()
+  /** What the unfinished act cannot have removed. */
+  #staying: readonly string[] = []
 
   constructor(folder: string, repositoryId: string) {
     this.#folder = folder
@@ -83,10 +108,14 @@ export class SnapshotRecord {
     return this.#forgotten.has(id)
   }
 
-  /** The repository holds these now, and no others. Those of an unfinished act that it no longer holds went by it. */
+  /**
+   * The repository holds these now, and no others. Those of an unfinished act that it no longer holds went by it, unless
+   * something is gone with them that the act leaves alone: then the repository is another state of itself, a disk rolled back.
+   */
   settle(present: readonly string[]): void {
     const here = new Set(present)
-    const gone = [...this.#open].filter((id) => !here.has(id))
+    const isContinued = this.#staying.every((id) => here.has(id))
+    const gone = isContinued ? [...this.#open].filter((id) => !here.has(id)) : []
     if (this.#open.size > 0) this.#add({ is: 'forgot', at: now(), ids: gone })
     this.noteSeen(present)
   }
@@ -97,9 +126,9 @@ export class SnapshotRecord {
     if (fresh.length > 0) this.#add({ is: 'seen', at: now(), ids: fresh })
   }
 
-  /** Before an act that may remove any of these. */
-  willForget(candidates: readonly string[]): void {
-    this.#add({ is: 'forgetting', at: now(), candidates })
+  /** Before an act that may remove any of these. `staying`: what it surely leaves, by which its end can be told from a rollback. */
+  willForget(candidates: readonly string[], staying: readonly string[] = []): void {
+    this.#add({ is: 'forgetting', at: now(), candidates, ...(staying.length === 0 ? {} : { staying }) })
   }
 
   /** After it: these it removed, the others it did not. */
@@ -123,6 +152,7 @@ export class SnapshotRecord {
         break
       case 'forgetting':
         this.#open = new Set(line.candidates)
+        this.#staying = line.staying ?? []
         break
       case 'forgot':
         for (const id of line.ids) {
@@ -130,6 +160,7 @@ export class SnapshotRecord {
           this.#forgotten.add(id)
         }
         this.#open = new Set()
+        this.#staying = []
         break
     }
   }

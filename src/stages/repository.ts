@@ -52,7 +52,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
 
   const record = new SnapshotRecord(run.state.repositories, repository.value.id)
   if (!run.dryRun) {
-    if (known !== null && known.repositoryId !== repository.value.id) {
+    if (known !== null && known.repositoryId !== null && known.repositoryId !== repository.value.id) {
       run.log('warning', 'another repository is at the place of the known one', { location: location.display, known: known.repositoryId, found: repository.value.id })
       run.reporter.warning(`${location.display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`)
     }

@@ -39,7 +39,9 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   run.reporter.step('retention')
   const names = new Set(good.map((draft) => draft.name))
   const before = repository.snapshots.filter((snapshot) => snapshot.host === host && names.has(stackOf(snapshot) ?? '')).map((snapshot) => snapshot.id)
-  repository.record.willForget([...before, ...good.flatMap((draft) => draft.snapshot?.id ?? [])])
+  // Every policy keeps the newest of each group, and those of this run are that.
+  const made = good.flatMap((draft) => draft.snapshot?.id ?? [])
+  repository.record.willForget(before.filter((id) => !made.includes(id)), made)
   const retained = await repository.engine.retain({
     policy: run.configuration.backup.retention,
     host,

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 
 import { describe, expect, it } from 'vitest'
 
@@ -26,6 +26,18 @@ describe('the record of snapshots', () => {
     // The process dies here; the engine had removed one of the two.
     record().settle(['b', 'c'])
     expect(['a', 'b', 'c'].map(fate)).toEqual(['forgotten', 'seen', 'seen'])
+  })
+
+  it('takes what is gone for rolled back and not for forgotten, when what the act leaves alone is gone too', () => {
+    record().settle(['a', 'b'])
+    record().willForget(['a', 'b'], ['new'])
+    // The machine dies here, and comes back with a disk as it was when there was only `a`.
+    record().settle(['a'])
+    expect(fate('b')).toBe('seen')
+    record().settle(['a', 'b', 'new'])
+    record().willForget(['a', 'b'], ['new'])
+    record().settle(['b', 'new'])
+    expect(['a', 'b'].map(fate)).toEqual(['forgotten', 'seen'])
   })
 
   it('settles it once: what goes later goes by somebody else', () => {
@@ -101,6 +113,20 @@ describe('what is known of a repository', () => {
     expect(knownRepository(at('repositories'), '/mnt/other')).toBeNull()
     rememberRepository(at('repositories'), 'rest:x', repository('two', null))
     expect(knownRepository(at('repositories'), 'rest:x')?.device).toBeNull()
+  })
+
+  it.each([
+    ['cut short', (path: string) => writeFileSync(path, '{"schemaVersion": 1, "loca')],
+    ['emptied', (path: string) => writeFileSync(path, '')],
+    ['something else', (path: string) => writeFileSync(path, 'null')],
+    ['a folder', (path: string) => (rmSync(path), mkdirSync(path))],
+  ])('is that one was there, also when the note is %s', (_, spoil) => {
+    mkdirSync(at('repository'))
+    rememberRepository(at('repositories'), 'place', repository())
+    const [name = ''] = readdirSync(at('repositories'))
+    spoil(at(`repositories/${name}`))
+    expect(knownRepository(at('repositories'), 'place')).toMatchObject({ repositoryId: null, device: null, lastSync: null, lastSeenAt: expect.stringMatching(/^\d{4}-/) as string })
+    expect(knownRepository(at('repositories'), 'elsewhere')).toBeNull()
   })
 
   it('keeps its first sight and its last sync, as long as it is the same one', () => {
