@@ -184,6 +184,30 @@ describe('the copy is never worse than before', () => {
     world.configure({ cloud_sync: { RCLONE_PATH: '/backup' } })
   })
 
+  it('half of another repository, its config gone, is not mixed with ours, whatever the flags', async () => {
+    const other = join(world.root, 'remote', 'other')
+    makeQuickRepository(other, 'secret')
+    rmSync(join(other, 'config'))
+    const before = world.picture(other)
+    world.configure({ cloud_sync: { RCLONE_PATH: '/other' } })
+    const { exitCode, stdout } = await world.run(['sync', '--allow-delete', '--json'])
+    world.configure({ cloud_sync: { RCLONE_PATH: '/backup' } })
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'another-repository' } }])
+    expect(world.picture(other)).toBe(before)
+  })
+
+  it.each([
+    ['gone', (config: string): void => rmSync(config), []],
+    ['cut short', (config: string): void => (rmSync(config), writeFileSync(config, '')), [{ severity: 'warning', code: 'remote-config-damaged' }]],
+    ['rotten', (config: string): void => (rmSync(config), writeFileSync(config, randomBytes(155))), [{ severity: 'warning', code: 'remote-config-damaged' }]],
+  ])('our own copy with a config that is %s gets it again', async (_, spoil, problems) => {
+    spoil(join(world.cloud, 'config'))
+    const { exitCode, result } = await world.sync()
+    expect([exitCode, result.problems, result.uploaded.files]).toMatchObject([0, problems, 1])
+    expect(filesOf(world.cloud)).toBe(filesOf(world.repository))
+    await world.check(world.cloud)
+  })
+
   it('defect 28: a sync killed in mid-upload leaves a copy that is sound, and the next one completes it', async () => {
     await addSnapshot(6_000_000)
     world.configure({ cloud_sync: { BANDWIDTH: '2M' } })

@@ -10,6 +10,8 @@ const listAttempts = 5
 export interface CopiedFile {
   readonly path: string
   readonly size: number
+  /** ISO 8601; only of files of a remote that keeps times. */
+  readonly modifiedAt?: string | null
 }
 
 /** The files of each group of the layout, in commit order. */

@@ -3,7 +3,7 @@ import type { Answer, LayoutGroup, TransferResult, Transport } from '@stackbk/co
 import { problemFrom } from '../../errors.js'
 import type { Run } from '../run.js'
 import type { CopiedFile } from './file-list.js'
-import { withRetries, type Tally } from './transfer.js'
+import { asked, withRetries, type Tally } from './transfer.js'
 
 /** Where deciding files wait on remotes that show half a file under its final name. Never taken for part of a repository. */
 export const waitingFolder = '.stackbk-upload'
@@ -15,6 +15,8 @@ export interface Placement {
   /** The repository's folder. */
   readonly root: string
   readonly title: string
+  /** What is left of SYNC_TIMEOUT, which is one for all groups. */
+  readonly limit: () => { readonly timeoutMs?: number }
 }
 
 /**
@@ -26,7 +28,7 @@ export async function placeGroup(run: Run, transport: Transport, appearsWhole: b
   if (appearsWhole || !group.decidesValidity) return withRetries(run, tally, () => send(run, transport, placement))
   const sent = await withRetries(run, tally, () => send(run, transport, placement, waitingFolder))
   if (!sent.ok) return sent
-  const waiting = await transport.list(waitingFolder, { signal: run.signal })
+  const waiting = await asked(run, () => transport.list(waitingFolder, { signal: run.signal }))
   if (!waiting.ok) return waiting
   const sizes = new Map(waiting.value.map((file) => [file.path, file.size]))
   const broken = files.filter((file) => sizes.get(`${waitingFolder}/${file.path}`) !== file.size)
@@ -36,23 +38,24 @@ export async function placeGroup(run: Run, transport: Transport, appearsWhole: b
   return moveIntoPlace(run, transport, files.map((file) => file.path))
 }
 
-function send(run: Run, transport: Transport, { group, files, root, title }: Placement, remoteFolder?: string): Promise<Answer<TransferResult>> {
+function send(run: Run, transport: Transport, { group, files, root, title, limit }: Placement, remoteFolder?: string): Promise<Answer<TransferResult>> {
   return transport.upload({
     files: files.map((file) => file.path),
     localRoot: root,
     ...(remoteFolder === undefined ? {} : { remoteFolder }),
     whenSameSize: group.nameIs === 'none' ? 'replace' : 'keep',
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
-    ...(run.configuration.cloud.syncTimeoutMs === null ? {} : { timeoutMs: run.configuration.cloud.syncTimeoutMs }),
+    ...limit(),
     signal: run.signal,
     onProgress: (progress) => run.reporter.step(title, progress),
   })
 }
 
 async function moveIntoPlace(run: Run, transport: Transport, paths: readonly string[]): Promise<Answer<void>> {
-  if (transport.moveAll !== undefined) return transport.moveAll(paths, { from: waitingFolder, to: '', signal: run.signal })
+  const moveAll = transport.moveAll?.bind(transport)
+  if (moveAll !== undefined) return asked(run, () => moveAll(paths, { from: waitingFolder, to: '', signal: run.signal }))
   for (const path of paths) {
-    const moved = await transport.move(`${waitingFolder}/${path}`, path, { signal: run.signal })
+    const moved = await asked(run, () => transport.move(`${waitingFolder}/${path}`, path, { signal: run.signal }))
     if (!moved.ok) {
       run.log('error', problemFrom(moved.failure).message, { path })
       return moved

@@ -1,29 +1,30 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import type { RepositoryLayout, Transport } from '@stackbk/contract'
+import type { FailureKind, LayoutGroup, RepositoryLayout, Transport } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { CopiedFile, FileList } from './file-list.js'
 import { waitingFolder } from './placement.js'
+import { asked } from './transfer.js'
 import { trashFolder } from './trash.js'
 
-/** How the remote's `config` compares with the local one. */
-export type RemoteConfig = 'same' | 'absent' | 'older'
+/** How the remote's `config` compares with the local one. `damaged`: the copy is ours, and its `config` is of no use. */
+export type RemoteConfig = 'same' | 'absent' | 'older' | 'damaged'
 
 /**
  * Makes sure that the remote is a copy of this repository, or nothing yet, before a byte goes there. No flag passes this:
  * a sync into another repository would destroy both.
  *
- * Throws `guard` (7) for another repository or a folder that holds something else.
+ * Throws `guard` (7) for another repository, for what may be a part of one, or for a folder that holds something else.
  */
 export async function identifyRemote(
   run: Run,
   transport: Transport,
-  local: OpenRepository & { readonly root: string },
+  local: OpenRepository & { readonly root: string; readonly list: FileList },
   remote: { readonly list: FileList; readonly strays: readonly CopiedFile[] },
 ): Promise<RemoteConfig> {
   const layout = local.engine.layout()
@@ -33,14 +34,32 @@ export async function identifyRemote(
   if (configPath === undefined || !hasConfig) {
     const foreign = remote.strays.filter((file) => !isOurs(layout, file.path))
     if (foreign.length > 0 && files.length === 0) throw notARepository(transport.location, foreign)
+    if (files.length > 0 && !sharesContent(local.list, remote.list)) throw partOfAnother(transport.location, files)
     return 'absent'
   }
-  const read = await transport.read(configPath, { signal: run.signal })
+  const read = await asked(run, () => transport.read(configPath, { signal: run.signal }))
   if (!read.ok) throw errorFrom(read.failure)
   if (Buffer.from(read.value).equals(readFileSync(join(local.root, configPath)))) return 'same'
-  const id = await idOfCopy(run, transport, local, layout, remote.list)
-  if (id !== local.repository.id) throw anotherRepository(transport.location, id, local.repository.id)
-  return 'older'
+  const id = await idOf(run, local, layout, { path: configPath, content: read.value })
+  if (id === local.repository.id) return 'older'
+  if (id === null && hasOnlyOurKeys(local.list, remote.list)) return 'damaged'
+  throw anotherRepository(transport.location, id, local.repository.id)
+}
+
+/** Names are hashes of what is in the files: one in common is a part of this very repository. Another one has none of them. */
+function sharesContent(local: FileList, remote: FileList): boolean {
+  const names = namesIn(local)
+  return [...namesIn(remote)].some((path) => names.has(path))
+}
+
+function namesIn(list: FileList, role?: LayoutGroup['role']): ReadonlySet<string> {
+  return new Set(list.filter(({ group }) => group.nameIs !== 'none' && (role === undefined || group.role === role)).flatMap(({ files }) => files.map((file) => file.path)))
+}
+
+/** Then nothing on the remote can be opened by anything else than what is here, and nobody loses a repository by a new `config`. */
+function hasOnlyOurKeys(local: FileList, remote: FileList): boolean {
+  const [ours, theirs] = [namesIn(local, 'key'), namesIn(remote, 'key')]
+  return theirs.size > 0 && [...theirs].every((path) => ours.has(path))
 }
 
 /** Half files of an upload that was cut short, those that waited beside their place, and the trash. */
@@ -48,25 +67,39 @@ function isOurs(layout: RepositoryLayout, path: string): boolean {
   return path.startsWith(`${waitingFolder}/`) || path.startsWith(`${trashFolder}/`) || layout.groups.some((group) => (group.isFile ? path.startsWith(`${group.path}.`) : path.startsWith(`${group.path}/`)))
 }
 
-/** A changed format gives another `config` for the same repository: only opening it tells. Its keys and config suffice for that. */
-async function idOfCopy(run: Run, transport: Transport, local: OpenRepository, layout: RepositoryLayout, list: FileList): Promise<string | null> {
+/**
+ * A changed format gives another `config` for the same repository: only opening it tells. The keys of the local one do that,
+ * whatever was changed about passwords since the last sync. `null`: they do not open it.
+ */
+async function idOf(run: Run, local: OpenRepository & { readonly root: string; readonly list: FileList }, layout: RepositoryLayout, config: { readonly path: string; readonly content: Uint8Array }): Promise<string | null> {
   const folder = mkdtempSync(join(tmpdir(), 'stackbk-remote-'))
   try {
-    for (const { group, files } of list) {
-      if (group.role !== 'key' && group.role !== 'config') continue
-      for (const file of files) {
-        const read = await transport.read(file.path, { signal: run.signal })
-        if (!read.ok) throw errorFrom(read.failure)
-        mkdirSync(dirname(join(folder, file.path)), { recursive: true })
-        writeFileSync(join(folder, file.path), read.value, { mode: 0o600 })
-      }
-    }
     for (const group of layout.groups) if (!group.isFile) mkdirSync(join(folder, group.path), { recursive: true })
+    for (const path of namesIn(local.list, 'key')) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      copyFileSync(join(local.root, path), join(folder, path))
+    }
+    writeFileSync(join(folder, config.path), config.content, { mode: 0o600 })
     const opened = await local.engine.at(folder).repositoryId({ signal: run.signal })
-    return opened.ok ? opened.value : null
+    if (opened.ok) return opened.value
+    if (saysNothing.includes(opened.failure.kind)) throw errorFrom(opened.failure)
+    return null
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Failures to look, which are no answer. */
+const saysNothing: readonly FailureKind[] = ['cancelled', 'timed-out', 'stalled', 'configuration', 'tool-missing', 'tool-too-old', 'tool-not-answering']
+
+function partOfAnother(location: string, files: readonly CopiedFile[]): StackbkError {
+  return new StackbkError({
+    kind: 'guard',
+    code: 'another-repository',
+    message: `${location} holds a part of a repository, and no file of it is also in the local one`,
+    detail: `its config is missing, so nobody can tell whose it is; for example ${files[0]?.path ?? ''}`,
+    fix: 'Point RCLONE_PATH at a folder of its own, or empty that folder if nobody needs it. No flag overrides this',
+  })
 }
 
 function notARepository(location: string, strays: readonly CopiedFile[]): StackbkError {
@@ -84,7 +117,7 @@ function anotherRepository(location: string, found: string | null, wanted: strin
     kind: 'guard',
     code: 'another-repository',
     message: `${location} holds another repository`,
-    detail: found === null ? 'it does not open with this password' : `its ID is ${found.slice(0, 10)}, that of the local one ${wanted.slice(0, 10)}`,
+    detail: found === null ? 'the keys of the local one do not open it' : `its ID is ${found.slice(0, 10)}, that of the local one ${wanted.slice(0, 10)}`,
     fix: 'Point RCLONE_PATH at a folder of its own. No flag overrides this',
   })
 }

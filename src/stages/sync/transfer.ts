@@ -25,16 +25,23 @@ class TransferError extends Error {
 
 /** Tries a transfer again, with pauses that grow and vary, as long as its failure is one that can pass. */
 export async function withRetries(run: Run, tally: Tally, transfer: () => Promise<Answer<TransferResult>>): Promise<Answer<void>> {
+  const answer = await asked(run, () => {
+    tally.attempts++
+    return transfer()
+  })
+  if (!answer.ok) return answer
+  tally.files += answer.value.files
+  tally.bytes += answer.value.bytes
+  return { ok: true, value: undefined }
+}
+
+/** The same for what is no transfer: a question to the remote, a move or a deletion there. Each may be done twice. */
+export async function asked<T>(run: Run, ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
   try {
-    await pRetry(
+    return await pRetry(
       async () => {
-        tally.attempts++
-        const answer = await transfer()
-        if (answer.ok) {
-          tally.files += answer.value.files
-          tally.bytes += answer.value.bytes
-          return
-        }
+        const answer = await ask()
+        if (answer.ok) return answer
         const error = new TransferError(answer.failure)
         if (answer.failure.transient !== true || run.signal.aborted) throw new AbortError(error)
         throw error
@@ -52,10 +59,16 @@ export async function withRetries(run: Run, tally: Tally, transfer: () => Promis
         },
       },
     )
-    return { ok: true, value: undefined }
   } catch (error) {
     if (error instanceof TransferError) return { ok: false, failure: error.failure }
     if (run.signal.aborted) return { ok: false, failure: { kind: 'cancelled', message: 'the transfer was interrupted' } }
     throw error
   }
+}
+
+/** What is left of a limit for many calls together, for each of them as it begins. `null`: no limit. */
+export function sharedLimit(limitMs: number | null): () => { readonly timeoutMs?: number } {
+  if (limitMs === null) return () => ({})
+  const end = performance.now() + limitMs
+  return () => ({ timeoutMs: Math.max(1, Math.ceil(end - performance.now())) })
 }

@@ -1,6 +1,8 @@
 import type { Answer, Transport } from '@stackbk/contract'
 
+import type { Run } from '../run.js'
 import type { CopiedFile } from './file-list.js'
+import { asked } from './transfer.js'
 
 /** Where files wait that the copy no longer needs, in a folder for each day. Never taken for part of a repository. */
 export const trashFolder = '.stackbk-trash'
@@ -8,11 +10,12 @@ export const trashFolder = '.stackbk-trash'
 const dayMs = 24 * 60 * 60 * 1000
 
 /** Puts files aside on the remote instead of deleting them; each is out of the copy in one step. */
-export async function moveToTrash(transport: Transport, paths: readonly string[], now: Date, signal: AbortSignal): Promise<Answer<void>> {
-  const folder = `${trashFolder}/${now.toISOString().slice(0, 10)}`
-  if (transport.moveAll !== undefined) return transport.moveAll(paths, { from: '', to: folder, signal })
+export async function moveToTrash(run: Run, transport: Transport, paths: readonly string[]): Promise<Answer<void>> {
+  const folder = `${trashFolder}/${run.startedAt.toISOString().slice(0, 10)}`
+  const moveAll = transport.moveAll?.bind(transport)
+  if (moveAll !== undefined) return asked(run, () => moveAll(paths, { from: '', to: folder, signal: run.signal }))
   for (const path of paths) {
-    const moved = await transport.move(path, `${folder}/${path}`, { signal })
+    const moved = await asked(run, () => transport.move(path, `${folder}/${path}`, { signal: run.signal }))
     if (!moved.ok) return moved
   }
   return { ok: true, value: undefined }

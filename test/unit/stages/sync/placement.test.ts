@@ -36,7 +36,7 @@ describe('putting a group of files in place', () => {
       move: (from, to) => (asked.push(`move ${from} ${to}`), Promise.resolve(ok(undefined))),
       ...more,
     }))
-    const place = (role: string, appearsWhole: boolean) => placeGroup(testRun(), transport, appearsWhole, { group: groupOf(role), files, root: '/repository', title: 'uploading' }, { files: 0, bytes: 0, attempts: 0 })
+    const place = (role: string, appearsWhole: boolean) => placeGroup(testRun(), transport, appearsWhole, { group: groupOf(role), files, root: '/repository', title: 'uploading', limit: () => ({}) }, { files: 0, bytes: 0, attempts: 0 })
     return { asked, uploads, place }
   }
 
@@ -104,9 +104,8 @@ describe('the trash on the remote', () => {
 
   it('has a folder for each day', async () => {
     const moved: string[] = []
-    const signal = new AbortController().signal
     const transport = partly<Transport>('transport', withoutMoveAll({ move: (from, to) => (moved.push(`${from} ${to}`), Promise.resolve(ok(undefined))) }))
-    expect(await moveToTrash(transport, ['snapshots/a', 'data/aa/b'], now, signal)).toEqual(ok(undefined))
+    expect(await moveToTrash({ ...testRun(), startedAt: now }, transport, ['snapshots/a', 'data/aa/b'])).toEqual(ok(undefined))
     expect(moved).toEqual([`snapshots/a ${trashFolder}/2026-03-10/snapshots/a`, `data/aa/b ${trashFolder}/2026-03-10/data/aa/b`])
   })
 

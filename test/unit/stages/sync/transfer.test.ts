@@ -1,7 +1,7 @@
 import type { Answer, TransferResult } from '@stackbk/contract'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { withRetries, type Tally } from '../../../../src/stages/sync/transfer.js'
+import { asked, sharedLimit, withRetries, type Tally } from '../../../../src/stages/sync/transfer.js'
 import { configuration, failure, ok, testRun, type TestRun } from '../fixtures.js'
 
 const dropped = failure('transfer-failed', { transient: true })
@@ -98,4 +98,25 @@ describe('a transfer', () => {
   it('that throws is a bug: it is not hidden', async () => {
     expect((await transferred(new TypeError('a bug'))).answer).toBeInstanceOf(TypeError)
   })
+})
+
+it('a question to the remote is tried again like a transfer', async () => {
+  vi.useFakeTimers()
+  const answers: Answer<string>[] = [failure('remote-unreachable', { transient: true }), ok('there')]
+  const running = asked(testRun({ configuration: configuration('[cloud_sync]\nRETRIES=1\n') }), () => Promise.resolve(answers.shift() ?? failure()))
+  await vi.runAllTimersAsync()
+  vi.useRealTimers()
+  expect(await running).toEqual(ok('there'))
+})
+
+it('a limit is one for all calls together', () => {
+  vi.useFakeTimers()
+  const limit = sharedLimit(10_000)
+  expect(limit()).toEqual({ timeoutMs: 10_000 })
+  vi.advanceTimersByTime(4_000)
+  expect(limit()).toEqual({ timeoutMs: 6_000 })
+  vi.advanceTimersByTime(60_000)
+  expect(limit()).toEqual({ timeoutMs: 1 })
+  expect(sharedLimit(null)()).toEqual({})
+  vi.useRealTimers()
 })
