@@ -1,8 +1,12 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
 import type { Engine, Repository, Snapshot } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { knownRepository, rememberRepository, SnapshotRecord } from './repository-memory.js'
+import { markerName } from './restore/target.js'
 import type { LockSubject, Run } from './run.js'
 
 /** A repository that opens, with what it holds and what this host remembers of it. */
@@ -39,11 +43,11 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const opened = await Promise.all([engine.open({ signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
-  const [repository, snapshots] = opened
+  const [repository, snapshots] = await withinSilence(run, engine, (signal) => Promise.all([engine.open({ signal }), engine.snapshots({}, { signal })]))
 
   if (!repository.ok) {
     if (repository.failure.kind !== 'repository-missing') throw errorFrom(repository.failure)
+    if (location.path !== null && existsSync(join(location.path, markerName))) throw stillRestored(location.path)
     if (known !== null) throw missingButKnown(location.display, known.lastSeenAt)
     if (!options.mayInit) throw errorFrom({ fix: 'Run: stackbk backup (with AUTO_INIT=true it makes the repository), or correct RESTIC_REPOSITORY', ...repository.failure })
     return run.dryRun ? null : await makeRepository(run, engine)
@@ -57,9 +61,38 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
       run.reporter.warning(`${location.display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`)
     }
     rememberRepository(run.state.repositories, location.display, repository.value)
+    // It is at work from now on: a restore that was cut short after its last file must not go on here.
+    if (repository.value.path !== null) rmSync(join(repository.value.path, markerName), { force: true })
     record.settle(snapshots.value.map((snapshot) => snapshot.id))
   }
+  if (!run.dryRun && repository.value.path !== null) await removeOldLocks(run, engine)
   return { engine, repository: repository.value, snapshots: snapshots.value, record, isNew: false }
+}
+
+/**
+ * What opens a repository answers soon. If it says nothing for as long as a tool may be silent, it hangs: a dead disk, a
+ * password command that waits for somebody. Throws `tool-not-answering` (4) then.
+ */
+export async function withinSilence<T>(run: Run, engine: Engine, look: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const limitMs = run.configuration.backup.stallTimeoutMs
+  const limit = AbortSignal.timeout(limitMs)
+  const answer = await look(AbortSignal.any([run.signal, limit]))
+  if (!limit.aborted || run.signal.aborted) return answer
+  throw new StackbkError({
+    kind: 'tool-not-answering',
+    message: `the repository ${engine.location().display} did not answer within ${limitMs / 1000} s`,
+    detail: 'its disk may hang, or the command that gives the password may wait for somebody',
+    fix: 'See whether this ends: restic snapshots, with the same repository and password',
+  })
+}
+
+/** An engine renews its lock every few minutes while it lives. */
+const deadLockAgeMs = 30 * 60_000
+
+/** A lock that a killed engine left goes, also where its run lived on (killed for want of memory): it would stop every later night. */
+async function removeOldLocks(run: Run, engine: Engine): Promise<void> {
+  const report = await engine.removeStaleLocks({ leastAgeMs: deadLockAgeMs, signal: run.signal })
+  if (report.ok && report.value.removed > 0) run.log('warning', 'removed locks of engines that are gone', { removed: report.value.removed })
 }
 
 async function makeRepository(run: Run, engine: Engine): Promise<OpenRepository> {
@@ -70,6 +103,15 @@ async function makeRepository(run: Run, engine: Engine): Promise<OpenRepository>
   run.log('info', 'repository made', { location: display, id: made.value.id })
   run.reporter.notice(`Made a new repository at ${display}. Keep its password somewhere else than on this host.`)
   return { engine, repository: made.value, snapshots: [], record: new SnapshotRecord(run.state.repositories, made.value.id), isNew: true }
+}
+
+function stillRestored(path: string): StackbkError {
+  return new StackbkError({
+    kind: 'repository-missing',
+    code: 'restore-unfinished',
+    message: `${path} holds a restore that was cut short, and is no repository yet`,
+    fix: 'Go on with it: stackbk restore; or remove the folder',
+  })
 }
 
 function missingButKnown(location: string, lastSeenAt: string): StackbkError {

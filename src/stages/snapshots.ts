@@ -4,7 +4,7 @@ import { nearestName } from '../config/nearest-name.js'
 import { errorFrom, problemFrom, StackbkError } from '../errors.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { ownTag, stackOf } from './backup/stack-snapshots.js'
-import { openRepository, repositoryLock } from './repository.js'
+import { openRepository, repositoryLock, withinSilence } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { replayJournal } from './resume.js'
 import type { Run } from './run.js'
@@ -37,7 +37,7 @@ export async function listSnapshots(run: Run, name: string | undefined): Promise
   const engine = await run.engine()
   const ready = await engine.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
-  const found = await engine.snapshots({ tags: [ownTag] }, { signal: run.signal })
+  const found = await withinSilence(run, engine, (signal) => engine.snapshots({ tags: [ownTag] }, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
   const all = found.value.map(reportOf)
   if (name !== undefined && !all.some(({ stack }) => stack === name)) assertKnown(run, name, all)
@@ -50,9 +50,9 @@ export async function findSnapshots(run: Run, ids: readonly string[]): Promise<r
   const engine = await run.engine()
   const ready = await engine.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
-  const found = await engine.snapshots({}, { signal: run.signal })
+  const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
-  return ids.map((id) => {
+  const named = ids.map((id) => {
     const matches = found.value.filter((snapshot) => id !== '' && snapshot.id.startsWith(id.toLowerCase()))
     const [match] = matches
     if (match !== undefined && matches.length === 1) return reportOf(match)
@@ -63,6 +63,7 @@ export async function findSnapshots(run: Run, ids: readonly string[]): Promise<r
       fix: 'See: stackbk snapshots',
     })
   })
+  return named.filter(({ id }, index) => named.findIndex((other) => other.id === id) === index)
 }
 
 /** Forgets these snapshots and notes that it was us, so that the cloud copy may follow. */

@@ -229,8 +229,8 @@ export interface Engine extends LiveProvider {
   restore(request: RestoreRequest): Promise<Answer<RestoreResult>>
   /** One file's content. */
   read(snapshot: string, path: string, options?: CallOptions): Promise<Answer<Uint8Array>>
-  /** Only locks whose process is surely gone: of this host, no such process. */
-  removeStaleLocks(options?: CallOptions): Promise<Answer<StaleLockReport>>
+  /** Only locks whose process is surely gone: of this host, no such process, and not renewed for so long. */
+  removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number }): Promise<Answer<StaleLockReport>>
   layout(): RepositoryLayout
   /** Makes the files that a lost folder or a file-blind transport leaves out (empty folders). `path` is a repository of this engine's kind. */
   completeCopy(path: string): Promise<Answer<void>>

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 
@@ -53,10 +53,11 @@ export async function listLocks(restic: Restic, options: CallOptions = {}): Prom
  * Removes locks of this host whose process is gone. `restic unlock` alone is not exact: it takes a lock to be alive when its
  * PID belongs to anything at all, as it does after a reboot, and to be stale by age on whatever host.
  */
-export async function removeStaleLocks(restic: Restic, options: CallOptions = {}): Promise<Answer<StaleLockReport>> {
+export async function removeStaleLocks(restic: Restic, options: CallOptions & { readonly leastAgeMs?: number } = {}): Promise<Answer<StaleLockReport>> {
+  if (restic.place.path !== null && (await hasNoLocks(restic.place.path))) return answered({ removed: 0, held: [] })
   const locks = await listLocks(restic, options)
   if (!locks.ok) return locks
-  const gone = locks.value.filter(isOfGoneProcess)
+  const gone = locks.value.filter((lock) => isOfGoneProcess(lock) && Date.now() - Date.parse(lock.time) >= (options.leastAgeMs ?? 0))
   const others = locks.value.filter((lock) => !gone.includes(lock))
   if (gone.length === 0) return answered({ removed: 0, held: others.map(lockInWords) })
 
@@ -86,6 +87,15 @@ export async function removeStaleLocks(restic: Restic, options: CallOptions = {}
     removed: locks.value.filter((lock) => !left.value.some(({ id }) => id === lock.id)).length,
     held: left.value.map(lockInWords),
   })
+}
+
+/** Most often there is none, and a look at the folder costs nothing. */
+async function hasNoLocks(repository: string): Promise<boolean> {
+  try {
+    return (await readdir(join(repository, 'locks'))).length === 0
+  } catch {
+    return false
+  }
 }
 
 /** Who, from where, since when. */

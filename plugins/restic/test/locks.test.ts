@@ -18,6 +18,7 @@ describe('removing stale locks', () => {
     holder.kill('SIGKILL')
     await ended
     expect(locksOf(made)).toHaveLength(1)
+    expect(value(await made.engine.removeStaleLocks({ leastAgeMs: 60_000 }))).toMatchObject({ removed: 0 })
     expect(value(await made.engine.removeStaleLocks())).toEqual({ removed: 1, held: [] })
     expect(locksOf(made)).toEqual([])
     const prepared = made.engine.prepare(requestOf(made))

@@ -16,7 +16,7 @@ export default class SnapshotsForget extends StackbkCommand<ForgetResult> {
     const { args, flags } = await this.parse(SnapshotsForget)
     const run = await this.openRun({ needs: ['repository', 'password'], dryRun: flags['dry-run'] })
     const found = await findSnapshots(run, args.id)
-    if (!flags['dry-run']) await assertConfirmed(`Forget ${found.map(({ id, stack, time }) => `${id.slice(0, 8)} (${stack ?? 'of no stack'}, ${time})`).join(', ')}?`, flags.yes)
+    if (!flags['dry-run']) await assertConfirmed(`Forget ${found.map(({ id, stack, host, time }) => `${id.slice(0, 8)} (${stack ?? 'of no stack'}, ${host}, ${time})`).join(', ')}?`, flags.yes)
     return forgetSnapshots(run, found.map(({ id }) => id))
   }
 

@@ -51,6 +51,7 @@ describe('the backup of several stacks', () => {
         location: () => ({ display: at('repository'), path: at('repository') }),
         open: () => Promise.resolve(ok({ id: 'repository', location: at('repository'), path: at('repository') })),
         snapshots: () => Promise.resolve(ok([])),
+        removeStaleLocks: () => Promise.resolve(ok({ removed: 0, held: [] })),
         prepare: ({ tags }) => {
           const name = tags.find((tag) => tag.startsWith('stack:'))?.slice('stack:'.length) ?? '?'
           return {
