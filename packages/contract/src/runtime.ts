@@ -92,6 +92,8 @@ export interface Preflight {
   readonly missingImages: readonly string[]
   /** Why `down` would not give back the very containers that ran; empty when it would. Sentences for the report. */
   readonly whyNotDown: readonly string[]
+  /** What of that no start could make good, such as a container that nothing says how to make again: not even a `down` that was asked for is done then. */
+  readonly whyNeverDown?: readonly string[]
   /** What stopping would lose for good whatever the mode, such as a container that removes itself. Nothing is stopped then. */
   readonly wouldLose: readonly string[]
 }
@@ -111,6 +113,8 @@ export interface Source {
   readonly canBeRead: boolean
   /** Why it cannot be read; empty when it can. */
   readonly whyNot: string
+  /** It cannot be read because this user may not: another one could. */
+  readonly isForbidden?: boolean
   /** The file system's device number; `null` when the path is not there. */
   readonly device: number | null
   /** Running containers that do not belong to this stack and use it too, by name. */

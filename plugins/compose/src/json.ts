@@ -34,3 +34,11 @@ export function textList(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
 }
+
+/** Compose doubles every dollar sign in the models that it prints, so that it can read them again; a path has them as they are. */
+export function withPlainDollars(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('$$', '$')
+  if (Array.isArray(value)) return value.map(withPlainDollars)
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, withPlainDollars(child)]))
+  return value
+}

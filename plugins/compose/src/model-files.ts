@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { ProjectState } from '@stackbk/contract'
 
 import type { Docker, DockerCall } from './docker.js'
-import { children, type Json, list, record, text, textList } from './json.js'
+import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
 
 /** A file that may name others that Compose reads, which no output of Compose tells: worth a closer look. */
 const namesOthers = /(^|[\s{,"'])(include|extends|env_file|label_file)["']?\s*:/m
@@ -93,7 +93,7 @@ async function parseYaml(docker: Docker, project: ProjectState, content: string,
       ['compose', '--progress', 'quiet', '-p', 'stackbk', '--project-directory', project.workingDirectory, '-f', '-', ...project.environmentFiles.flatMap((file) => ['--env-file', file]), 'config', '--format', 'json', ...more],
       { ...call, input },
     )
-    if (printed.ok) return record(record(JSON.parse(printed.value))['x-stackbk'])
+    if (printed.ok) return record(withPlainDollars(record(JSON.parse(printed.value))['x-stackbk']))
   }
   return {}
 }

@@ -32,12 +32,15 @@ export async function resolveModel(docker: Docker, project: ProjectState, call: 
   }
 }
 
-/** The same before Compose normalised it: volumes that no service uses are still there. */
+/**
+ * The same before Compose normalised it, without what environment files say: that works where one of them is missing.
+ * Unnormalised, a service that names the network `default` refers to one that is not declared, so consistency is not asked for.
+ */
 export async function readRawModel(docker: Docker, project: ProjectState, call: DockerCall = {}): Promise<Answer<Json>> {
   const what = `docker compose config of project ${project.name}`
   const args = ['config', '--format', 'json', '--no-normalize']
-  // Without the flag, which older versions do not know, an environment file that is missing makes it fail.
-  for (const more of [['--no-env-resolution'], []]) {
+  // Without the second flag, which older versions do not know, an environment file that is missing makes it fail.
+  for (const more of [['--no-consistency', '--no-env-resolution'], ['--no-consistency'], []]) {
     for (const allProfiles of [true, false]) {
       const raw = await askCompose(docker, project, { what, args: [...args, ...more], allProfiles }, call)
       if (raw.ok) return parsed(docker, raw.value, what)

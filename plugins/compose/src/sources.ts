@@ -3,10 +3,10 @@ import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, ContainerState, Source, SourceKind, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, ProjectState, Source, SourceKind, StackState } from '@stackbk/contract'
 
 import { isAlive, toState } from './container.js'
-import { children, type Json, list, text } from './json.js'
+import { children, type Json, list, record, text, withPlainDollars } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { filesInModel, filesReadByModel } from './model-files.js'
 import type { Models } from './models.js'
@@ -34,13 +34,13 @@ interface Place {
  */
 export async function sourcesOf(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<readonly Source[]>> {
   const [raws, named, strangers] = await Promise.all([
-    Promise.all(state.projects.map(async (project) => ({ project, raw: await models.raw(project, options) }))),
+    Promise.all(state.projects.map(async (project) => ({ project, raw: await modelOf(models, project, options) }))),
     Promise.all(state.projects.map((project) => filesReadByModel(tools.docker, project, options))),
     runningStrangers(tools, state, options),
   ])
   if (!strangers.ok) return strangers
   for (const { raw } of raws) if (!raw.ok && raw.failure.kind !== 'configuration') return raw
-  const resolved = raws.map(({ project, raw }) => ({ project: project.name, model: raw.ok ? raw.value : null }))
+  const resolved = raws.map(({ project, raw }) => ({ project: project.name, model: raw.ok ? record(withPlainDollars(raw.value)) : null }))
   const uses = volumeUses(state, resolved)
   const volumes = await existingVolumes(tools.docker, uses.map((use) => use.name), options)
   if (!volumes.ok) return volumes
@@ -59,6 +59,12 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   ]
   const sources = await gather(state.directory, places)
   return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) }))))
+}
+
+/** Whichever of the two Compose gives: what neither tells fails the preflight too, which says so. */
+async function modelOf(models: Models, project: ProjectState, options: CallOptions): Promise<Answer<Json>> {
+  const raw = await models.raw(project, options)
+  return raw.ok || raw.failure.kind !== 'configuration' ? raw : models.resolved(project, options)
 }
 
 function modelFile(path: string): Place {
@@ -94,8 +100,9 @@ async function gather(directory: string, places: readonly Place[]): Promise<Omit
   const looked = await Promise.all(places.map(async (place) => ({ place, path: await realPath(place.path) })).map(async (entry) => ({ ...(await entry), device: await deviceOf((await entry).path) })))
   const sources = new Map<string, Omit<Source, 'otherUsers'>>()
   for (const { place, path, device } of looked) {
+    const why = place.whyNot === '' ? await whyUnreadable(place, path) : { whyNot: place.whyNot, isForbidden: false }
     // A model file that is not there is optional, or its absence fails the model.
-    if (place.kind === 'model-file' && device === null) continue
+    if (place.kind === 'model-file' && why.whyNot === absent) continue
     const isPart = path !== directory && isInside(path, directory) && (place.kind === 'bind' || place.kind === 'model-file')
     if (isPart && (device === null || device === folderDevice)) continue
     const known = sources.get(path)
@@ -103,23 +110,26 @@ async function gather(directory: string, places: readonly Place[]): Promise<Omit
       sources.set(path, { ...known, services: [...new Set([...known.services, ...place.services])], isWritable: known.isWritable || place.isWritable, volume: known.volume || place.volume })
       continue
     }
-    const whyNot = place.whyNot || (await whyUnreadable(place, path))
-    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: whyNot === '', whyNot, device })
+    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: why.whyNot === '', ...why, device })
   }
   return [...sources.values()]
 }
 
-async function whyUnreadable(place: Place, path: string): Promise<string> {
-  if (place.kind === 'bind' && isOfTheSystem(path)) return 'it belongs to the system'
+const absent = 'it is not there'
+
+/** `isForbidden`: to this user alone. */
+async function whyUnreadable(place: Place, path: string): Promise<{ readonly whyNot: string; readonly isForbidden: boolean }> {
+  const because = (whyNot: string, isForbidden = false): { whyNot: string; isForbidden: boolean } => ({ whyNot, isForbidden })
+  if (place.kind === 'bind' && isOfTheSystem(path)) return because('it belongs to the system')
   try {
     const found = await stat(path)
-    if (!found.isFile() && !found.isDirectory()) return found.isSocket() ? 'it is a socket' : 'it is a device or a pipe'
+    if (!found.isFile() && !found.isDirectory()) return because(found.isSocket() ? 'it is a socket' : 'it is a device or a pipe')
     await access(path, found.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
-    return ''
+    return because('')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT') return 'it is not there'
-    return code === 'EACCES' || code === 'EPERM' ? 'this user may not read it' : `it cannot be looked at (${code ?? String(error)})`
+    if (code === 'ENOENT' || code === 'ENOTDIR') return because(absent)
+    return code === 'EACCES' || code === 'EPERM' ? because('this user may not read it', true) : because(`it cannot be looked at (${code ?? String(error)})`)
   }
 }
 

@@ -115,6 +115,40 @@ test('volumes are sources if they exist, whoever uses them', async () => {
   expect((await sourcesOf(stack.directory)).map((source) => source.volume)).toEqual(['', `${stack.project}_data`, external])
 })
 
+test('a stack that names the network default keeps its secrets and volumes as sources, running or not', async () => {
+  const outside = await outsideFolder()
+  await writeFile(join(outside, 'secret'), 'x')
+  const stack = await liveStack({
+    compose: {
+      services: { web: service({ networks: ['other', 'default'], secrets: ['key'], volumes: ['data:/data'] }) },
+      networks: { other: {} },
+      secrets: { key: { file: join(outside, 'secret') } },
+      volumes: { data: {} },
+    },
+  })
+  const expected = ['directory', 'model-file', 'named-volume']
+  expect((await sourcesOf(stack.directory)).map((source) => source.kind)).toEqual(expected)
+  await stack.compose('down')
+  expect((await sourcesOf(stack.directory)).map((source) => source.kind)).toEqual(expected)
+})
+
+test('a dollar sign in a path is one, and not two', async () => {
+  const outside = join(await outsideFolder(), 'do$l')
+  await mkdir(outside)
+  await writeFile(join(outside, 'secret'), 'x')
+  await writeFile(join(outside, 'extra.yaml'), '{"services": {}}')
+  const written = outside.replaceAll('$', '$$$$')
+  const stack = await liveStack({
+    isUp: false,
+    compose: { include: [join(written, 'extra.yaml')], services: { web: service({ secrets: ['key'], volumes: [`${written}:/data`] }) }, secrets: { key: { file: join(written, 'secret') } } },
+  })
+  expect((await sourcesOf(stack.directory)).slice(1).map((source) => [source.kind, source.path])).toEqual([
+    ['model-file', join(outside, 'secret')],
+    ['model-file', join(outside, 'extra.yaml')],
+    ['bind', outside],
+  ])
+})
+
 test('a volume that is a bind in disguise is read where its data is, and one on a share is not', async () => {
   const outside = await outsideFolder()
   const stack = await liveStack({

@@ -12,20 +12,24 @@ export interface CoverageChoices {
 export interface Coverage {
   /** What the snapshot is made of; none lies within another. */
   readonly paths: readonly string[]
-  /** Writable places that the snapshot will not hold. */
+  /** Writable places that the snapshot will not hold, and those that it should hold and cannot. */
   readonly problems: readonly Problem[]
+  /** One of them is closed to this user alone: the snapshot is not whole. */
+  readonly isIncomplete: boolean
 }
 
 /** Which of a stack's places go into its snapshot, and which writable ones do not: those are told in every report. */
 export function coverageOf(stack: string, sources: readonly Source[], choices: CoverageChoices): Coverage {
   const held = sources.filter((source) => source.canBeRead && isIncluded(source, choices)).map((source) => source.path)
   const paths = withoutNested(held)
-  const problems = sources
-    .filter((source) => source.isWritable && !paths.some((path) => isWithin(source.path, path)))
-    .filter((source) => !choices.ignoreMounts.some((ignored) => isWithin(source.path, ignored)))
+  const isIgnored = (source: Source): boolean => choices.ignoreMounts.some((ignored) => isWithin(source.path, ignored))
+  const closed = sources.filter((source) => source.isForbidden === true && isIncluded(source, choices) && !isIgnored(source))
+  const unheld = sources
+    .filter((source) => source.isWritable && !closed.includes(source) && !paths.some((path) => isWithin(source.path, path)))
+    .filter((source) => !isIgnored(source))
     .filter((source) => !isOfTheSystem(source))
-    .map((source) => notHeld(stack, source))
-  return { paths, problems }
+  const problems = [...closed.map((source) => notReadable(stack, source)), ...unheld.map((source) => notHeld(stack, source))]
+  return { paths, problems, isIncomplete: closed.length > 0 }
 }
 
 function isIncluded(source: Source, choices: CoverageChoices): boolean {
@@ -48,12 +52,25 @@ function isOfTheSystem(source: Source): boolean {
 
 const systemTrees = ['/proc', '/sys', '/dev', '/run', '/var/run']
 
+function notReadable(stack: string, source: Source): Problem {
+  return {
+    severity: 'error',
+    code: 'not-readable',
+    message: `${nameOf(source)} belongs into the backup, and ${source.whyNot}`,
+    fix: `Run stackbk as root, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
+    stack,
+  }
+}
+
+function nameOf(source: Source): string {
+  return source.volume === '' ? source.path : `the volume ${source.volume} (${source.path})`
+}
+
 function notHeld(stack: string, source: Source): Problem {
-  const what = source.volume === '' ? source.path : `the volume ${source.volume} (${source.path})`
   return {
     severity: 'warning',
     code: 'not-in-backup',
-    message: `${what} is written to by ${source.services.join(', ') || 'this stack'} and is not in the backup${source.whyNot === '' ? '' : `: ${source.whyNot}`}`,
+    message: `${nameOf(source)} is written to by ${source.services.join(', ') || 'this stack'} and is not in the backup${source.whyNot === '' ? '' : `: ${source.whyNot}`}`,
     fix:
       source.kind === 'bind'
         ? `Set INCLUDE_BINDS=writable, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`

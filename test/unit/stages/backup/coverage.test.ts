@@ -65,4 +65,18 @@ describe('what a snapshot holds of a stack', () => {
     expect(coverage([folder, system('/var/run/docker.sock'), system('/run/x.sock'), system('/dev/dri'), system('/sys/fs'), system('/proc')], { includeBinds: 'writable' }).codes).toEqual([])
     expect(coverage([folder, system('/srv/app.sock')]).codes).toEqual(['not-in-backup'])
   })
+
+  it('is not whole where this user may not read what belongs into it, and says so unless that is known', () => {
+    const closed = { canBeRead: false, whyNot: 'this user may not read it', isForbidden: true }
+    const secret = source('/etc/web/secret', { kind: 'model-file', isWritable: false, ...closed })
+    const foreign = source('/var/lib/docker/volumes/data/_data', { kind: 'named-volume', volume: 'data', ...closed })
+    const whole = (sources: readonly Source[], more: Partial<CoverageChoices> = {}): unknown[] => {
+      const { isIncomplete, problems } = coverageOf('web', sources, { ...choices, ...more })
+      return [isIncomplete, problems.map(({ severity, code }) => `${severity} ${code}`)]
+    }
+    expect(whole([folder, secret])).toEqual([true, ['error not-readable']])
+    expect(whole([folder, foreign])).toEqual([true, ['error not-readable']])
+    expect(whole([folder, foreign], { ignoreMounts: ['/var/lib/docker'] })).toEqual([false, []])
+    expect(whole([folder, foreign], { includeVolumes: false })).toEqual([false, ['warning not-in-backup']])
+  })
 })
