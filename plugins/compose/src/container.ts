@@ -70,10 +70,18 @@ export function readContainer(description: unknown): Container {
   }
 }
 
-/** Without what the journal need not hold. */
+/** Without what the journal need not hold. One that crashes over and over counts as restarting, even if it was met at work. */
 export function toState(container: Container): ContainerState {
   const { allLabels: _labels, restartCount: _count, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, ...state } = container
-  return state
+  return container.condition === 'running' && crashedLately(container) ? { ...state, condition: 'restarting' } : state
+}
+
+/** The engine takes a container for stable after so long. */
+const stableMs = 10_000
+
+/** Its policy has just restarted it: whether it stays up now nobody knows yet. */
+export function crashedLately(container: Container): boolean {
+  return container.restartCount > 0 && Date.now() - Date.parse(container.startedAt ?? '') < stableMs
 }
 
 /** A process of it exists, if only a frozen one. */

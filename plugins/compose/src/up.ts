@@ -1,14 +1,11 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, StackState, UpReport } from '@stackbk/contract'
 
-import { type Container, isAlive, label } from './container.js'
+import { type Container, crashedLately, isAlive, label } from './container.js'
 import { lookAt } from './look.js'
 import { type Unit, unitsThatRan } from './order.js'
 import type { Tools } from './tools.js'
 import { beginWaiting } from './waiting.js'
-
-/** The engine itself takes a container for stable after so long, and then forgets its earlier crashes. */
-const stableMs = 10_000
 
 interface UpRequest {
   readonly since: Date
@@ -22,12 +19,12 @@ interface UpRequest {
 type Verdict = { readonly is: 'up' } | { readonly is: 'completed' } | { readonly is: 'waiting' | 'lost'; readonly reason: string }
 
 /**
- * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy. A container
- * counts if it was started after `since`, or if it is the one that ran and was never interrupted. A restart by the
- * container's own policy must have held for a while.
+ * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
+ * container of elsewhere that lives in the network of one of them. A container counts if it was started after `since`, or if
+ * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while.
  */
 export async function waitUntilUp(tools: Tools, state: StackState, request: UpRequest): Promise<Answer<UpReport>> {
-  const units = unitsThatRan(state).filter((unit) => unit.project !== '')
+  const units = unitsThatRan(state)
   const scope = { projects: state.projects.map((project) => project.name), ids: units.flatMap((unit) => unit.containers).map((container) => container.id) }
   const begunAt = performance.now()
   const waiting = await beginWaiting(tools)
@@ -40,7 +37,7 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
       const limitMs = Math.max(request.timeoutMs, ...containers.map((container) => container.healthLimitMs))
       const isOver = performance.now() - begunAt >= limitMs
       if (isOver || !verdicts.some(({ verdict }) => verdict.is === 'waiting')) {
-        const missing = verdicts.flatMap(({ unit, verdict }) => ('reason' in verdict ? [{ service: unit.service, reason: verdict.reason }] : []))
+        const missing = verdicts.flatMap(({ unit, verdict }) => ('reason' in verdict ? [{ service: unit.service || unit.containers[0]!.name, reason: verdict.reason }] : []))
         const completed = verdicts.flatMap(({ unit, verdict }) => (verdict.is === 'completed' ? [unit.service] : []))
         return answered({ isUp: missing.length === 0, missing, completed })
       }
@@ -75,6 +72,7 @@ function judgeContainer(unit: Unit, container: Container, request: UpRequest): V
   if (container.condition === 'paused') {
     return unit.containers.some((one) => one.condition === 'paused') ? { is: 'up' } : { is: 'lost', reason: `${container.name} is paused` }
   }
+  if (isAlive(container) && (before === undefined ? unit.containers : [before]).every((one) => one.condition === 'paused')) return { is: 'lost', reason: `${container.name} runs, and was paused before` }
   if (!isAlive(container)) return judgeEnded(container, request)
   if (!isUninterrupted(container, before) && !wasStartedSince(container, request)) return { is: 'waiting', reason: `${container.name} runs but was not started again` }
   // A crash loop that was there before cannot be held against the start.
@@ -82,7 +80,7 @@ function judgeContainer(unit: Unit, container: Container, request: UpRequest): V
   if (container.condition === 'restarting') return { is: 'waiting', reason: `${container.name} keeps restarting, last with exit code ${container.exitCode ?? 'unknown'}` }
   const wantsHealth = unit.containers.some((one) => one.health === 'healthy')
   if (wantsHealth && container.health !== 'healthy') return { is: 'waiting', reason: `${container.name} is ${container.health === 'none' ? 'without a health check' : container.health}, and was healthy before` }
-  if (!isUninterrupted(container, before) && container.restartCount > 0 && Date.now() - Date.parse(container.startedAt ?? '') < stableMs) {
+  if (!isUninterrupted(container, before) && crashedLately(container)) {
     return { is: 'waiting', reason: `${container.name} crashed and was restarted ${container.restartCount} times` }
   }
   return { is: 'up' }

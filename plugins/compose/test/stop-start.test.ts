@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
 import { docker, healthyCommand, quickHealthcheck, service, stubbornCommand } from '../../../test/fixtures/compose-stack.js'
+import { until } from '../../../test/fixtures/world.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
 const db = service({ command: healthyCommand, healthcheck: quickHealthcheck(), volumes: ['data:/data'] })
@@ -307,4 +308,38 @@ test.each(['stop', 'down'] as const)('a service in the network namespace of anot
   await stopAndStart(runtime, await look(runtime, stack.directory), mode)
   const namespace = (name: string): Promise<string> => stack.compose('exec', '-T', name, 'readlink', '/proc/self/ns/net')
   expect(await namespace('behind')).toBe(await namespace('vpn'))
+})
+
+test('a stack is not up while a container of elsewhere that was stopped with it, and lives in its network, is down', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { vpn: service() } } })
+  const guest = `${stack.project}-guest`
+  await docker('run', '-d', '--name', guest, '--network', `container:${stack.project}-vpn-1`, testImage, 'sh', '-c', "trap 'exit 0' TERM; sleep 1000000 & wait")
+  onTestFinished(async () => void (await docker('rm', '-f', guest)))
+  const state = await look(runtime, stack.directory)
+  const since = new Date()
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  await stack.compose('start')
+  const report = good(await runtime.waitUntilUp(state, { since, timeoutMs: 1000 }))
+  expect(report).toMatchObject({ isUp: false, missing: [{ service: guest }] })
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 30_000 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 30_000 })).isUp).toBe(true)
+})
+
+test('a stack is not up while a service runs that the user had paused', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service(), cache: service() } } })
+  await stack.compose('pause', 'cache')
+  const state = await look(runtime, stack.directory)
+  const since = new Date()
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  await stack.compose('start')
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 1000 }))).toMatchObject({ isUp: false, missing: [{ service: 'cache' }] })
+})
+
+test('a container that crashes over and over counts as restarting, also in the moment in which it runs', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service({ command: ['sh', '-c', 'sleep 1; exit 1'], restart: 'always' }) } } })
+  await until('it was restarted', async () => Number(await docker('inspect', '--format', '{{.RestartCount}}', `${stack.project}-web-1`)) > 0)
+  expect(containersOf(await look(runtime, stack.directory))[0]?.condition).toBe('restarting')
 })
