@@ -26,8 +26,12 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
   if (!images.ok) return images
   const troubles: Answer<void>[] = []
   const differences: string[] = []
+  const gone: string[] = []
   for (const check of checked) {
-    if (check.ok) differences.push(...check.value)
+    if (check.ok) {
+      differences.push(...check.value.gone, ...check.value.differences)
+      gone.push(...check.value.gone)
+    }
     else if (check.failure.kind === 'configuration') troubles.push(check)
     else return check
   }
@@ -37,12 +41,14 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     ...alive.flatMap((container) => imageDifference(container, images.value)),
     ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
     ...state.projects.flatMap((project) => guests(project, listed.value)),
-    ...state.dependents.map((container) => `${container.name} shares the network of a container of this stack`),
+    ...state.dependents.map(dependent),
   ]
+  const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map(dependent)])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
     missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
     whyNotDown: [...new Set(whyNotDown)],
+    ...(whyNeverDown.length === 0 ? {} : { whyNeverDown }),
     wouldLose: [...alive, ...state.dependents.filter(isAlive)].filter((container) => container.isRemovedWhenStopped).map((container) => `${container.name} removes itself when it ends (--rm)`),
   })
 }
@@ -52,22 +58,29 @@ function noModel(state: StackState): Answer<void> | null {
   return failed({ kind: 'configuration', message: `There is no compose file in ${state.directory}`, fix: 'Add one, or disable the stack' })
 }
 
+interface Comparison {
+  /** Services that the files no longer know: what runs of them cannot be made again. */
+  readonly gone: readonly string[]
+  readonly differences: readonly string[]
+}
+
 /** Why the project's files would not give what runs; a failure of kind `configuration` if they give nothing. */
-async function checkProject(tools: Tools, models: Models, project: ProjectState, options: CallOptions): Promise<Answer<string[]>> {
+async function checkProject(tools: Tools, models: Models, project: ProjectState, options: CallOptions): Promise<Answer<Comparison>> {
   const model = await models.resolved(project, options)
   if (!model.ok) return model
   await tools.hooks.of(project)
   const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
-  if (ran.length === 0) return answered([])
+  if (ran.length === 0) return answered({ gone: [], differences: [] })
   const hashes = await configHashes(tools.docker, project, model.value, options)
   if (!hashes.ok) return hashes
   const services = record(model.value['services'])
+  const gone: string[] = []
   const reasons: string[] = []
   for (const service of new Set(ran.map((container) => container.service))) {
     const containers = ran.filter((container) => container.service === service)
     const definition = services[service]
     if (definition === undefined) {
-      reasons.push(`service ${service} is no longer in the compose file`)
+      gone.push(`service ${service} is no longer in the compose file`)
       continue
     }
     if (containers.some((container) => container.configHash !== hashes.value.get(service))) {
@@ -75,7 +88,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
     }
     reasons.push(...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers, record(definition), networkNames(model.value)))
   }
-  return answered(reasons)
+  return answered({ gone, differences: reasons })
 }
 
 /** Secrets and configs whose content Compose copies into the container: what it would copy now, nobody can compare. */
@@ -116,13 +129,21 @@ function imageDifference(container: ContainerState, images: ReadonlyMap<string, 
 
 function whatDownLoses(project: ProjectState, container: ContainerState): string[] {
   const reasons = container.mounts.filter((mount) => mount.isAnonymous).map((mount) => `${container.name} has an anonymous volume at ${mount.target}`)
-  if (container.isOneOff) reasons.push(`${container.name} is a one-off container`)
+  if (container.isOneOff) reasons.push(oneOff(container))
   // Made again it would have another state: not started, with its exit code and its output gone.
   else if (!isAlive(container)) reasons.push(`${container.name} does not run (${container.condition}) and would be removed`)
   if (/^container:/.test(container.networkMode) && !project.containers.some((other) => container.networkMode === `container:${other.id}`)) {
     reasons.push(`${container.name} shares the network of a container of elsewhere`)
   }
   return reasons
+}
+
+function oneOff(container: ContainerState): string {
+  return `${container.name} is a one-off container`
+}
+
+function dependent(container: ContainerState): string {
+  return `${container.name} shares the network of a container of this stack`
 }
 
 /** Containers of elsewhere in the project's own networks: these could not be removed, or would leave them with a dead one. */

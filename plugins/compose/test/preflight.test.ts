@@ -45,7 +45,7 @@ test('a service that is no longer in the file is seen, and stop and start keep i
   const stack = await liveStack({ compose: { services: { web: service(), old: service() } } })
   await stack.write('compose.yaml', { services: { web: service() } })
   const state = await look(runtime, stack.directory)
-  expect(good(await runtime.preflight(state))).toMatchObject({ model: { ok: true }, whyNotDown: ['service old is no longer in the compose file'] })
+  expect(good(await runtime.preflight(state))).toMatchObject({ model: { ok: true }, whyNotDown: ['service old is no longer in the compose file'], whyNeverDown: ['service old is no longer in the compose file'] })
   await stopAndStart(runtime, state, 'stop')
   expect(await stack.running()).toEqual(['old', 'web'])
 })

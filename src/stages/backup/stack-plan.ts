@@ -22,6 +22,8 @@ export interface StackPlan {
   /** Something runs that should have been stopped and must not be: the snapshot is marked, the stack is partial. */
   readonly isLiveUnasked: boolean
   readonly sources: readonly Source[]
+  /** Milliseconds since the epoch: before the sources' other users were looked at. Who comes later only the engine's events tell. */
+  readonly othersSeenAt: number
   readonly paths: readonly string[]
   readonly capsule: Capsule | null
   readonly problems: readonly Problem[]
@@ -40,7 +42,8 @@ export function otherUsersOf(plan: Pick<StackPlan, 'sources' | 'paths'>): readon
   return [...new Set(plan.sources.filter((source) => plan.paths.includes(source.path)).flatMap((source) => source.otherUsers))]
 }
 
-function isAlive(container: { readonly condition: string }): boolean {
+/** A process of it exists, if only a frozen one. */
+export function isAlive(container: { readonly condition: string }): boolean {
   return container.condition === 'running' || container.condition === 'paused' || container.condition === 'restarting'
 }
 
@@ -71,6 +74,7 @@ export async function planStack(
   const choices = configuration.stack(stack.name)
   const problems: Problem[] = []
 
+  const othersSeenAt = Date.now()
   const [preflight, sources, capsule] = await Promise.all([
     state.condition === 'unknown' ? null : runtime.preflight(state, { signal }),
     runtime.sources(state, { signal }),
@@ -84,10 +88,12 @@ export async function planStack(
   if (!capsule.ok) problems.push(problemFrom(capsule.failure, { severity: 'warning', code: 'capsule-incomplete', stack: stack.name }))
 
   const runs = state.condition === 'running'
-  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs)
-  problems.push(...obstacles)
   const { mode, reason } = settledMode(requested, preflight?.ok ? preflight.value : null)
   const wantsStop = mode !== 'none'
+  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))
+  problems.push(...obstacles, ...labelProblems(stack, state))
+  if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
+  const isLiveUnasked = wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown')
   return {
     stack,
     state,
@@ -95,23 +101,24 @@ export async function planStack(
     modeReason: reason,
     whyNotDown: preflight?.ok ? preflight.value.whyNotDown : [],
     willStop: runs && wantsStop && obstacles.length === 0,
-    isLiveUnasked: wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown'),
+    isLiveUnasked,
     sources: places,
+    othersSeenAt,
     paths: coverage.paths.length > 0 ? coverage.paths : [stack.directory],
     capsule: capsule.ok ? capsule.value : null,
     problems,
-    isIncomplete: !sources.ok || (!runs && obstacles.length > 0),
+    isIncomplete: !sources.ok || coverage.isIncomplete || (!isLiveUnasked && obstacles.length > 0),
   }
 }
 
-/** What forbids a stop (nothing is stopped that cannot be started again); of a stack that does not run, only what hides its data. */
-function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, runs: boolean): readonly Problem[] {
+/** What forbids a stop (nothing is stopped that cannot be started again); where none is wanted, only what hides the stack's data. */
+function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: boolean): readonly Problem[] {
   if (preflight === null) return []
   if (!preflight.ok) return [problemFrom(preflight.failure, { code: 'preflight-failed', stack: stack.name })]
   const { model, missingImages, wouldLose } = preflight.value
   const problems: Problem[] = []
   if (!model.ok) problems.push(problemFrom(model.failure, { code: 'model-does-not-resolve', stack: stack.name }))
-  if (runs && missingImages.length > 0) {
+  if (stops && missingImages.length > 0) {
     problems.push({
       severity: 'error',
       code: 'image-missing',
@@ -120,7 +127,7 @@ function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, runs: bo
       stack: stack.name,
     })
   }
-  for (const loss of runs ? wouldLose : []) {
+  for (const loss of stops ? wouldLose : []) {
     problems.push({ severity: 'error', code: 'stop-would-lose', message: loss, fix: 'Set STOP_MODE=none or pause for this stack', stack: stack.name })
   }
   return problems
@@ -131,8 +138,29 @@ function unknownState(stack: Stack, state: StackState): Problem {
   return { severity: 'error', code: 'state-unknown', message: 'whether the stack runs could not be found out', fix: 'Run: stackbk doctor', stack: stack.name }
 }
 
-/** `auto` is `down` wherever that gives back the very containers that ran, else `stop`, and the report says why. */
+/** A label that says nothing known is not followed, and that is told. */
+function labelProblems(stack: Stack, state: StackState): readonly Problem[] {
+  const labels = state.projects.flatMap((project) => project.containers).flatMap((container) => container.labels['stackbk.stop-mode'] ?? [])
+  return [...new Set(labels)].filter((label) => !stopModes.includes(label)).map((label) => ({
+    severity: 'warning',
+    code: 'unknown-stop-mode',
+    message: `the label stackbk.stop-mode=${label} is not followed: there is no such mode`,
+    fix: `Use one of ${stopModes.join(', ')}`,
+    stack: stack.name,
+  }))
+}
+
+function downInSpite(stack: Stack, why: string): Problem {
+  return { severity: 'warning', code: 'down-changes', message: `down was asked for, and does not give back what ran: ${why}`, fix: 'Use STOP_MODE=auto or stop', stack: stack.name }
+}
+
+/**
+ * `auto` is `down` wherever that gives back the very containers that ran, else `stop`, and the report says why. A `down` that was
+ * asked for is `stop` only where something of the stack would be gone for good.
+ */
 function settledMode(requested: RequestedStopMode, preflight: Preflight | null): { mode: StopMode; reason: string | null } {
+  const lost = preflight?.whyNeverDown ?? []
+  if (requested === 'down' && lost.length > 0) return { mode: 'stop', reason: `down would leave it down: ${lost.join('; ')}` }
   if (requested !== 'auto') return { mode: requested, reason: null }
   const why = preflight?.whyNotDown ?? []
   if (why.length === 0) return { mode: 'down', reason: null }

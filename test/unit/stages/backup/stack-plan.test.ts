@@ -56,7 +56,35 @@ describe('the plan for a stack', () => {
   })
 
   it('is down where that was asked for, whatever it gives back', async () => {
-    expect(await planOf(running(), { flag: 'down', preflight: { whyNotDown: ['an anonymous volume'] } })).toMatchObject({ mode: 'down', modeReason: null, willStop: true })
+    expect(await planOf(running(), { flag: 'down', preflight: { whyNotDown: ['an anonymous volume'] } })).toMatchObject({
+      mode: 'down',
+      modeReason: null,
+      willStop: true,
+      problems: [{ severity: 'warning', code: 'down-changes' }],
+    })
+  })
+
+  it('is stop where down was asked for and something could not be made again: what ran has to run again', async () => {
+    expect(await planOf(running(), { flag: 'down', preflight: { whyNotDown: ['a one-off'], whyNeverDown: ['a one-off'] } })).toMatchObject({
+      mode: 'stop',
+      modeReason: 'down would leave it down: a one-off',
+      willStop: true,
+      problems: [],
+    })
+  })
+
+  it.each([{ missingImages: ['nginx:1'] }, { wouldLose: ['web-app-1 removes itself'] }])('pauses what must not be stopped, since nothing is stopped by that: %o', async (preflight) => {
+    expect(await planOf(running(), { flag: 'pause', preflight })).toMatchObject({ mode: 'pause', willStop: true, isLiveUnasked: false, problems: [] })
+  })
+
+  it('warns of a label that says nothing known', async () => {
+    const plan = await planOf(stateOf([container('app', { labels: { 'stackbk.stop-mode': 'Sometimes' } })]))
+    expect(plan).toMatchObject({ mode: 'down', problems: [{ severity: 'warning', code: 'unknown-stop-mode' }] })
+  })
+
+  it('is not whole with none either, where the model that names its data does not resolve', async () => {
+    expect(await planOf(running(), { flag: 'none', preflight: { model: failure('configuration') } })).toMatchObject({ isLiveUnasked: false, isIncomplete: true })
+    expect(await planOf(running(), { flag: 'none', preflight: { missingImages: ['nginx:1'] } })).toMatchObject({ isIncomplete: false, problems: [] })
   })
 
   it('stops nothing with none, which is no fault', async () => {
