@@ -13,6 +13,9 @@ const defaultStop: StopManner = { signal: 'SIGTERM', graceMs: 10_000 }
 const defaultKeptOutput = 16 * 1024 * 1024
 const defaultKeptErrors = 64 * 1024
 
+/** Node lets a longer timer ring at once: 24.8 days are as good as for ever. */
+const longestTimerMs = 2 ** 31 - 1
+
 /** How long the output of a tool that has ended may stay open, held by something that left its process group. */
 const pipeLimitMs = 12_000
 
@@ -91,11 +94,11 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
     endGroup(request.stop ?? defaultStop)
   }
 
-  const timeLimit = request.timeoutMs === undefined ? null : setTimeout(end, request.timeoutMs, 'timed-out')
+  const timeLimit = request.timeoutMs === undefined ? null : setTimeout(end, Math.min(request.timeoutMs, longestTimerMs), 'timed-out')
   let stallLimit: NodeJS.Timeout | null = null
   const noteLife = (): void => {
     if (request.stallTimeoutMs === undefined) return
-    if (stallLimit === null) stallLimit = setTimeout(end, request.stallTimeoutMs, 'stalled')
+    if (stallLimit === null) stallLimit = setTimeout(end, Math.min(request.stallTimeoutMs, longestTimerMs), 'stalled')
     else stallLimit.refresh()
   }
   noteLife()

@@ -209,6 +209,9 @@ function firstPhaseFailure(restic: Restic, result: ToolResult, what: string): Fa
   return restic.failureOf(result, what)
 }
 
+/** Node lets a longer timer ring at once: 24.8 days are as good as for ever. */
+const longestTimerMs = 2 ** 31 - 1
+
 /** The limits of the second phase: the runner's own would count the wait too. Ends the tool when one is passed, or the caller aborts. */
 function watchSecondPhase({
   tool,
@@ -230,8 +233,8 @@ function watchSecondPhase({
     void tool.stop()
   }
   const startedAt = performance.now()
-  const timeLimit = request.timeoutMs === undefined ? undefined : setTimeout(stop, request.timeoutMs, 'timed-out')
-  const stallLimit = request.stallTimeoutMs === undefined ? undefined : setTimeout(stop, request.stallTimeoutMs, 'stalled')
+  const timeLimit = request.timeoutMs === undefined ? undefined : setTimeout(stop, Math.min(request.timeoutMs, longestTimerMs), 'timed-out')
+  const stallLimit = request.stallTimeoutMs === undefined ? undefined : setTimeout(stop, Math.min(request.stallTimeoutMs, longestTimerMs), 'stalled')
   const onAbort = (): void => stop('cancelled')
   options.signal?.addEventListener('abort', onAbort, { once: true })
 
