@@ -1,4 +1,4 @@
-import type { StackCondition, StopMode } from '@stackbk/contract'
+import type { StackCondition, StackState, StopMode } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import type { ResultHeader } from '../result.js'
@@ -55,6 +55,8 @@ export interface StackDraft extends Mutable<Omit<StackReport, 'problems'>> {
   readonly codes: Set<number>
   /** Files in the snapshot that are ours and not the stack's. */
   ownFiles: number
+  /** As it was before the stop; null of a stack that was not looked at. */
+  before: StackState | null
   /** When it was confirmed up again; null when it was not, or was not stopped. */
   confirmedAt: Date | null
 }
@@ -81,6 +83,7 @@ export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): Stac
     marks: new Set(),
     codes: new Set(),
     ownFiles: 0,
+    before: null,
     confirmedAt: null,
   }
 }
@@ -92,7 +95,7 @@ export function filesIn({ filesNew, filesChanged, filesUnmodified }: SnapshotFig
 
 /** The part that is shown. */
 export function reportOf(draft: StackDraft): StackReport {
-  const { marks: _marks, codes: _codes, ownFiles: _ownFiles, confirmedAt: _confirmedAt, ...report } = draft
+  const { marks: _marks, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, ...report } = draft
   return report
 }
 
