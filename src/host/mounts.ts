@@ -37,6 +37,12 @@ export function isWithin(path: string, folder: string): boolean {
   return way === '' || (way !== '..' && !way.startsWith('../') && !way.startsWith('/'))
 }
 
+/** The mount point of the file system that this path, or the nearest folder above that exists, lies on. */
+export function mountPointOf(path: string): string {
+  const real = realPathSoFar(path)
+  return mountPoints().filter((point) => isWithin(real, point)).reduce((longest, point) => (point.length > longest.length ? point : longest), '/')
+}
+
 /** Every mount point of this machine, as the kernel lists them (proc(5), mountinfo, field 5). */
 export function mountPoints(): string[] {
   try {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 import type { SignalName } from '../errors.js'
 
 const caught: readonly SignalName[] = ['SIGHUP', 'SIGINT', 'SIGTERM']
@@ -17,6 +19,8 @@ export interface Interruption {
  */
 export function catchSignals(onFirst?: (name: SignalName) => void): Interruption {
   const controller = new AbortController()
+  // Everything of a run listens to it, so many listeners are no leak to warn of.
+  setMaxListeners(0, controller.signal)
   let first: SignalName | null = null
   const listener = (name: NodeJS.Signals): void => {
     if (first !== null) return

@@ -20,8 +20,11 @@ export interface JournalEntry {
   readonly state: StackState
   /** Why `down` would not have given back the same containers, already then: only what is new since has been changed by somebody. */
   readonly whyNotDown: readonly string[]
-  /** Where each source lay at the stop: a start on another device would meet an unmounted disk. */
-  readonly devices: readonly { readonly path: string; readonly device: number }[]
+  /**
+   * Where each source lay at the stop: a start on another device would meet an unmounted disk. After a restart of the machine
+   * the same disk may have another number: then its mount point tells.
+   */
+  readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string }[]
 }
 
 export interface JournalContent {

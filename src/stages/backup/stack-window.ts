@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ContainerEnd, Log, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
-import { deviceOf, nearestExisting } from '../../host/mounts.js'
+import { deviceOf, mountPointOf, nearestExisting } from '../../host/mounts.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { StackPhase } from '../reporter.js'
@@ -12,6 +12,12 @@ import { otherUsersOf, type StackPlan } from './stack-plan.js'
 /** The engine's events may arrive a little after what they tell of is already visible. */
 const eventsLimitMs = 2_000
 const pollMs = 10
+
+/** Node lets a longer timer ring at once: 24.8 days are as good as for ever. */
+const longestTimerMs = 2 ** 31 - 1
+
+/** How often an engine that went away is asked whether it is back. */
+const engineAwayPollMs = 500
 
 export interface WindowContext {
   readonly runtime: Runtime
@@ -64,7 +70,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
   const entry = entryFor(plan, context)
   journal.write(entry)
   const since = new Date()
-  const budget = context.maxDowntimeMs === null ? null : AbortSignal.timeout(context.maxDowntimeMs)
+  const budget = context.maxDowntimeMs === null ? null : AbortSignal.timeout(Math.min(context.maxDowntimeMs, longestTimerMs))
   const signal = budget === null ? context.signal : AbortSignal.any([context.signal, budget])
 
   let stop: Answer<readonly string[]> = notReached('the stop')
@@ -120,9 +126,17 @@ export async function startAndConfirm(
   // The start's commands are on their way before anything else may use the processor.
   const starting = settled(() => runtime.start(entry.state, { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs }))
   onStarting()
-  const start = await starting
+  let start = await starting
   onPhase('waiting')
-  const up = await settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs }))
+  const askUp = (): Promise<Answer<UpReport>> => settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs }))
+  let up = await askUp()
+  // An engine that is being restarted (an upgrade at night) comes back, and must not leave the stack down.
+  const deadline = performance.now() + entry.healthTimeoutMs
+  while ((isAway(start) || isAway(up)) && (await comesBack(runtime, deadline))) {
+    log('warning', 'the engine had gone away: starting again', { stack: entry.name })
+    start = await settled(() => runtime.start(entry.state, { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs }))
+    up = await askUp()
+  }
   const isUp = up.ok && up.value.isUp
   log(isUp ? 'info' : 'error', isUp ? 'confirmed up' : 'not up', { stack: entry.name, start: start.ok ? 'ok' : start.failure, up: up.ok ? up.value : up.failure })
   try {
@@ -134,12 +148,29 @@ export async function startAndConfirm(
   return { start, up }
 }
 
+function isAway(answer: Answer<unknown>): boolean {
+  return !answer.ok && answer.failure.kind === 'tool-not-answering'
+}
+
+/** False when it has not come back by then. */
+async function comesBack(runtime: Runtime, deadline: number): Promise<boolean> {
+  while (performance.now() < deadline) {
+    const ready = await settled(() => runtime.ready())
+    if (!isAway(ready)) return ready.ok
+    await delay(engineAwayPollMs)
+  }
+  return false
+}
+
 /**
  * Sources that lie on another device than at the stop: a start would meet the folder below an unmounted disk. One that is
  * gone from the same device (a socket, say) is its owner's business and keeps nothing down.
  */
 export function sourcesThatMoved(entry: JournalEntry): readonly string[] {
-  return entry.devices.filter(({ path, device }) => deviceOf(nearestExisting(path)) !== device).map(({ path }) => path)
+  const isSameBoot = entry.bootId === bootId()
+  return entry.devices
+    .filter(({ path, device, mountPoint }) => (isSameBoot || mountPoint === undefined ? deviceOf(nearestExisting(path)) !== device : mountPointOf(path) !== mountPoint))
+    .map(({ path }) => path)
 }
 
 function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
@@ -155,12 +186,12 @@ function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
     healthTimeoutMs: context.healthTimeoutMs,
     state: plan.state,
     whyNotDown: plan.whyNotDown,
-    devices: plan.sources.flatMap(({ path, device }) => (device === null ? [] : [{ path, device }])),
+    devices: plan.sources.flatMap(({ path, device }) => (device === null ? [] : [{ path, device, mountPoint: mountPointOf(path) }])),
   }
 }
 
-/** What the engine's events tell of the window. */
-async function seenBy(
+/** What the engine's events tell of the window, or of the time in which a stack that does not run was read. */
+export async function seenBy(
   watch: Watch | null,
   plan: StackPlan,
   reading: { from: number; until: number },
@@ -169,7 +200,9 @@ async function seenBy(
   const others = otherUsersOf(plan)
   const report = await lastReport(watch, log)
   if (report === null) return { downtimeMs: null, readyMs: null, disturbedBy: others, couldNotWatch: true }
-  const during = report.starts.filter(({ at }) => at > reading.from && at < reading.until).map(({ container }) => container)
+  const during = report.starts
+    .filter(({ at, isOfStack }) => at > (isOfStack ? reading.from : plan.othersSeenAt) && at < reading.until)
+    .map(({ container }) => container)
   const since = (moment: number | null): number | null => (report.firstStopAt === null || moment === null ? null : Math.max(0, moment - report.firstStopAt))
   return {
     downtimeMs: since(report.lastStartAt),

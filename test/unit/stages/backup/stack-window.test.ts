@@ -20,6 +20,7 @@ interface Steps {
   take: (signal?: AbortSignal) => Promise<Answer<SnapshotResult>>
   start: () => Promise<Answer<void>>
   waitUntilUp: () => Promise<Answer<UpReport>>
+  ready: () => Promise<Answer<void>>
   onPhase: (phase: string) => void
   onStopped: () => void
   onStarting: () => void
@@ -51,6 +52,7 @@ describe('the window in which a stack is down', () => {
       willStop: true,
       isLiveUnasked: false,
       sources: [source(directory, { device: statSync(directory).dev })],
+      othersSeenAt: 0,
       paths: [directory],
       capsule: null,
       problems: [],
@@ -70,6 +72,7 @@ describe('the window in which a stack is down', () => {
       stop: (_state, request) => noted('stop', steps.stop, ok(stopped), request.signal),
       start: () => noted('start', steps.start, ok(undefined)),
       waitUntilUp: () => noted('waitUntilUp', steps.waitUntilUp, ok(isUp)),
+      ...(steps.ready === undefined ? {} : { ready: steps.ready }),
     })
     const prepared: PreparedSnapshot = {
       ready: Promise.resolve(ok(undefined)),
@@ -281,6 +284,11 @@ describe('the window in which a stack is down', () => {
       expect(happened).toEqual(['stop', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
     })
 
+    it('takes a limit that no timer can wait for as none', async () => {
+      const result = await windowOf({ maxDowntimeMs: 365 * 86_400_000 })
+      expect(result).toMatchObject({ isOverBudget: false, snapshot: ok(snapshot), up: ok(isUp) })
+    })
+
     it('counts a snapshot that was whole all the same', async () => {
       expect(await windowOf({ take: async (signal) => (await untilTold(signal), ok(snapshot)), maxDowntimeMs: 30 })).toMatchObject({ isOverBudget: false, snapshot: ok(snapshot) })
     })
@@ -300,6 +308,24 @@ describe('the window in which a stack is down', () => {
     expect(happened).toEqual(['stop', 'take'])
     expect(result.start.ok).toBe(false)
     expect(journalHolds().map((entry) => entry.name)).toEqual(['web'])
+  })
+
+  it('after a restart of the machine, which numbers disks anew, knows a disk by its mount point', async () => {
+    const directory = at('stacks/web')
+    const entry = await entryOfWindow(planOf({ sources: [source(directory, { device: statSync(directory).dev })] }))
+    const renumbered = { ...entry, bootId: 'before', devices: entry.devices.map((place) => ({ ...place, device: 424_242 })) }
+    expect(sourcesThatMoved(renumbered)).toEqual([])
+    expect(sourcesThatMoved({ ...renumbered, bootId: entry.bootId })).toEqual([directory])
+    expect(sourcesThatMoved({ ...renumbered, devices: renumbered.devices.map((place) => ({ ...place, mountPoint: directory })) })).toEqual([directory])
+  })
+
+  it('starts again once an engine that went away in the window is back', async () => {
+    let answers = 0
+    const gone = async () => (answers++ === 0 ? failure('tool-not-answering') : ok(undefined))
+    const result = await windowOf({ start: gone, waitUntilUp: async () => (answers === 1 ? failure('tool-not-answering') : ok(isUp)), ready: async () => ok(undefined) })
+    expect(happened).toEqual(['stop', 'take', 'start', 'onStarting', 'waitUntilUp', 'start', 'waitUntilUp'])
+    expect(result).toMatchObject({ start: { ok: true }, up: ok(isUp) })
+    expect(journalHolds()).toEqual([])
   })
 
   it('starts a stack of whose sources one is gone from the disk it was on, or never was there', async () => {
@@ -333,9 +359,12 @@ describe('the window in which a stack is down', () => {
       expect(await windowOf({ watch: watchOf(report({ firstStopAt: null })) })).toMatchObject({ downtimeMs: null, readyMs: null, couldNotWatch: false })
     })
 
-    it('was disturbed by who started while it was read, and not by who did before or after', async () => {
+    it.each([
+      ['a container of its own that started while it was read, and none that did before or after', true, ['meanwhile']],
+      ["another's container that started since the others were looked at: it may still run", false, ['before', 'meanwhile']],
+    ])('was disturbed by %s', async (_, isOfStack, expected) => {
       const starts: { at: number; container: string; isOfStack: boolean }[] = []
-      const note = (name: string): number => starts.push({ at: Date.now(), container: name, isOfStack: false })
+      const note = (name: string): number => starts.push({ at: Date.now(), container: name, isOfStack })
       const pass = async (): Promise<void> => {
         const begun = Date.now()
         while (Date.now() <= begun + 1) await new Promise((resolve) => setImmediate(resolve))
@@ -346,7 +375,7 @@ describe('the window in which a stack is down', () => {
         start: async () => (await pass(), note('after'), ok(undefined)),
         watch: { report: () => report({ starts }), close: () => Promise.resolve() },
       })
-      expect(result.disturbedBy).toEqual(['meanwhile'])
+      expect(result.disturbedBy).toEqual(expected)
     })
 
     it('was disturbed by the containers of others that use what is in the snapshot', async () => {
