@@ -105,7 +105,7 @@ async function backUpAll(run: Run, stacks: readonly Stack[], context: StackBacku
     drafts.push(draft)
     run.reporter.stackDone(draft.name, { status: draft.status, summary: draft.problems.find((problem) => problem.severity === 'error')?.message ?? '' })
   }
-  if (ahead.ready !== null) await abandonStack(await ahead.ready)
+  await ahead.ready?.then(abandonStack, () => {})
   return drafts
 }
 

@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Capsule, ContainerEnd, PreparedSnapshot, Runtime, StackState, Watch } from '@stackbk/contract'
+import type { Capsule, ContainerEnd, PreparedSnapshot, Runtime, Source, StackState, Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
@@ -10,8 +11,8 @@ import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
-import { otherUsersOf, planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
-import { snapshotInWindow, type WindowResult } from './stack-window.js'
+import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
+import { seenBy, snapshotInWindow, type WindowResult } from './stack-window.js'
 
 /** How often a stack is looked at again because it changed between the plan and the stop. */
 const planAttempts = 3
@@ -22,6 +23,8 @@ export interface ReadyStack {
   readonly prepared: PreparedSnapshot
   readonly watch: Watch | null
   readonly draft: StackDraft
+  /** The compose files as they were before the plan was made. */
+  readonly files: string
   readonly startedAt: number
 }
 
@@ -40,6 +43,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext): P
   const startedAt = performance.now()
   run.reporter.stackPhase(stack.name, 'preparing')
   const state = await lookAt(stack, context)
+  const files = filesOf(state)
   const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: context.stopMode, signal: run.signal })
   const ownPaths = writeCapsule(run, plan, [])
   const prepared = context.repository.engine.prepare({
@@ -51,8 +55,8 @@ export async function prepareStack(stack: Stack, context: StackBackupContext): P
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
   })
-  const watch = plan.state.condition === 'running' ? await runtime.watch(plan.state) : null
-  return { plan, prepared, watch: watch?.ok ? watch.value : null, draft: draftOf(plan, ownPaths.length), startedAt }
+  const watch = isSensitive(plan) ? await runtime.watch(plan.state) : null
+  return { plan, prepared, watch: watch?.ok ? watch.value : null, draft: draftOf(plan, ownPaths.length), files, startedAt }
 }
 
 /** Gives up what was prepared for a stack that is not backed up after all. */
@@ -62,32 +66,39 @@ export async function abandonStack(ready: ReadyStack): Promise<void> {
 
 /** Takes the snapshot of a prepared stack, in a window of its own if it runs, and gives its report. Never throws. */
 export async function backUpStack(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
-  let ready = first
-  const opened = await openedOrInterrupted(ready.prepared, context.run.signal)
+  const { ready, opened } = await freshlyPlanned(first, context)
   if (!opened.ok) {
     await ready.prepared.abandon()
     ready.draft.problems.push(problemFrom(opened.failure, { stack: ready.plan.stack.name }))
     worsen(ready.draft, 'failed')
     ready.draft.codes.add(exitCodes.ofKind(opened.failure.kind))
     context.onStarting()
+  } else if (ready.plan.willStop) {
+    await takeStopped(ready, context)
   } else {
-    ready = await freshlyPlanned(ready, context)
-    if (ready.plan.willStop) await takeStopped(ready, context)
-    else await takeAsItIs(ready, context)
+    await takeAsItIs(ready, context)
   }
   await ready.watch?.close()
   ready.draft.durationMs = Math.round(performance.now() - first.startedAt)
   return ready.draft
 }
 
+type Opened = Awaited<PreparedSnapshot['ready']>
+
 /** A repository on a disk that hangs must not keep a signal waiting. */
-function openedOrInterrupted(prepared: PreparedSnapshot, signal: AbortSignal): ReturnType<() => PreparedSnapshot['ready']> {
-  const interrupted = { ok: false, failure: { kind: 'cancelled', message: 'interrupted while the repository was being opened' } } as const
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(interrupted)
-    signal.addEventListener('abort', () => resolve(interrupted), { once: true })
-    void prepared.ready.then(resolve)
+async function openedOrInterrupted(prepared: PreparedSnapshot, signal: AbortSignal): Promise<Opened> {
+  const interrupted = { ok: false, failure: { kind: 'cancelled', message: 'interrupted before anything was touched' } } as const
+  if (signal.aborted) return interrupted
+  let onAbort = (): void => {}
+  const aborted = new Promise<Opened>((resolve) => {
+    onAbort = () => resolve(interrupted)
+    signal.addEventListener('abort', onAbort, { once: true })
   })
+  try {
+    return await Promise.race([prepared.ready, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 async function lookAt(stack: Stack, { runtime, firstLook, run }: StackBackupContext): Promise<StackState> {
@@ -106,25 +117,64 @@ async function lookAt(stack: Stack, { runtime, firstLook, run }: StackBackupCont
   }
 }
 
-/** The stack may have changed while another one was being started: what is stopped is what runs now. */
-async function freshlyPlanned(first: ReadyStack, context: StackBackupContext): Promise<ReadyStack> {
+/**
+ * Waits until the repository is open, and looks again: the stack may have changed since it was planned, while another one was
+ * being started. What is stopped is what runs now, and what does not run is read as such only if that is still so.
+ */
+async function freshlyPlanned(first: ReadyStack, context: StackBackupContext): Promise<{ readonly ready: ReadyStack; readonly opened: Opened }> {
   let ready = first
-  if (!ready.plan.willStop) return ready
-  for (let attempt = 1; attempt < planAttempts; attempt++) {
-    const state = await lookAt(ready.plan.stack, context)
-    if (fingerprint(state) === fingerprint(ready.plan.state)) return ready
-    context.run.log('info', 'the stack changed meanwhile: planned again', { stack: ready.plan.stack.name })
+  for (let attempt = 1; ; attempt++) {
+    let opened = await openedOrInterrupted(ready.prepared, context.run.signal)
+    if (!opened.ok || !isSensitive(ready.plan)) return { ready, opened }
+    const { isSame, plan } = await lookAgain(ready, context)
+    if (context.run.signal.aborted) opened = await openedOrInterrupted(ready.prepared, context.run.signal)
+    // One that crashes over and over is never the same twice.
+    if (!opened.ok || isSame || attempt === planAttempts) return { ready: { ...ready, plan }, opened }
+    context.run.log('info', 'the stack changed meanwhile: planned again', { stack: plan.stack.name })
     await abandonStack(ready)
-    ready = { ...(await prepareStack(ready.plan.stack, context)), startedAt: first.startedAt }
-    const opened = await ready.prepared.ready
-    if (!opened.ok) return ready
+    try {
+      ready = { ...(await prepareStack(plan.stack, context)), startedAt: first.startedAt }
+    } catch (error) {
+      return { ready, opened: { ok: false, failure: { kind: 'failed', message: 'an error ended its planning, before anything was touched', toolOutput: String(error) } } }
+    }
   }
-  return ready
+}
+
+/** Whether a change since the plan would make the snapshot something else than the report says. */
+function isSensitive(plan: StackPlan): boolean {
+  return plan.willStop || plan.state.condition === 'stopped' || plan.state.condition === 'not-found'
+}
+
+/** Whether all is as it was planned, and the plan with those who use the stack's data by now. */
+async function lookAgain({ plan, files }: ReadyStack, context: StackBackupContext): Promise<{ readonly isSame: boolean; readonly plan: StackPlan }> {
+  const othersSeenAt = Date.now()
+  const [state, sources] = await Promise.all([lookAt(plan.stack, context), context.runtime.sources(plan.state, { signal: context.run.signal })])
+  const isSame = fingerprint(state) === fingerprint(plan.state) && filesOf(plan.state) === files && (!sources.ok || placesOf(sources.value) === placesOf(plan.sources))
+  return { isSame, plan: sources.ok && isSame ? { ...plan, sources: sources.value, othersSeenAt } : plan }
 }
 
 function fingerprint(state: StackState): string {
   const containers = state.projects.flatMap((project) => project.containers.map((container) => `${container.id} ${container.condition} ${container.startedAt}`))
   return [state.condition, ...containers.sort()].join('\n')
+}
+
+function placesOf(sources: readonly Source[]): string {
+  return sources.map(({ path, device, canBeRead }) => `${path} ${device} ${canBeRead}`).sort().join('\n')
+}
+
+/** What `down` and `up` would make new containers of: an edit since the plan must not be applied by a backup. */
+function filesOf(state: StackState): string {
+  const files = state.projects.flatMap((project) => [...project.configFiles, ...project.environmentFiles, join(project.workingDirectory, '.env')])
+  return files.map((file) => `${file} ${versionOf(file)}`).join('\n')
+}
+
+function versionOf(file: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(file)
+    return `${ino} ${size} ${mtimeMs}`
+  } catch {
+    return 'none'
+  }
 }
 
 async function takeStopped(ready: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
@@ -172,6 +222,7 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
   if (result.isOverBudget) giveUp(draft, run.configuration.stack(name).maxDowntimeMs ?? 0)
   else judgeSnapshot(draft, result.snapshot)
   judgeQuiet(draft, result)
+  judgeWhole(draft, plan)
   judgeStart(draft, result, plan)
 }
 
@@ -183,15 +234,21 @@ async function takeAsItIs(ready: ReadyStack, context: StackBackupContext & { rea
   const taking = prepared.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.stack.name, 'snapshot', progress) })
   context.onStarting()
   judgeSnapshot(draft, await taking)
-  const others = otherUsersOf(plan)
-  const runs = plan.state.condition === 'running' || plan.state.condition === 'unknown'
-  draft.quiet = !runs && others.length === 0
-  if (!runs && others.length > 0) markLive(draft, `used by ${others.join(', ')} while it was read`)
-  if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
-  if (plan.isIncomplete) {
-    worsen(draft, 'partial')
-    draft.marks.add('partial')
+  if (isSensitive(plan)) {
+    const { disturbedBy, couldNotWatch } = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, run.log)
+    draft.quiet = disturbedBy.length === 0 && !couldNotWatch
+    if (disturbedBy.length > 0) markLive(draft, `used by ${disturbedBy.join(', ')} while it was read`)
+    else if (couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran")
   }
+  if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
+  judgeWhole(draft, plan)
+}
+
+/** A part of the stack's data could not even be named, or read. */
+function judgeWhole(draft: StackDraft, plan: StackPlan): void {
+  if (!plan.isIncomplete) return
+  worsen(draft, 'partial')
+  if (draft.snapshot !== null) draft.marks.add('partial')
 }
 
 function judgeStop(draft: StackDraft, result: WindowResult): void {
@@ -205,7 +262,7 @@ function judgeStop(draft: StackDraft, result: WindowResult): void {
     draft.problems.push({
       severity: 'warning',
       code: 'killed-after-grace',
-      message: `${end.service} did not stop within ${end.graceSeconds} s and was killed: its data may not be clean`,
+      message: `${end.service || end.name} did not stop within ${end.graceSeconds} s and was killed: its data may not be clean`,
       fix: `Give it a longer stop_grace_period, or raise DOCKER_TIMEOUT`,
       stack: draft.name,
     })
@@ -271,6 +328,7 @@ function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): v
   }
   if (result.up.ok && result.up.value.isUp) {
     draft.confirmedAt = new Date()
+    if (!result.start.ok) draft.problems.push(problemFrom(result.start.failure, { severity: 'warning', code: 'start-trouble', stack: draft.name }))
     return
   }
   worsen(draft, 'failed')
@@ -299,6 +357,7 @@ function draftOf(plan: StackPlan, ownFiles: number): StackDraft {
     stateBefore: plan.state.condition,
     servicesBefore: runningServices(plan.state),
     problems: [...plan.problems],
+    before: plan.state,
     ownFiles,
   }
 }

@@ -126,6 +126,73 @@ describe('the backup of several stacks', () => {
     expect(exitCode).toBe(11)
   })
 
+  it('stops nothing when the stack changed, was planned again, and the repository does not open any more', async () => {
+    let looks = 0
+    let prepared = 0
+    const run = runWith(
+      { inspect: (directories) => Promise.resolve(ok(directories.map((directory) => stateOf([container('app', { id: `app-${Math.min(3, ++looks)}` })], { directory })))) },
+      { prepare: () => ({ ready: Promise.resolve(prepared++ === 0 ? ok(undefined) : failure('repository-locked')), take: () => Promise.reject(new Error('taken')), abandon: () => Promise.resolve() }) },
+    )
+    write('dirlist', 'one=true\n')
+    const { result } = await backup(run, choices)
+    expect(happened).toEqual(['plan one', 'plan one'])
+    expect(result.stacks).toMatchObject([{ status: 'failed', snapshot: null, problems: [{ code: 'repository-locked' }] }])
+  })
+
+  it('plans again a stack that was down and that somebody has started meanwhile', async () => {
+    let looks = 0
+    write('dirlist', 'one=true\n')
+    const run = runWith({ inspect: (directories) => Promise.resolve(ok(directories.map((directory) => (++looks <= 2 ? { ...stateFor(directory), condition: 'stopped' } : stateFor(directory))))) })
+    const { result } = await backup(run, choices)
+    expect(happened).toEqual(['plan one', 'abandon one', 'plan one', 'stop one', 'take one', 'start one', 'up one'])
+    expect(result.stacks).toMatchObject([{ status: 'ok', stateBefore: 'running', quiet: true }])
+  })
+
+  it('plans again a stack whose compose file was edited after the plan: a backup applies no edit', async () => {
+    write('dirlist', 'one=true\n')
+    const file = at('stacks/one/compose.yaml')
+    let edits = 0
+    const withFile = (directory: string): StackState => ({ ...stateFor(directory), projects: stateFor(directory).projects.map((project) => ({ ...project, configFiles: [file] })) })
+    const run = runWith({
+      inspect: (directories) => Promise.resolve(ok(directories.map(withFile))),
+      describe: () => (edits++ === 0 && write('stacks/one/compose.yaml', 'services: {edited: {}}\n'), Promise.resolve(ok({ schemaVersion: 1, notes: [] } as unknown as Capsule))),
+    })
+    await backup(run, choices)
+    expect(happened.filter((act) => act.startsWith('plan'))).toHaveLength(2)
+  })
+
+  it('marks the snapshot of a stack that does not run and was started by somebody while it was read', async () => {
+    write('dirlist', 'one=true\n')
+    const starts: { at: number; container: string; isOfStack: boolean }[] = []
+    const run = runWith(
+      {
+        inspect: (directories) => Promise.resolve(ok(directories.map((directory) => ({ ...stateFor(directory), condition: 'stopped' })))),
+        watch: () => Promise.resolve(ok({ report: () => ({ isLossy: false, firstStopAt: null, lastStartAt: null, readyAt: null, ended: [], starts }), close: () => Promise.resolve() })),
+      },
+      {
+        prepare: () => ({
+          ready: Promise.resolve(ok(undefined)),
+          take: async () => {
+            for (const begun = Date.now(); Date.now() <= begun + 1; ) await new Promise((resolve) => setImmediate(resolve))
+            starts.push({ at: Date.now(), container: 'web-app-1', isOfStack: true })
+            for (const begun = Date.now(); Date.now() <= begun + 1; ) await new Promise((resolve) => setImmediate(resolve))
+            return ok({ id: 'snapshot', isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 5, filesChanged: 0, filesUnmodified: 0 })
+          },
+          abandon: () => Promise.resolve(),
+        }),
+      },
+    )
+    const { result, exitCode } = await backup(run, choices)
+    expect(result.stacks).toMatchObject([{ status: 'partial', quiet: false, problems: [{ code: 'not-quiet' }] }])
+    expect(exitCode).toBe(3)
+  })
+
+  it('is partial when a stack was stopped whose places could not all be told', async () => {
+    write('dirlist', 'one=true\n')
+    const { result } = await backup(runWith({ sources: () => Promise.resolve(failure('failed')) }), choices)
+    expect(result.stacks).toMatchObject([{ status: 'partial', stopMode: 'down', problems: [{ code: 'sources-unknown' }] }])
+  })
+
   it('leaves a stack alone that an interrupted run left stopped and nobody could start', async () => {
     const first = runWith({ waitUntilUp: (state) => Promise.resolve(ok({ isUp: nameOf(state) !== 'one', missing: [{ service: 'app', reason: 'it ended' }], completed: [] })) })
     await backup(first, choices)
