@@ -43,11 +43,20 @@ export function resolveSetting(source: Source, section: string, declaration: Set
   }
   const fromEnvironment = winner === null && isToolsOwnVariable(source.catalogue.descriptors, declaration) ? source.environment[declaration.key] : undefined
   if (fromEnvironment !== undefined && fromEnvironment !== '') {
-    const reading = readSetting(declaration, fromEnvironment, { ...source.place, folder: process.cwd() })
+    const reading = readSetting(declaration, fromEnvironment, { ...source.place, folder: workingFolder() })
     const origin: Origin = { kind: 'environment', name: declaration.key }
     return { declaration, value: reading.status === 'good' ? reading.value : null, origin, entry: null, reading }
   }
   return { declaration, value: defaultOf(declaration, source.place), origin: { kind: 'default' }, entry: null, reading: null }
+}
+
+/** A folder that was removed under us has no path any more: relative paths then mean nothing, and nothing else does. */
+function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
+  }
 }
 
 /** Of keys of which only one counts, the first in the order of their declaration that the file gives; `null` for none. */

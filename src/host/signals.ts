@@ -38,7 +38,13 @@ export function catchSignals(onFirst?: (name: SignalName) => void): Interruption
   }
 }
 
-/** A reader that went away (`| head`, a closed terminal) must not end a run that holds a stack down. */
+/**
+ * A reader that went away (`| head`, a closed terminal) or a full disk under a redirected output must not end a run that holds
+ * a stack down. oclif's own listener swallows EPIPE alone and throws everything else (its command.ts), so it goes.
+ */
 export function surviveClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error')
+    stream.on('error', () => {})
+  }
 }

@@ -67,4 +67,19 @@ describe('a signal', () => {
     child.stdin?.write('\n')
     expect(await ended).toEqual([42, null])
   })
+
+  it.each(['EIO', 'ENOSPC', 'EPIPE'])('of an output that fails with %s does not end the process, whatever was to be done about it before', async (code) => {
+    const { child } = await nodeProcess(
+      program,
+      `
+      import { surviveClosedOutput } from './host/signals.js'
+      process.stdout.on('error', (error) => { throw error })
+      surviveClosedOutput()
+      console.log('up')
+      process.stdout.emit('error', Object.assign(new Error('write'), { code: '${code}' }))
+      process.exitCode = 42
+      process.stdin.destroy()`,
+    )
+    expect(await once(child, 'exit')).toEqual([42, null])
+  })
 })
