@@ -78,6 +78,10 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
   const runtime = await run.runtime()
   const ready = await runtime.ready()
   if (!ready.ok) throw waitingFor(entries, ready.failure.message, ready.failure.kind)
+  // Also where another configuration leads to the same engine: two runs must not start and stop the same containers.
+  const identity = await runtime.identity()
+  if (!identity.ok) throw waitingFor(entries, identity.failure.message, identity.failure.kind)
+  await run.lock({ kind: 'engine', id: identity.value.id })
   const stacks: ResumedStack[] = []
   for (const entry of entries) {
     try {

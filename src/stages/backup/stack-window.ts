@@ -130,10 +130,15 @@ export async function startAndConfirm(
   onPhase('waiting')
   const askUp = (): Promise<Answer<UpReport>> => settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs }))
   let up = await askUp()
-  // An engine that is being restarted (an upgrade at night) comes back, and must not leave the stack down.
+  // An engine that is being restarted (an upgrade at night) comes back, and must not leave the stack down. What fails for
+  // another reason is tried once more: a port or a network of the very stack may have been let go a moment too late.
   const deadline = performance.now() + entry.healthTimeoutMs
-  while ((isAway(start) || isAway(up)) && (await comesBack(runtime, deadline))) {
-    log('warning', 'the engine had gone away: starting again', { stack: entry.name })
+  const mayComeUp = async (attempt: number): Promise<boolean> => {
+    if (up.ok && up.value.isUp) return false
+    return isAway(start) || isAway(up) ? comesBack(runtime, deadline) : attempt === 1 && !start.ok
+  }
+  for (let attempt = 1; await mayComeUp(attempt); attempt++) {
+    log('warning', 'it is not up: starting again', { stack: entry.name, start: start.ok ? 'ok' : start.failure })
     start = await settled(() => runtime.start(entry.state, { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs }))
     up = await askUp()
   }

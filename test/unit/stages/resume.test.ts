@@ -47,6 +47,7 @@ describe('resuming', () => {
   function runWith(entries: readonly JournalEntry[], now: (entry: JournalEntry) => StackState, more: Partial<Runtime> = {}): TestRun {
     const run = testRun({
       runtime: {
+        identity: () => Promise.resolve(ok({ id: 'engine', version: '28' })),
         ready: () => Promise.resolve(ok(undefined)),
         waitUntilSettled: (state) => (asked.push(`settle ${state.directory.slice(at('stacks/').length)}`), Promise.resolve(ok(undefined))),
         inspect: ([directory]) => {
@@ -90,6 +91,7 @@ describe('resuming', () => {
     const run = runWith([entry()], stopped)
     expect(await only(run)).toMatchObject({ name: 'web', servicesBefore: ['app', 'db'], action: 'started', status: 'ok', problems: [] })
     expect(asked).toEqual(['settle web', 'start web'])
+    expect(run.locked.map(({ kind }) => kind)).toEqual(['journal', 'engine'])
     expect(since).toEqual(new Date('2026-01-01T00:00:00.000Z'))
     expect(waiting(run)).toEqual([])
   })
