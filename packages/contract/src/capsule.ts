@@ -21,8 +21,9 @@ export interface CapsuleVolume {
   readonly isAnonymous: boolean
   /** Where its data lies on the host, which is the path in the snapshot. */
   readonly path: string
-  /** For an anonymous one: whose it is. */
+  /** For an anonymous one: whose it is, and which of the service's containers, counting from 1; empty and 0 for others. */
   readonly service: string
+  readonly containerNumber: number
   readonly target: string
 }
 

@@ -200,6 +200,8 @@ export interface StaleLockReport {
 /**
  * What makes snapshots. Rules:
  * - IDs are in full length, in and out;
+ * - a file counts as unmodified only if size, modification time **and** change time are those in the parent: what a live
+ *   pre-pass may have read half is told to the engine by a new change time;
  * - "missing", "locked" and "wrong password" are kinds of their own, never a plain `failed`;
  * - the password goes to the tool by environment or descriptor.
  */
@@ -220,7 +222,8 @@ export interface Engine extends LiveProvider {
   verify(snapshots: readonly VerificationRequest[], depth: VerificationDepth, options?: CallOptions): Promise<Answer<readonly VerificationResult[]>>
   /** Oldest first. Opens the repository, so it fails as `open` does. */
   snapshots(filter?: SnapshotFilter, options?: CallOptions): Promise<Answer<readonly Snapshot[]>>
-  list(snapshot: string, options?: CallOptions): Promise<Answer<readonly SnapshotEntry[]>>
+  /** Folders before what is in them. `below`: only this path of the snapshot and what is in it, since there may be millions. */
+  list(snapshot: string, request?: { readonly below?: string } & CallOptions): Promise<Answer<readonly SnapshotEntry[]>>
   /** The tagged snapshot has a new ID, which is the answer. */
   tag(snapshot: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }, options?: CallOptions): Promise<Answer<{ readonly id: string }>>
   forget(snapshots: readonly string[], request: { readonly prune: boolean } & CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>

@@ -1,4 +1,4 @@
-/** In the order in which a run sends them. */
+/** In the order in which a run sends them. Who gets one passes over names that he does not know: later versions may have more. */
 export type StackbkEventName = 'run-started' | 'stack-stopped' | 'stack-started' | 'stack-finished' | 'stage-finished' | 'run-finished'
 
 /** What the hook `stackbk:event` carries and a notifier gets. While a stack is down events wait. */

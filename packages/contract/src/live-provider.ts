@@ -1,4 +1,5 @@
 import type { Answer } from './answer.js'
+import type { Secret } from './secret.js'
 
 /** Every live provider can look at itself and be put away. */
 export interface LiveProvider {
@@ -6,8 +7,22 @@ export interface LiveProvider {
   ready(options?: CallOptions): Promise<Answer<void>>
   /** The same at length, a line for `doctor` each. Never fails: what is wrong is in the findings. */
   examine(options?: CallOptions): Promise<readonly Finding[]>
+  /**
+   * What a bare host needs of this provider besides stackbk's own configuration: a password that lies in a file or comes from a
+   * command, the tool's own configuration. Asked for only when somebody wants a disaster kit. Absent: nothing.
+   */
+  keepsakes?(options?: CallOptions): Promise<Answer<readonly Keepsake[]>>
   /** Ends background work. Called once, also after failures. */
   close(): Promise<void>
+}
+
+/** A file of the disaster kit. */
+export interface Keepsake {
+  /** Its name in the kit, such as `rclone.conf`; no folder in it. */
+  readonly name: string
+  readonly content: Secret
+  /** The key that names it in the configuration, such as `RCLONE_CONFIG`, with its section; `null` where none does. */
+  readonly setting: { readonly section: string; readonly key: string } | null
 }
 
 /** One line of `doctor`. */

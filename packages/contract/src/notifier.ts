@@ -4,5 +4,10 @@ import type { CallOptions, LiveProvider } from './live-provider.js'
 
 /** Tells people. A failure is reported and never changes a run's exit code. */
 export interface Notifier extends LiveProvider {
+  /**
+   * True for one that has to hear good news too (a ping whose absence is the alarm, a file of figures): it gets every event,
+   * whatever `ON` says. Absent or false: the core keeps back what `ON` does not ask for.
+   */
+  readonly hearsAll?: boolean
   notify(event: StackbkEvent, options?: CallOptions): Promise<Answer<void>>
 }

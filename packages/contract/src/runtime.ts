@@ -1,5 +1,5 @@
 import type { Answer, Failure } from './answer.js'
-import type { Capsule } from './capsule.js'
+import type { Capsule, CapsuleVolume } from './capsule.js'
 import type { ContainerEnd } from './container-end.js'
 import type { CallOptions, LiveProvider } from './live-provider.js'
 
@@ -168,6 +168,14 @@ export interface Watch {
   close(): Promise<void>
 }
 
+/**
+ * Where the images come from that a capsule names and this host lacks:
+ * - `local`: from nowhere; that they lack is a failure
+ * - `digest`: from their registry, by their digest and never by a tag, which may mean another version by now
+ * - `tag`: as `digest`, and by the tag where no digest is known; such an image is named in the answer
+ */
+export type ImageSource = 'local' | 'digest' | 'tag'
+
 /** A container to be made from a capsule in isolation, see {@link Runtime.startIsolated}. */
 export interface Scratch {
   /** The prefix of everything that is made, and the value of the label by which it is removed. */
@@ -176,6 +184,7 @@ export interface Scratch {
   readonly directory: string
   /** From an original path to where it was restored to. */
   readonly restored: ReadonlyMap<string, string>
+  readonly images: ImageSource
   readonly healthTimeoutMs: number
 }
 
@@ -186,20 +195,49 @@ export interface IsolatedStack {
   readonly leftOut: readonly string[]
 }
 
+/** A volume that a rebuild has made, or has found. */
+export interface RebuiltVolume {
+  /** What the capsule says of it, the path in the snapshot too. */
+  readonly recorded: CapsuleVolume
+  /** Its name now: that of an anonymous one is new. */
+  readonly name: string
+  /** Where its data lies on this host now. */
+  readonly path: string
+  /** False: it was there before, with whatever is in it. */
+  readonly isNew: boolean
+}
+
 export interface RebuildRequest extends CallOptions {
+  /** The stack's folder, its files already in it. */
   readonly directory: string
+  /** Only these, without what they depend on; empty: all that the capsule says ran. */
+  readonly services: readonly string[]
+  readonly images: ImageSource
   /** Create networks and volumes and containers, but start nothing. */
   readonly noStart: boolean
   /** Also volumes whose options point to a device, a network or a host path. */
   readonly allowHostVolumes: boolean
   readonly healthTimeoutMs: number
-  /** Called when volumes exist and are empty, before any container does: fill them. */
-  readonly fillVolumes: (volumes: readonly { readonly name: string; readonly path: string }[]) => Promise<Answer<void>>
+  /** Called when the volumes of these services exist, and before any container does: fill them. Its failure ends the rebuild. */
+  readonly fillVolumes: (volumes: readonly RebuiltVolume[]) => Promise<Answer<void>>
+}
+
+export interface RebuildReport extends UpReport {
+  /** Images that are not known to be the recorded ones, such as those that came by their tag; with the reason each. */
+  readonly unprovenImages: readonly { readonly service: string; readonly reference: string; readonly reason: string }[]
+}
+
+/** What a command in a container came to. */
+export interface InsideResult {
+  /** `null` when it was ended by its limit. */
+  readonly exitCode: number | null
+  /** Both streams, their end. */
+  readonly output: string
 }
 
 /**
  * What runs the containers. Rules:
- * - nothing here builds or pulls;
+ * - nothing here builds, and only what is told so by an {@link ImageSource} pulls;
  * - `start` starts exactly what `state` says ran, services that the user had stopped stay stopped;
  * - a failing question is a failure, never an empty answer.
  */
@@ -233,11 +271,18 @@ export interface Runtime extends LiveProvider {
   /** What recovery will need to know; how the containers ended is filled in by the caller. */
   describe(state: StackState, options?: CallOptions): Promise<Answer<Capsule>>
 
-  /** From a capsule to running containers, images pinned to what the capsule holds. */
-  rebuild(capsule: Capsule, request: RebuildRequest): Promise<Answer<UpReport>>
+  /**
+   * From a capsule to running containers, images pinned to what the capsule holds: exactly what ran, paused what was paused,
+   * and what the user had stopped stays stopped. Nothing of the stack runs when it is called. An answer that fails may have
+   * made a part: `stop` with mode `down` of the stack's state takes that away again.
+   */
+  rebuild(capsule: Capsule, request: RebuildRequest): Promise<Answer<RebuildReport>>
 
   /** A rehearsal that cannot reach production: everything renamed, nothing published, no host namespace, device, socket or foreign path. */
   startIsolated(capsule: Capsule, scratch: Scratch, options?: CallOptions): Promise<Answer<IsolatedStack>>
+
+  /** Runs a command in a running container, by argv and without a shell. That it exits with another code than 0 is an answer; that it cannot be run is a failure. */
+  runInside(containerId: string, argv: readonly string[], request: { readonly timeoutMs: number } & CallOptions): Promise<Answer<InsideResult>>
 
   /** Removes every container, network and volume that carries the label `stackbk.scratch=LABEL`, and nothing else. */
   removeByLabel(label: string, options?: CallOptions): Promise<Answer<{ readonly removed: number }>>

@@ -117,6 +117,7 @@ function volumesOf({ state, project, model, volumes }: Described): CapsuleVolume
       isAnonymous: use.isAnonymous,
       path: volume.options['device']?.startsWith('/') === true && /bind/.test(volume.options['o'] ?? '') ? volume.options['device'] : volume.mountpoint,
       service: use.isAnonymous ? (use.services[0] ?? '') : '',
+      containerNumber: use.containerNumber,
       target: use.target,
     }]
   })

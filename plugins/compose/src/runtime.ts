@@ -70,6 +70,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     removeByLabel: (scratch, options) => removeByLabel(docker, scratch, options),
 
     rebuild: async () => failed({ kind: 'unsupported', message: 'This version cannot rebuild a stack from its capsule yet', fix: 'Restore the files, then start the stack with docker compose up -d' }),
+    runInside: async () => failed({ kind: 'unsupported', message: 'This version cannot run a command in a container yet' }),
     startIsolated: async () => failed({ kind: 'unsupported', message: 'This version cannot start a stack in isolation yet' }),
   }
 }

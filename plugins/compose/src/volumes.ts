@@ -22,6 +22,8 @@ export interface VolumeUse {
   readonly isAnonymous: boolean
   readonly isExternal: boolean
   readonly services: readonly string[]
+  /** Of an anonymous one: the number of the one container that has it; 0 for others. */
+  readonly containerNumber: number
   readonly isWritable: boolean
   readonly target: string
 }
@@ -68,6 +70,7 @@ export function volumeUses(state: StackState, models: readonly { readonly projec
         isAnonymous: false,
         isExternal,
         services: [...new Set(users.map((user) => user.service))],
+        containerNumber: 0,
         isWritable: users.length === 0 || users.some((user) => user.mount['read_only'] !== true),
         target: text(users[0]?.mount['target']),
       })
@@ -75,7 +78,7 @@ export function volumeUses(state: StackState, models: readonly { readonly projec
   }
   for (const container of state.projects.flatMap((project) => project.containers)) {
     for (const mount of container.mounts.filter((one) => one.kind === 'volume')) {
-      add({ name: mount.name, key: '', isAnonymous: mount.isAnonymous, isExternal: false, services: [container.service], isWritable: mount.writable, target: mount.target })
+      add({ name: mount.name, key: '', isAnonymous: mount.isAnonymous, isExternal: false, services: [container.service], containerNumber: mount.isAnonymous ? container.number : 0, isWritable: mount.writable, target: mount.target })
     }
   }
   return [...uses.values()]

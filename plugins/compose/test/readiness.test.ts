@@ -66,7 +66,7 @@ test('what cannot be done yet is said to be unsupported', async () => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service() } }, isUp: false })
   const capsule = good(await runtime.describe(await look(runtime, stack.directory)))
-  const scratch = { label: 'x', directory: '/nonexistent', restored: new Map(), healthTimeoutMs: 1 }
+  const scratch = { label: 'x', directory: '/nonexistent', restored: new Map(), images: 'local' as const, healthTimeoutMs: 1 }
   expect(await runtime.startIsolated(capsule, scratch)).toMatchObject({ ok: false, failure: { kind: 'unsupported' } })
 })
 

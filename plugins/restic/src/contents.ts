@@ -27,9 +27,11 @@ export async function eachEntry(
   return { ok: true, value: undefined }
 }
 
-export async function listEntries(restic: Restic, snapshot: string, options: CallOptions = {}): Promise<Answer<readonly SnapshotEntry[]>> {
+export async function listEntries(restic: Restic, snapshot: string, request: { readonly below?: string } & CallOptions = {}): Promise<Answer<readonly SnapshotEntry[]>> {
   const entries: SnapshotEntry[] = []
-  const listed = await eachEntry(restic, snapshot, (entry) => entries.push(entry), options)
+  const { below, ...options } = request
+  const isWanted = (path: string): boolean => below === undefined || path === below || path.startsWith(`${below}/`)
+  const listed = await eachEntry(restic, snapshot, (entry) => isWanted(entry.path) && entries.push(entry), options)
   return listed.ok ? answered(entries) : listed
 }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import type { Answer } from '../answer.js'
 import type { Engine, RetentionPolicy, SnapshotRequest, SnapshotResult } from '../engine.js'
+import { kindOf, valueOf } from './answers.js'
 import type { ConformanceTest } from './suite.js'
 
 /** What a test gets: an engine on a place where no repository is yet, and folders of its own. */
@@ -43,17 +43,17 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
   })
   const withRepository = (name: string, run: (bench: EngineBench) => Promise<void>): ConformanceTest =>
     test(name, async (bench) => {
-      value(await bench.engine.init())
+      valueOf(await bench.engine.init())
       await run(bench)
     })
 
   return [
     test('a repository that is not there is repository-missing, and asking makes nothing', async ({ engine, repository, source }) => {
-      assert.equal(kind(await engine.open()), 'repository-missing')
-      assert.equal(kind(await engine.repositoryId()), 'repository-missing')
-      assert.equal(kind(await engine.snapshots()), 'repository-missing')
+      assert.equal(kindOf(await engine.open()), 'repository-missing')
+      assert.equal(kindOf(await engine.repositoryId()), 'repository-missing')
+      assert.equal(kindOf(await engine.snapshots()), 'repository-missing')
       const prepared = engine.prepare(requestOf(source))
-      assert.equal(kind(await prepared.ready), 'repository-missing')
+      assert.equal(kindOf(await prepared.ready), 'repository-missing')
       await prepared.abandon()
       assert.deepEqual(filesBelow(repository), [])
     }),
@@ -62,26 +62,26 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       engine,
       repository,
     }) => {
-      value(await engine.ready())
-      const made = value(await engine.init())
-      const opened = value(await engine.open())
+      valueOf(await engine.ready())
+      const made = valueOf(await engine.init())
+      const opened = valueOf(await engine.open())
       assert.equal(opened.id, made.id)
       assert.notEqual(opened.id, '')
-      assert.equal(value(await engine.repositoryId()), made.id)
+      assert.equal(valueOf(await engine.repositoryId()), made.id)
       assert.equal(engine.location().path, repository)
       const files = filesBelow(repository)
       assert.equal((await engine.init()).ok, false)
       assert.deepEqual(filesBelow(repository), files)
-      assert.equal(value(await engine.repositoryId()), made.id)
+      assert.equal(valueOf(await engine.repositoryId()), made.id)
     }),
 
     withRepository('a wrong password is told as such, in the first phase of a snapshot too', async ({ withWrongPassword, source }) => {
       if (withWrongPassword === null) return
-      assert.equal(kind(await withWrongPassword.open()), 'wrong-password')
-      assert.equal(kind(await withWrongPassword.snapshots()), 'wrong-password')
+      assert.equal(kindOf(await withWrongPassword.open()), 'wrong-password')
+      assert.equal(kindOf(await withWrongPassword.snapshots()), 'wrong-password')
       const prepared = withWrongPassword.prepare(requestOf(source))
-      assert.equal(kind(await prepared.ready), 'wrong-password')
-      assert.equal(kind(await prepared.take()), 'wrong-password')
+      assert.equal(kindOf(await prepared.ready), 'wrong-password')
+      assert.equal(kindOf(await prepared.take()), 'wrong-password')
     }),
 
     withRepository(
@@ -94,7 +94,7 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
         assert.equal(made.isComplete, true)
         assert.deepEqual([made.filesNew, made.filesChanged, made.filesUnmodified, made.bytesProcessed], [2, 0, 0, 9])
 
-        const [listed, ...others] = value(await engine.snapshots())
+        const [listed, ...others] = valueOf(await engine.snapshots())
         assert.deepEqual(others, [])
         assert.ok(listed)
         assert.equal(listed.id, made.id)
@@ -105,7 +105,7 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
         assert.equal(new Date(listed.time).toISOString(), listed.time)
 
         const found = async (filter: { host?: string; tags?: readonly string[] }): Promise<number> =>
-          value(await engine.snapshots(filter)).length
+          valueOf(await engine.snapshots(filter)).length
         assert.equal(await found({ host: 'host-a', tags }), 1)
         assert.equal(await found({ tags: ['stack:a,b'] }), 1)
         assert.equal(await found({ tags: ['stack:a'] }), 0)
@@ -116,12 +116,12 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
     withRepository('a snapshot holds what was there when it was taken, not when it was prepared', async ({ engine, source }) => {
       writeFileSync(join(source, 'before'), 'old')
       const prepared = engine.prepare(requestOf(source))
-      value(await prepared.ready)
+      valueOf(await prepared.ready)
       writeFileSync(join(source, 'before'), 'new content')
       writeFileSync(join(source, 'between'), 'x')
-      const { id } = value(await prepared.take())
-      assert.equal(text(value(await engine.read(id, join(source, 'before')))), 'new content')
-      assert.equal(text(value(await engine.read(id, join(source, 'between')))), 'x')
+      const { id } = valueOf(await prepared.take())
+      assert.equal(text(valueOf(await engine.read(id, join(source, 'before')))), 'new content')
+      assert.equal(text(valueOf(await engine.read(id, join(source, 'between')))), 'x')
     }),
 
     withRepository('the parent is the one that was named, and what did not change is not read again', async ({ engine, source }) => {
@@ -130,7 +130,7 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       const second = await snapshot(engine, { ...requestOf(source), parent: first.id })
       assert.deepEqual([second.filesNew, second.filesChanged, second.filesUnmodified], [0, 0, 1])
       const unrelated = await snapshot(engine, requestOf(source))
-      const listed = value(await engine.snapshots())
+      const listed = valueOf(await engine.snapshots())
       const parentOf = (id: string): string | null | undefined => listed.find((entry) => entry.id === id)?.parent
       assert.equal(parentOf(second.id), first.id)
       assert.equal(parentOf(unrelated.id), null)
@@ -144,35 +144,35 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       writeFileSync(join(source, 'file'), 'content')
       await engine.prepare(requestOf(source)).abandon()
       const ready = engine.prepare(requestOf(source))
-      value(await ready.ready)
+      valueOf(await ready.ready)
       await ready.abandon()
-      assert.deepEqual(value(await engine.snapshots()), [])
-      assert.deepEqual(value(await engine.removeStaleLocks()), { removed: 0, held: [] })
+      assert.deepEqual(valueOf(await engine.snapshots()), [])
+      assert.deepEqual(valueOf(await engine.removeStaleLocks()), { removed: 0, held: [] })
     }),
 
     withRepository('a cancelled snapshot is kind cancelled and leaves nothing', async ({ engine, source }) => {
       writeFileSync(join(source, 'file'), 'content')
       const prepared = engine.prepare(requestOf(source))
-      value(await prepared.ready)
-      assert.equal(kind(await prepared.take({ signal: AbortSignal.abort() })), 'cancelled')
-      assert.equal(kind(await engine.open({ signal: AbortSignal.abort() })), 'cancelled')
-      assert.deepEqual(value(await engine.snapshots()), [])
-      assert.deepEqual(value(await engine.removeStaleLocks()), { removed: 0, held: [] })
+      valueOf(await prepared.ready)
+      assert.equal(kindOf(await prepared.take({ signal: AbortSignal.abort() })), 'cancelled')
+      assert.equal(kindOf(await engine.open({ signal: AbortSignal.abort() })), 'cancelled')
+      assert.deepEqual(valueOf(await engine.snapshots()), [])
+      assert.deepEqual(valueOf(await engine.removeStaleLocks()), { removed: 0, held: [] })
     }),
 
     withRepository('a second snapshot can be prepared while the first is under way', async ({ engine, source }) => {
       writeFileSync(join(source, 'file'), 'content')
       const first = engine.prepare({ ...requestOf(source), tags: ['first'] })
       const second = engine.prepare({ ...requestOf(source), tags: ['second'] })
-      value(await first.ready)
-      value(await second.ready)
-      const { id } = value(await first.take())
+      valueOf(await first.ready)
+      valueOf(await second.ready)
+      const { id } = valueOf(await first.take())
       assert.deepEqual(
-        value(await engine.snapshots()).map((entry) => entry.id),
+        valueOf(await engine.snapshots()).map((entry) => entry.id),
         [id],
       )
-      value(await second.take())
-      assert.equal(value(await engine.snapshots()).length, 2)
+      valueOf(await second.take())
+      assert.equal(valueOf(await engine.snapshots()).length, 2)
     }),
 
     withRepository(
@@ -201,10 +201,10 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
         const asked = names.filter((name) => name !== 'ab')
         const made = await snapshot(engine, { ...requestOf(source), paths: asked.map((name) => join(source, name)) })
         assert.equal(made.isComplete, true)
-        const files = value(await engine.list(made.id)).filter(({ type }) => type === 'file')
+        const files = valueOf(await engine.list(made.id)).filter(({ type }) => type === 'file')
         assert.deepEqual(files.map(({ path }) => path).sort(), asked.map((name) => join(source, name, 'file')).sort())
-        assert.equal(text(value(await engine.read(made.id, join(source, 'new\nline', 'file')))), 'new\nline')
-        value(
+        assert.equal(text(valueOf(await engine.read(made.id, join(source, 'new\nline', 'file')))), 'new\nline')
+        valueOf(
           await engine.restore({
             snapshot: made.id,
             target: scratch,
@@ -219,22 +219,61 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       },
     ),
 
+    withRepository('a file that was written again within the same size and time is read again, since its change time tells', async ({ engine, source }) => {
+      const file = join(source, 'file')
+      writeFileSync(file, 'before')
+      const { atime, mtime } = statSync(file)
+      const parent = await snapshot(engine, requestOf(source))
+      writeFileSync(file, 'after!')
+      utimesSync(file, atime, mtime)
+      const { id } = await snapshot(engine, { ...requestOf(source), parent: parent.id })
+      assert.equal(text(valueOf(await engine.read(id, file))), 'after!')
+    }),
+
+    withRepository('a frozen copy is read in the place of the original, under its path and with its parent', async ({ engine, source, scratch }) => {
+      // Private bind mounts are root's alone.
+      if (process.getuid?.() !== 0) return
+      const frozen = join(scratch, 'frozen')
+      mkdirSync(frozen)
+      writeFileSync(join(frozen, 'file'), 'as it was')
+      writeFileSync(join(source, 'file'), 'written since')
+      const parent = await snapshot(engine, requestOf(source))
+      const made = await snapshot(engine, { ...requestOf(source), parent: parent.id, bindMounts: [{ source: frozen, target: source }] })
+      assert.equal(made.isComplete, true)
+      assert.equal(text(valueOf(await engine.read(made.id, join(source, 'file')))), 'as it was')
+      const listed = valueOf(await engine.snapshots()).find(({ id }) => id === made.id)
+      assert.deepEqual([listed?.paths, listed?.parent], [[source], parent.id])
+      assert.equal(readFileSync(join(source, 'file'), 'utf8'), 'written since')
+    }),
+
+    withRepository('a listing may be of a part of the snapshot alone', async ({ engine, source }) => {
+      mkdirSync(join(source, 'one', 'deep'), { recursive: true })
+      mkdirSync(join(source, 'one more'))
+      writeFileSync(join(source, 'one', 'deep', 'file'), 'content')
+      writeFileSync(join(source, 'one more', 'file'), 'content')
+      const { id } = await snapshot(engine, requestOf(source))
+      const below = async (...path: string[]): Promise<string[]> => valueOf(await engine.list(id, { below: join(source, ...path) })).map(({ path: found }) => found)
+      assert.deepEqual(await below('one'), [join(source, 'one'), join(source, 'one', 'deep'), join(source, 'one', 'deep', 'file')])
+      assert.deepEqual(await below('one', 'deep', 'file'), [join(source, 'one', 'deep', 'file')])
+      assert.deepEqual(await below('nothing'), [])
+    }),
+
     withRepository('listing tells type, size, permissions and time of each file', async ({ engine, source }) => {
       writeFileSync(join(source, 'file'), 'content')
       chmodSync(join(source, 'file'), 0o4751)
       mkdirSync(join(source, 'folder'))
       chmodSync(join(source, 'folder'), 0o1777)
       const { id } = await snapshot(engine, requestOf(source))
-      const entries = value(await engine.list(id))
+      const entries = valueOf(await engine.list(id))
       const entryOf = (name: string): unknown => {
         const entry = entries.find(({ path }) => path === join(source, name))
         return [entry?.type, entry?.bytes, entry?.mode, entry?.modifiedAt]
       }
       assert.deepEqual(entryOf('file'), ['file', 7, 0o4751, statSync(join(source, 'file')).mtime.toISOString()])
       assert.deepEqual(entryOf('folder'), ['directory', 0, 0o1777, statSync(join(source, 'folder')).mtime.toISOString()])
-      assert.equal(kind(await engine.read(id, join(source, 'nothing'))), 'not-found')
-      assert.equal(kind(await engine.read(id, join(source, 'folder'))), 'not-found')
-      assert.equal(kind(await engine.list(unknownId)), 'not-found')
+      assert.equal(kindOf(await engine.read(id, join(source, 'nothing'))), 'not-found')
+      assert.equal(kindOf(await engine.read(id, join(source, 'folder'))), 'not-found')
+      assert.equal(kindOf(await engine.list(unknownId)), 'not-found')
     }),
 
     withRepository(
@@ -248,7 +287,7 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
           ids: readonly string[],
           files: number | null = null,
         ): Promise<boolean[]> => {
-          const results = value(
+          const results = valueOf(
             await engine.verify(
               ids.map((one) => ({ id: one, files, bytes: null })),
               depth,
@@ -269,7 +308,7 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
         assert.deepEqual(await ask('files', [id], 1), [true])
         assert.deepEqual(await ask('files', [id], 2), [false])
         assert.deepEqual(
-          value(await engine.verify([{ id, files: 1, bytes: 8 }], 'files')).map(({ isSound }) => isSound),
+          valueOf(await engine.verify([{ id, files: 1, bytes: 8 }], 'files')).map(({ isSound }) => isSound),
           [false],
         )
       },
@@ -283,11 +322,11 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       const before = new Set(filesBelow(join(repository, data.path)))
       writeFileSync(join(source, 'other'), 'more')
       const broken = await snapshot(engine, requestOf(source))
-      assert.equal(value(await engine.check({ readDataPercent: 100 })).isSound, true)
+      assert.equal(valueOf(await engine.check({ readDataPercent: 100 })).isSound, true)
       for (const file of filesBelow(join(repository, data.path))) if (!before.has(file)) rmSync(join(repository, data.path, file))
       const ids = [whole.id, broken.id]
       for (const depth of ['metadata', 'files', 'data'] as const) {
-        const results = value(
+        const results = valueOf(
           await engine.verify(
             ids.map((id) => ({ id, files: null, bytes: null })),
             depth,
@@ -299,7 +338,7 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
           depth,
         )
       }
-      const checked = value(await engine.check({ readDataPercent: 0 }))
+      const checked = valueOf(await engine.check({ readDataPercent: 0 }))
       assert.equal(checked.isSound, false)
       assert.notDeepEqual(checked.errors, [])
     }),
@@ -308,26 +347,26 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       writeFileSync(join(source, 'file'), 'content')
       const other = await snapshot(engine, requestOf(source))
       const made = await snapshot(engine, requestOf(source))
-      const { id } = value(await engine.tag(made.id, { add: ['live', 'x,y'] }))
-      const again = value(await engine.tag(id, { add: ['partial'], remove: ['live'] }))
-      const listed = value(await engine.snapshots())
+      const { id } = valueOf(await engine.tag(made.id, { add: ['live', 'x,y'] }))
+      const again = valueOf(await engine.tag(id, { add: ['partial'], remove: ['live'] }))
+      const listed = valueOf(await engine.snapshots())
       assert.deepEqual(listed.map((entry) => entry.id).sort(), [other.id, again.id].sort())
       assert.deepEqual([...(listed.find((entry) => entry.id === again.id)?.tags ?? [])].sort(), ['partial', 'stackbk', 'x,y'])
-      assert.equal(value(await engine.tag(again.id, { add: ['partial'] })).id, again.id)
-      assert.equal(kind(await engine.tag(made.id, { add: ['late'] })), 'not-found')
+      assert.equal(valueOf(await engine.tag(again.id, { add: ['partial'] })).id, again.id)
+      assert.equal(kindOf(await engine.tag(made.id, { add: ['late'] })), 'not-found')
     }),
 
     withRepository('forgetting removes just what was named and says what it removed', async ({ engine, source }) => {
       writeFileSync(join(source, 'file'), 'content')
       const first = await snapshot(engine, requestOf(source))
       const second = await snapshot(engine, requestOf(source))
-      assert.deepEqual(value(await engine.forget([], { prune: false })).removed, [])
-      assert.deepEqual(value(await engine.forget([first.id, unknownId], { prune: true })).removed, [first.id])
+      assert.deepEqual(valueOf(await engine.forget([], { prune: false })).removed, [])
+      assert.deepEqual(valueOf(await engine.forget([first.id, unknownId], { prune: true })).removed, [first.id])
       assert.deepEqual(
-        value(await engine.snapshots()).map(({ id }) => id),
+        valueOf(await engine.snapshots()).map(({ id }) => id),
         [second.id],
       )
-      assert.equal(value(await engine.check({ readDataPercent: 100 })).isSound, true)
+      assert.equal(valueOf(await engine.check({ readDataPercent: 100 })).isSound, true)
     }),
 
     withRepository(
@@ -356,22 +395,22 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
           dryRun: true,
         }
 
-        assert.deepEqual(value(await engine.retain({ ...request, tagSets: [] })), { removed: [], kept: [] })
-        const tried = value(await engine.retain(request))
+        assert.deepEqual(valueOf(await engine.retain({ ...request, tagSets: [] })), { removed: [], kept: [] })
+        const tried = valueOf(await engine.retain(request))
         assert.deepEqual([...tried.removed].sort(), [oldA, oldB].sort())
-        assert.equal(value(await engine.snapshots()).length, 9)
+        assert.equal(valueOf(await engine.snapshots()).length, 9)
 
-        const result = value(await engine.retain({ ...request, prune: true, dryRun: false }))
+        const result = valueOf(await engine.retain({ ...request, prune: true, dryRun: false }))
         assert.deepEqual([...result.removed].sort(), [oldA, oldB].sort())
         assert.deepEqual([...result.kept].sort(), [newA, live, newB].sort())
         assert.deepEqual(
-          value(await engine.snapshots())
+          valueOf(await engine.snapshots())
             .map(({ id }) => id)
             .sort(),
           [newA, live, newB, ...others].sort(),
         )
         assert.equal((await engine.retain({ ...request, policy: keepLast(0), dryRun: false })).ok, false)
-        assert.equal(value(await engine.snapshots()).length, 7)
+        assert.equal(valueOf(await engine.snapshots()).length, 7)
       },
     ),
 
@@ -385,23 +424,23 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
         const { id } = await snapshot(engine, requestOf(source))
         const request = { snapshot: id, include: [], subfolder: source, deleteExtra: false, sparse: false, verify: true }
         const target = join(scratch, 'target')
-        const result = value(await engine.restore({ ...request, target }))
+        const result = valueOf(await engine.restore({ ...request, target }))
         assert.equal(result.bytes, 10)
         assert.equal(readFileSync(join(target, 'folder', 'file'), 'utf8'), 'content')
         assert.equal(statSync(join(target, 'folder', 'file')).mode & 0o7777, 0o640)
 
         writeFileSync(join(target, 'extra'), 'extra')
         writeFileSync(join(target, 'top'), 'changed')
-        value(await engine.restore({ ...request, target }))
+        valueOf(await engine.restore({ ...request, target }))
         assert.deepEqual(readdirSync(target).sort(), ['extra', 'folder', 'top'])
         assert.equal(readFileSync(join(target, 'top'), 'utf8'), 'top')
-        value(await engine.restore({ ...request, target, deleteExtra: true }))
+        valueOf(await engine.restore({ ...request, target, deleteExtra: true }))
         assert.deepEqual(readdirSync(target).sort(), ['folder', 'top'])
 
         const part = join(scratch, 'part')
-        value(await engine.restore({ ...request, target: part, include: [join(source, 'top')] }))
+        valueOf(await engine.restore({ ...request, target: part, include: [join(source, 'top')] }))
         assert.deepEqual(readdirSync(part), ['top'])
-        assert.equal(kind(await engine.restore({ ...request, target: part, snapshot: unknownId })), 'not-found')
+        assert.equal(kindOf(await engine.restore({ ...request, target: part, snapshot: unknownId })), 'not-found')
       },
     ),
 
@@ -442,19 +481,19 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
           mkdirSync(dirname(join(copy, file)), { recursive: true })
           copyFileSync(join(repository, file), join(copy, file))
         }
-        value(await engine.completeCopy(copy))
+        valueOf(await engine.completeCopy(copy))
         const other = engine.at(copy)
         assert.equal(other.location().path, copy)
-        assert.equal(value(await other.repositoryId()), value(await engine.repositoryId()))
+        assert.equal(valueOf(await other.repositoryId()), valueOf(await engine.repositoryId()))
         assert.deepEqual(
-          value(await other.snapshots()).map((entry) => entry.id),
+          valueOf(await other.snapshots()).map((entry) => entry.id),
           [id],
         )
         writeFileSync(join(source, 'second'), 'x'.repeat(1000))
         const made = await snapshot(other, { ...requestOf(source), parent: id })
-        assert.equal(value(await other.check({ readDataPercent: 100 })).isSound, true)
+        assert.equal(valueOf(await other.check({ readDataPercent: 100 })).isSound, true)
         assert.deepEqual(
-          value(await engine.snapshots()).map((entry) => entry.id),
+          valueOf(await engine.snapshots()).map((entry) => entry.id),
           [id],
         )
         assert.notEqual(made.id, id)
@@ -477,17 +516,8 @@ function keepLast(last: number): RetentionPolicy {
 
 async function snapshot(engine: Engine, request: SnapshotRequest): Promise<SnapshotResult> {
   const prepared = engine.prepare(request)
-  value(await prepared.ready)
-  return value(await prepared.take())
-}
-
-function value<T>(answer: Answer<T>): T {
-  if (answer.ok) return answer.value
-  throw new assert.AssertionError({ message: `${answer.failure.kind}: ${answer.failure.message}\n${answer.failure.toolOutput ?? ''}` })
-}
-
-function kind(answer: Answer<unknown>): string {
-  return answer.ok ? 'no failure' : answer.failure.kind
+  valueOf(await prepared.ready)
+  return valueOf(await prepared.take())
 }
 
 function text(bytes: Uint8Array): string {

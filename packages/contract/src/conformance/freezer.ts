@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { Answer } from '../answer.js'
 import type { Freezer, FrozenCopy } from '../freezer.js'
+import { valueOf } from './answers.js'
 import type { ConformanceTest } from './suite.js'
 
 /** A live freezer, and places to try it on. */
@@ -89,9 +89,4 @@ function inCopy(copy: FrozenCopy, path: string): string {
   const mount = copy.bindMounts.find(({ target }) => path.startsWith(`${target}/`))
   assert.ok(mount, `no bind mount shows ${path}`)
   return join(mount.source, path.slice(mount.target.length))
-}
-
-function valueOf<T>(answer: Answer<T>): T {
-  if (answer.ok) return answer.value
-  throw new assert.AssertionError({ message: `expected an answer, got ${JSON.stringify(answer.failure)}` })
 }

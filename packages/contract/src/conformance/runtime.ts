@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 
-import type { Answer } from '../answer.js'
 import type { Runtime, StackState, StopMode } from '../runtime.js'
+import { valueOf } from './answers.js'
 import type { ConformanceTest } from './suite.js'
 
 /**
@@ -55,12 +55,12 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
     {
       name: 'it is ready, and names the same engine each time',
       run: withStack(async (runtime) => {
-        good(await runtime.ready())
+        valueOf(await runtime.ready())
         const findings = await runtime.examine()
         assert.ok(findings.length > 0 && findings.every((finding) => finding.status !== 'failed'))
-        const identity = good(await runtime.identity())
+        const identity = valueOf(await runtime.identity())
         assert.notEqual(identity.id, '')
-        assert.deepEqual(good(await runtime.identity()), identity)
+        assert.deepEqual(valueOf(await runtime.identity()), identity)
       }),
     },
     {
@@ -68,7 +68,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack, another) => {
         const other = await another()
         await stack.up()
-        const states = good(await runtime.inspect([other.directory, stack.directory]))
+        const states = valueOf(await runtime.inspect([other.directory, stack.directory]))
         assert.deepEqual(states.map((state) => [state.directory, state.condition]), [[other.directory, 'not-found'], [stack.directory, 'running']])
       }),
     },
@@ -87,7 +87,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.up()
         const state = await look(runtime, stack)
         const since = new Date()
-        const evidence = good(await runtime.stop(state, { mode, graceSeconds }))
+        const evidence = valueOf(await runtime.stop(state, { mode, graceSeconds }))
         assert.deepEqual(evidence.stillRunning, [])
         assert.deepEqual(evidence.ended.map((end) => [end.service, end.wasKilled]).sort(), all.map((service) => [service, false]))
         assert.deepEqual(await stack.running(), [])
@@ -103,7 +103,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.up()
         const state = await look(runtime, stack)
         const since = new Date()
-        const evidence = good(await runtime.stop(state, { mode, graceSeconds }))
+        const evidence = valueOf(await runtime.stop(state, { mode, graceSeconds }))
         assert.deepEqual(evidence, { ended: [], stillRunning: [] })
         const conditions = new Set((await look(runtime, stack)).projects.flatMap((project) => project.containers).map((container) => container.condition))
         assert.deepEqual([...conditions], [mode === 'pause' ? 'paused' : 'running'])
@@ -119,7 +119,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const state = await look(runtime, stack)
         assert.equal(state.condition, 'running')
         const since = new Date()
-        good(await runtime.stop(state, { mode: 'stop', graceSeconds }))
+        valueOf(await runtime.stop(state, { mode: 'stop', graceSeconds }))
         await startAndConfirm(runtime, state, 'stop', since)
         assert.deepEqual(await stack.running(), ['db', 'web'])
       }),
@@ -129,7 +129,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack) => {
         await stack.up()
         const state = await look(runtime, stack)
-        good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: limitMs }))
+        valueOf(await runtime.start(state, { mode: 'stop', healthTimeoutMs: limitMs }))
         assert.deepEqual(processesOf(await look(runtime, stack)), processesOf(state))
       }),
     },
@@ -163,7 +163,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const state = await look(runtime, stack)
         const since = new Date()
         await stack.stopService('extra')
-        const report = good(await runtime.waitUntilUp(state, { since, timeoutMs: 2_000 }))
+        const report = valueOf(await runtime.waitUntilUp(state, { since, timeoutMs: 2_000 }))
         assert.equal(report.isUp, false)
         assert.deepEqual(report.missing.map((missing) => missing.service), ['extra'])
       }),
@@ -175,17 +175,17 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.breakModel()
         const state = await look(runtime, stack)
         assert.equal(state.condition, 'running')
-        const preflight = good(await runtime.preflight(state))
+        const preflight = valueOf(await runtime.preflight(state))
         assert.ok(!preflight.model.ok && preflight.model.failure.message !== '')
-        good(await runtime.sources(state))
-        good(await runtime.describe(state))
+        valueOf(await runtime.sources(state))
+        valueOf(await runtime.describe(state))
       }),
     },
     {
       name: 'a plain stack has nothing against it: it may be taken down',
       run: withStack(async (runtime, stack) => {
         await stack.up()
-        const preflight = good(await runtime.preflight(await look(runtime, stack)))
+        const preflight = valueOf(await runtime.preflight(await look(runtime, stack)))
         assert.deepEqual(preflight, { model: { ok: true, value: undefined }, missingImages: [], whyNotDown: [], wouldLose: [] })
       }),
     },
@@ -193,7 +193,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       name: 'the sources are the folder first, then the volume, each path once',
       run: withStack(async (runtime, stack) => {
         await stack.up()
-        const sources = good(await runtime.sources(await look(runtime, stack)))
+        const sources = valueOf(await runtime.sources(await look(runtime, stack)))
         assert.equal(sources[0]?.path, stack.directory)
         assert.equal(new Set(sources.map((source) => source.path)).size, sources.length)
         const volume = sources.find((source) => source.kind === 'named-volume')
@@ -206,9 +206,9 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack) => {
         await stack.up()
         const state = await look(runtime, stack)
-        const watch = good(await runtime.watch(state))
+        const watch = valueOf(await runtime.watch(state))
         const since = new Date()
-        good(await runtime.stop(state, { mode: 'stop', graceSeconds }))
+        valueOf(await runtime.stop(state, { mode: 'stop', graceSeconds }))
         await startAndConfirm(runtime, state, 'stop', since)
         const report = watch.report()
         await watch.close()
@@ -224,7 +224,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack) => {
         await stack.up()
         await stack.stopService('extra')
-        const capsule = good(await runtime.describe(await look(runtime, stack)))
+        const capsule = valueOf(await runtime.describe(await look(runtime, stack)))
         assert.deepEqual(JSON.parse(JSON.stringify(capsule)), capsule)
         const [project] = capsule.projects
         assert.ok(project !== undefined)
@@ -239,21 +239,15 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       name: 'nothing is removed by a label that nothing carries',
       run: withStack(async (runtime, stack) => {
         await stack.up()
-        assert.deepEqual(good(await runtime.removeByLabel('no-such-rehearsal')), { removed: 0 })
+        assert.deepEqual(valueOf(await runtime.removeByLabel('no-such-rehearsal')), { removed: 0 })
         assert.deepEqual(await stack.running(), all)
       }),
     },
   ]
 }
 
-function good<T>(answer: Answer<T>): T {
-  if (answer.ok) return answer.value
-  const { kind, message, toolOutput } = answer.failure
-  throw new assert.AssertionError({ message: `${kind}: ${message}\n${toolOutput ?? ''}` })
-}
-
 async function look(runtime: Runtime, stack: StackForTest): Promise<StackState> {
-  const [state] = good(await runtime.inspect([stack.directory]))
+  const [state] = valueOf(await runtime.inspect([stack.directory]))
   assert.ok(state !== undefined)
   return state
 }
@@ -263,9 +257,9 @@ function throughJournal(state: StackState): StackState {
 }
 
 async function startAndConfirm(runtime: Runtime, state: StackState, mode: StopMode, since: Date): Promise<void> {
-  good(await runtime.waitUntilSettled(state, { timeoutMs: limitMs }))
-  good(await runtime.start(state, { mode, healthTimeoutMs: limitMs }))
-  assert.deepEqual(good(await runtime.waitUntilUp(state, { since, timeoutMs: limitMs })), { isUp: true, missing: [], completed: [] })
+  valueOf(await runtime.waitUntilSettled(state, { timeoutMs: limitMs }))
+  valueOf(await runtime.start(state, { mode, healthTimeoutMs: limitMs }))
+  assert.deepEqual(valueOf(await runtime.waitUntilUp(state, { since, timeoutMs: limitMs })), { isUp: true, missing: [], completed: [] })
 }
 
 function servicesOf(state: StackState): string[] {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import type { Answer, Failure } from '../answer.js'
 import type { Progress } from '../live-provider.js'
 import type { TransferRequest, Transport } from '../transport.js'
+import { failureOf, valueOf } from './answers.js'
 import type { ConformanceTest } from './suite.js'
 
 /** A live transport whose remote is empty, and an empty folder on this host. */
@@ -366,14 +366,4 @@ class Bench {
   async local(path: string): Promise<Buffer> {
     return readFile(join(this.root, path))
   }
-}
-
-function valueOf<T>(answer: Answer<T>): T {
-  if (answer.ok) return answer.value
-  throw new assert.AssertionError({ message: `expected an answer, got ${JSON.stringify(answer.failure)}` })
-}
-
-function failureOf<T>(answer: Answer<T>): Failure {
-  if (!answer.ok) return answer.failure
-  throw new assert.AssertionError({ message: 'expected a failure, got an answer' })
 }
