@@ -49,6 +49,12 @@ describe('while a backup is at work', () => {
     await other.remove()
   })
 
+  it('one with another configuration, state folder, stacks folder and remote is refused on the same repository', async () => {
+    const other = await makeWorld({ repository: 'absent', settings: { local_backup: { RESTIC_REPOSITORY: world.repository, RESTIC_PASSWORD_FILE: world.password } } })
+    await expectBusy(['sync'], { config: other.config, environment: { STACKBK_STATE_DIR: other.state } })
+    await other.remove()
+  })
+
   it.skipIf(process.getuid?.() !== 0)('one of another user is refused', async () => {
     for (const [path, mode] of [[world.root, 0o755], [world.config, 0o644], [world.password, 0o644]] as const) chmodSync(path, mode)
     mkdirSync(join(world.root, 'theirs'), { recursive: true, mode: 0o777 })

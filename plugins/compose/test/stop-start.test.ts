@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { StackState } from '@stackbk/contract'
@@ -120,6 +120,36 @@ test('a container that has to be killed is said to have been (21)', async () => 
     expect(ends['web']).toMatchObject({ exitCode: 0, wasKilled: false })
     good(await runtime.start(state, { mode, healthTimeoutMs: 10_000 }))
   }
+})
+
+test('who was healthy is up again only when healthy again', async () => {
+  const { runtime } = await liveRuntime()
+  const command = ['sh', '-c', "trap 'exit 0' TERM; rm -f /tmp/ready; until [ -e /data/go ]; do sleep 0.1; done; touch /tmp/ready; sleep 1000000 & wait"]
+  const healthcheck = { test: ['CMD', 'test', '-f', '/tmp/ready'], interval: '300ms', timeout: '2s', retries: 1 }
+  const stack = await liveStack({ compose: { services: { db: service({ command, healthcheck, volumes: ['./data:/data'] }) } }, files: { 'data/go': '' }, isUp: false })
+  await stack.up('--wait')
+  const state = await look(runtime, stack.directory)
+  const since = new Date()
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  await rm(join(stack.directory, 'data', 'go'))
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 1_000 }))
+  const early = good(await runtime.waitUntilUp(state, { since, timeoutMs: 1_000 }))
+  expect([early.isUp, early.missing.map(({ service: name }) => name)]).toEqual([false, ['db']])
+  await stack.write('data/go', '')
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 30_000 }))).toEqual({ isUp: true, missing: [], completed: [] })
+})
+
+test('a service is up again only with as many containers as before', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } }, isUp: false })
+  await stack.up('--scale', 'web=2')
+  const state = await look(runtime, stack.directory)
+  const since = new Date()
+  await stopAndStart(runtime, state, 'stop')
+  await docker('rm', '-f', `${stack.project}-web-2`)
+  const report = good(await runtime.waitUntilUp(state, { since, timeoutMs: 1_000 }))
+  expect(report).toMatchObject({ isUp: false, missing: [{ service: 'web' }] })
+  expect(report.missing[0]?.reason).toContain('1 of its 2 containers')
 })
 
 test('a start waits for the health of what others depend on, and for nothing else (20)', async () => {

@@ -1,10 +1,14 @@
-import { isSecret } from '@stackbk/contract'
+import { rmSync } from 'node:fs'
+
+import { isSecret, Secret, type Exec, type ToolRequest, type ToolResult } from '@stackbk/contract'
 import { restic } from '@stackbk/plugin-restic'
-import { describe, expect, test } from 'vitest'
+import { createExec } from '@stackbk/tool-runner'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { literalPattern, patternLines } from '../src/patterns.js'
 import { placeOf } from '../src/place.js'
 import { lastWords } from '../src/words.js'
+import { contextOf, freshFolder } from './bench.js'
 import providers from '../src/hooks/providers.js'
 
 describe('where a repository is', () => {
@@ -26,6 +30,29 @@ describe('where a repository is', () => {
   test.each(['backup', './backup', ''])('%j is neither a path nor a location', (location) => {
     expect(placeOf(location).problem?.kind).toBe('configuration')
   })
+})
+
+test('a location with a password in it reaches restic by its environment, and stands in no argument of any call', async () => {
+  const requests: ToolRequest[] = []
+  const ended: ToolResult = { outcome: 'exited', exitCode: 1, endedBySignal: null, stdout: '', stdoutBytes: new Uint8Array(), stderr: 'Fatal: no', durationMs: 1, wasKilled: false, startError: null }
+  const real = createExec()
+  const exec: Exec = {
+    run: (request) => (request.file === 'restic' ? Promise.resolve((requests.push(request), ended)) : real.run(request)),
+    start: (request) => ({ process: (requests.push(request), null), result: Promise.resolve(ended), stop: () => Promise.resolve(ended) }),
+  }
+  const folder = freshFolder()
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const engine = await restic.create({ RESTIC_REPOSITORY: 'rest:http://user:s3cr3t@127.0.0.1:9/', RESTIC_PASSWORD: new Secret('correct-horse') }, contextOf(folder, { exec }))
+  const prepared = engine.prepare({ paths: [folder], tags: [], host: 'host', parent: null, excludes: [] })
+  await prepared.ready
+  await Promise.all([engine.open(), engine.init(), engine.snapshots(), engine.check({ readDataPercent: 0 }), engine.forget(['0'.repeat(64)], { prune: true }), engine.removeStaleLocks()])
+  await engine.close()
+  const calls = requests.filter(({ env }) => env?.['RESTIC_REPOSITORY'] !== undefined)
+  expect(new Set(calls.map(({ args }) => args[0]))).toContain('backup')
+  for (const { args, env } of calls) {
+    expect(args.join(' ')).not.toMatch(/s3cr3t|correct-horse/)
+    expect([isSecret(env?.['RESTIC_REPOSITORY']), isSecret(env?.['RESTIC_PASSWORD'])]).toEqual([true, true])
+  }
 })
 
 test('user patterns keep their meaning as lines of a file', () => {

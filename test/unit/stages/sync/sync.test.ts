@@ -1,0 +1,94 @@
+import { readFileSync, statSync } from 'node:fs'
+
+import type { Engine, RemoteFile, Transport } from '@stackbk/contract'
+import { describe, expect, it } from 'vitest'
+
+import { SnapshotRecord } from '../../../../src/stages/repository-memory.js'
+import { sync } from '../../../../src/stages/sync.js'
+import { at, ok, snapshotOf, testRun, write, type TestRun } from '../fixtures.js'
+import { layout, nameOf } from './layout.js'
+
+const folders = ['keys', 'data', 'index', 'snapshots']
+const pathOf = (folder: string, content: string): string => `${folder}/${nameOf(content)}`
+
+/** A small repository, and a remote that holds these files and notes what changes it. */
+function makeSync({ remote, isSound = true }: { remote: readonly string[]; isSound?: boolean }) {
+  for (const folder of folders) write(`repository/${pathOf(folder, 'kept')}`, 'kept')
+  write('repository/config', 'config')
+  const acts: string[] = []
+  const onRemote = new Map(remote.map((path): [string, RemoteFile] => [path, { path, size: path === 'config' ? 6 : 4, modifiedAt: null }]))
+  const id = 'repository-id'
+  const engine: Partial<Engine> = {
+    location: () => ({ display: at('repository'), path: at('repository') }),
+    layout: () => layout,
+    ready: () => Promise.resolve(ok(undefined)),
+    open: () => Promise.resolve(ok({ id, location: at('repository'), path: at('repository') })),
+    snapshots: () => Promise.resolve(ok([snapshotOf(nameOf('kept'))])),
+    check: () => Promise.resolve(ok({ isSound, errors: isSound ? [] : ['a pack is missing'] })),
+  }
+  const transport: Partial<Transport> = {
+    location: 'remote:',
+    ready: () => Promise.resolve(ok(undefined)),
+    probe: () => Promise.resolve(ok(undefined)),
+    traits: () => Promise.resolve(ok({ appearsWhole: true, movesAtomically: true, readsRanges: true })),
+    list: () => Promise.resolve(ok([...onRemote.values()])),
+    read: (path) => Promise.resolve(ok(readFileSync(at(`repository/${path}`)))),
+    upload: ({ files }) => {
+      for (const path of files) {
+        acts.push(`up ${path.split('/')[0] ?? ''}`)
+        onRemote.set(path, { path, size: statSync(at(`repository/${path}`)).size, modifiedAt: null })
+      }
+      return Promise.resolve(ok({ files: files.length, bytes: 0 }))
+    },
+    remove: (files) => {
+      for (const path of files) {
+        acts.push(`gone ${path.split('/')[0] ?? ''}`)
+        onRemote.delete(path)
+      }
+      return Promise.resolve(ok(undefined))
+    },
+  }
+  const run: TestRun = testRun({ engine, transport })
+  const record = new SnapshotRecord(run.state.repositories, id)
+  record.noteSeen([nameOf('kept'), nameOf('old')])
+  record.didForget([nameOf('old')])
+  return { run, acts, start: () => sync(run, { test: false, allowDelete: false }) }
+}
+
+const old = ['data', 'index', 'snapshots'].map((folder) => pathOf(folder, 'old'))
+const kept = ['config', ...folders.map((folder) => pathOf(folder, 'kept'))]
+
+describe('a sync', () => {
+  it('sends a file before what needs it, and then takes away what needs a file before that file', async () => {
+    const { acts, start } = makeSync({ remote: old })
+    const { exitCode, result } = await start()
+    expect(acts).toEqual(['up keys', 'up config', 'up data', 'up index', 'up snapshots', 'gone snapshots', 'gone index', 'gone data'])
+    expect([exitCode, result.verified, result.deleted.snapshots]).toEqual([0, true, 1])
+  })
+
+  it('takes nothing away where the local repository does not pass its check, with exit code 6', async () => {
+    const { acts, start } = makeSync({ remote: [...kept, ...old], isSound: false })
+    const { exitCode } = await start()
+    expect([acts, exitCode]).toEqual([[], 6])
+  })
+
+  it('sends nothing and takes nothing away when a file that would go up is rotten, with exit code 6', async () => {
+    const { acts, start } = makeSync({ remote: [...kept.filter((path) => !path.startsWith('data/')), ...old] })
+    write(`repository/${pathOf('data', 'kept')}`, 'rots')
+    const { exitCode, result } = await start()
+    expect([acts, exitCode, result.problems.map(({ code }) => code)]).toEqual([[], 6, ['rotten-file']])
+  })
+
+  it('sends again what is there in another size', async () => {
+    const { acts, start } = makeSync({ remote: kept })
+    write('repository/config', 'a longer one')
+    const { exitCode } = await start()
+    expect([acts, exitCode]).toEqual([['up config'], 0])
+  })
+
+  it('keeps the repository to itself, whatever else of the host another run shares', async () => {
+    const { run, start } = makeSync({ remote: kept })
+    await start()
+    expect(run.locked).toContainEqual({ kind: 'repository', id: at('repository') })
+  })
+})
