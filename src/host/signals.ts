@@ -9,6 +9,8 @@ export interface Interruption {
   readonly signal: AbortSignal
   /** The first signal that came; `null` for none. */
   received(): SignalName | null
+  /** Ends the run as a signal would, for a reason of our own. */
+  abort(reason: Error): void
   /** Gives the signals back to Node. */
   dispose(): void
 }
@@ -32,19 +34,9 @@ export function catchSignals(onFirst?: (name: SignalName) => void): Interruption
   return {
     signal: controller.signal,
     received: () => first,
+    abort: (reason) => controller.abort(reason),
     dispose: () => {
       for (const name of caught) process.off(name, listener)
     },
-  }
-}
-
-/**
- * A reader that went away (`| head`, a closed terminal) or a full disk under a redirected output must not end a run that holds
- * a stack down. oclif's own listener swallows EPIPE alone and throws everything else (its command.ts), so it goes.
- */
-export function surviveClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.removeAllListeners('error')
-    stream.on('error', () => {})
   }
 }

@@ -11,8 +11,8 @@ const { Confirm } = enquirer as unknown as { Confirm: new (options: { message: s
 /**
  * A question to answer with yes or no. Ctrl-C, Ctrl-D, Esc and a closed terminal cancel it.
  *
- * enquirer 2.4.1 never settles on Ctrl-D, rejects with an empty string on Ctrl-C, and on newer Nodes throws when its
- * readline is closed twice; all three end here.
+ * enquirer 2.4.1 never settles on Ctrl-D and rejects with an empty string on Ctrl-C; both end here. That on newer Nodes it
+ * throws when its readline is closed twice is passed over in `src/host/stray-errors.ts`.
  */
 export async function confirm(message: string): Promise<'yes' | 'no' | 'cancelled'> {
   const prompt = new Confirm({ message, initial: false })
@@ -20,15 +20,9 @@ export async function confirm(message: string): Promise<'yes' | 'no' | 'cancelle
   prompt.on('keypress', (_character, key) => {
     if (key.ctrl === true && key.name === 'd') void prompt.cancel().catch(() => {})
   })
-  const swallow = (error: Error & { code?: string }): void => {
-    if (error.code !== 'ERR_USE_AFTER_CLOSE') throw error
-  }
-  process.on('uncaughtException', swallow)
   try {
     return await Promise.race([prompt.run().then((isYes) => (isYes ? 'yes' : 'no')), closed])
   } catch {
     return 'cancelled'
-  } finally {
-    process.off('uncaughtException', swallow)
   }
 }

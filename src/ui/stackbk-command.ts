@@ -3,8 +3,10 @@ import type { Finding, LogLevel } from '@stackbk/contract'
 
 import { checkConfiguration, loadConfiguration, type Configuration, type Need } from '../config/configuration.js'
 import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
-import { catchSignals, surviveClosedOutput, type Interruption } from '../host/signals.js'
+import { type Output, surviveLostOutput } from '../host/output.js'
+import { catchSignals, type Interruption } from '../host/signals.js'
 import { stateFolder } from '../host/state-folder.js'
+import { catchStrayErrors } from '../host/stray-errors.js'
 import { collectOffers, type Offers } from '../providers/collect.js'
 import type { OpenedRun } from '../stages/open-run.js'
 import type { Reporter } from '../stages/reporter.js'
@@ -72,8 +74,10 @@ export abstract class StackbkCommand<T extends object> extends Command {
   protected abstract present(result: T): string
 
   override async run(): Promise<void> {
-    surviveClosedOutput()
-    this.#interruption = catchSignals((name) => this.#onSignal(name))
+    const output = surviveLostOutput()
+    const interruption = catchSignals((name) => this.#onSignal(name))
+    this.#interruption = interruption
+    const strays = catchStrayErrors((error) => interruption.abort(error))
     try {
       const { result, exitCode } = await this.act()
       this.#opened?.remember(result, exitCode)
@@ -85,7 +89,12 @@ export abstract class StackbkCommand<T extends object> extends Command {
       await this.#end()
       this.#showError(error)
     } finally {
-      this.#interruption.dispose()
+      const stray = strays.first()
+      if (stray !== null) this.#addFailure(stray)
+      await this.#tellOfLostOutput(output)
+      strays.dispose()
+      interruption.dispose()
+      output.close()
     }
   }
 
@@ -240,6 +249,21 @@ export abstract class StackbkCommand<T extends object> extends Command {
     }
     const text = this.present(result)
     if (text !== '') process.stdout.write(`${text}\n`)
+  }
+
+  /** A result that stands, and something that went wrong beside it. */
+  #addFailure(error: unknown): void {
+    process.stderr.write(`${formatError(errorText(error))}\n`)
+    const code = typeof process.exitCode === 'number' ? process.exitCode : 0
+    process.exitCode = exitCodes.first([code, exitCodeOf(error)])
+  }
+
+  /** Half a document must not look like a whole one. */
+  async #tellOfLostOutput(output: Output): Promise<void> {
+    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
+    const reason = output.lost()
+    if (reason === null) return
+    this.#addFailure(new StackbkError({ kind: 'failed', code: 'output-lost', message: 'the output could not be written', detail: reason, fix: 'Make room where it goes to, or send it elsewhere' }))
   }
 
   #showError(error: unknown): void {

@@ -49,37 +49,4 @@ describe('a signal', () => {
     child.kill(name)
     expect(await ended).toEqual([null, name])
   })
-
-  it('of a reader that went away does not end the process', async () => {
-    const { child } = await nodeProcess(
-      program,
-      `
-      import { surviveClosedOutput } from './host/signals.js'
-      surviveClosedOutput()
-      console.log('up')
-      process.stdin.once('data', () => {
-        for (let line = 0; line < 1000; line++) console.log('x'.repeat(1000))
-        setImmediate(() => { process.exitCode = 42; process.stdin.destroy() })
-      })`,
-    )
-    child.stdout?.destroy()
-    const ended = once(child, 'exit')
-    child.stdin?.write('\n')
-    expect(await ended).toEqual([42, null])
-  })
-
-  it.each(['EIO', 'ENOSPC', 'EPIPE'])('of an output that fails with %s does not end the process, whatever was to be done about it before', async (code) => {
-    const { child } = await nodeProcess(
-      program,
-      `
-      import { surviveClosedOutput } from './host/signals.js'
-      process.stdout.on('error', (error) => { throw error })
-      surviveClosedOutput()
-      console.log('up')
-      process.stdout.emit('error', Object.assign(new Error('write'), { code: '${code}' }))
-      process.exitCode = 42
-      process.stdin.destroy()`,
-    )
-    expect(await once(child, 'exit')).toEqual([42, null])
-  })
 })
