@@ -1,10 +1,12 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 import { StackbkError } from '../errors.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+const mostBytes = 1024 ** 2
 
 /** Where a configuration is looked for, and where it is. */
 export interface ConfigurationPlace {
@@ -34,13 +36,13 @@ export function findConfigurationFile(request: { file?: string | undefined; envi
   return { file: found ?? newConfigurationFile(candidates), isNamed: false, exists: found !== undefined, candidates }
 }
 
-/** Throws what a user can mend: missing, not readable, a folder, not UTF-8. Text and mode are of the same open file. */
+/** Throws what a user can mend: missing, not readable, a folder, not UTF-8, far too large. Text and mode are of the same open file. */
 export function readConfigurationFile(place: ConfigurationPlace): ConfigurationText {
   if (!place.exists) throw missing(place)
   let descriptor: number | null = null
   try {
     descriptor = openSync(place.file, 'r')
-    const bytes = readFileSync(descriptor)
+    const bytes = readAtMost(descriptor, mostBytes)
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), mode: fstatSync(descriptor).mode & 0o777 }
   } catch (error) {
     const isText = (error as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA'
@@ -53,6 +55,18 @@ export function readConfigurationFile(place: ConfigurationPlace): ConfigurationT
     })
   } finally {
     if (descriptor !== null) closeSync(descriptor)
+  }
+}
+
+/** Also of a pipe (`--config <(...)`) or a device, which has no size. Throws for more. */
+function readAtMost(descriptor: number, most: number): Uint8Array {
+  const bytes = new Uint8Array(most + 1)
+  let length = 0
+  for (;;) {
+    const read = readSync(descriptor, bytes, length, bytes.length - length, null)
+    length += read
+    if (length > most) throw new Error(`it is larger than ${most / 1024} KiB, which no configuration is`)
+    if (read === 0) return bytes.subarray(0, length)
   }
 }
 
@@ -82,7 +96,7 @@ function missing(place: ConfigurationPlace): StackbkError {
     kind: 'configuration',
     code: 'config-missing',
     message: place.isNamed ? `the configuration ${place.file} does not exist` : 'there is no configuration',
-    detail: place.isNamed ? '' : `looked for ${place.candidates.join(' and ')}`,
+    detail: place.isNamed ? 'it is named by --config or $STACKBK_CONFIG, so no other is taken in its place' : `looked for ${place.candidates.join(' and ')}`,
     fix: place.isNamed ? 'Check the path, or write a new one there with: stackbk config init' : 'Write one with: stackbk config init',
   })
 }

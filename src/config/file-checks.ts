@@ -35,6 +35,8 @@ export function problemAt(file: string, problem: Omit<FileProblem, 'stack'>): Fi
 
 /** What a notification's section says that it is; it decides which keys that section takes. */
 export function typeOf(ini: IniFile, section: string): string {
+  // Asked of every line: looking for it in each section would take time by the square.
+  if (!section.startsWith('notify:')) return ''
   return ini.bySection.get(section)?.findLast((entry) => entry.key === 'TYPE')?.value ?? ''
 }
 

@@ -36,6 +36,12 @@ describe('where the configuration is found', () => {
     }
   })
 
+  it('is not read where it is far too large to be one: a device, an image', () => {
+    const error = errorOf(() => loadConfiguration(request({}, write('large.ini', `${minimal}${'#'.repeat(1024 ** 2)}`))))
+    expect([error.code, exitCodeOf(error)]).toEqual(['config-unreadable', 2])
+    expect(errorOf(() => loadConfiguration(request({}, '/dev/zero'))).detail).toContain('1024 KiB')
+  })
+
   it('is told in whole where there is none, and defaults serve a command that can work with them', () => {
     const error = errorOf(() => loadConfiguration(request({})))
     expect(error.detail).toContain(at('home/.config/stackbk/config.ini'))
