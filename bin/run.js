@@ -11,11 +11,16 @@ if (argv.length === 1 && argv[0] === '--version') {
   const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   process.stdout.write(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`)
 } else {
-  const [{ run }, { flush }, { handle }, { arrangeArguments }] = await Promise.all([
+  const [{ run }, { flush }, { arrangeArguments }] = await Promise.all([
     import('@oclif/core/run'),
     import('@oclif/core/flush'),
-    import('@oclif/core/handle'),
     import('../dist/ui/arguments.js'),
   ])
-  await run(arrangeArguments(argv), import.meta.url).then(() => flush(), handle)
+  try {
+    await run(arrangeArguments(argv), import.meta.url)
+    await flush()
+  } catch (error) {
+    const { endWithError } = await import('../dist/ui/last-resort.js')
+    await endWithError(error, argv, import.meta.url)
+  }
 }

@@ -7,6 +7,9 @@ import { readDirlistText } from './dirlist-file.js'
 import { type Absence, type Discovery, discoverStacks, lookForStack } from './discovery.js'
 import type { Stack } from './identity.js'
 
+/** Of many stacks an error names so many. */
+const mostNamed = 10
+
 /** Where the choices are and what they are about. */
 export interface DirlistPlace {
   /** The dirlist; it need not exist. */
@@ -115,9 +118,15 @@ function unknownStacks(dirlist: Dirlist, strangers: readonly string[]): StackbkE
     kind: 'usage',
     code: 'unknown-stack',
     message: `there is no stack ${strangers.map((name) => `'${name}'`).join(', ')}`,
-    detail: dirlist.discovery.state === 'missing' ? `the stacks folder ${dirlist.stacksDirectory} cannot be read: ${dirlist.discovery.reason}` : '',
+    detail: dirlist.discovery.state === 'missing' ? `the stacks folder ${dirlist.stacksDirectory} cannot be read: ${dirlist.discovery.reason}` : thereAre(dirlist),
     fix: isOne && nearest !== null ? `Did you mean '${nearest}'?` : 'See what there is with: stackbk dirlist list',
   })
+}
+
+function thereAre({ stacks }: Dirlist): string {
+  const names = stacks.slice(0, mostNamed).map(({ name }) => name)
+  if (names.length === 0) return 'there is none at all'
+  return `there are: ${names.join(', ')}${stacks.length > mostNamed ? ` and ${stacks.length - mostNamed} more` : ''}`
 }
 
 function ambiguous(name: string, candidates: readonly ListedStack[]): StackbkError {

@@ -1,5 +1,6 @@
 import { nearestName } from '../config/nearest-name.js'
-import { isCommandLineError, StackbkError } from '../errors.js'
+import { exitCodeOf, isCommandLineError, type Problem, StackbkError } from '../errors.js'
+import { readGlobalFlags } from './arguments.js'
 
 /** An error for people: what failed, why, what to do next. */
 export interface ErrorText {
@@ -9,25 +10,24 @@ export interface ErrorText {
   readonly fix: string
 }
 
-/** Any error in that form. What is none of ours is a bug, and says so. `knownFlags`: those of the command, without dashes. */
-export function errorText(error: unknown, knownFlags: readonly string[] = []): ErrorText {
-  if (error instanceof StackbkError) {
-    return { code: error.code, message: error.message, why: error.detail, fix: error.fix }
-  }
-  if (isCommandLineError(error)) {
-    const [message = '', ...more] = error.message.split('\n')
-    const suggestions = (error as { suggestions?: readonly string[] }).suggestions ?? []
-    return { code: 'usage', message, why: more.filter((line) => line.trim() !== '' && !/see more help/i.test(line)).join(' '), fix: suggestions.join('; ') || (nearestFlag(error, knownFlags) ?? 'See: stackbk --help') }
-  }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { code: 'bug', message: 'stackbk has met an error of its own', why: text, fix: 'Please report it, with the lines above' }
+/** The command that was called, for errors of the command line. */
+export interface CalledCommand {
+  /** Its words with blanks between; empty for none. */
+  readonly name: string
+  /** Names of its flags without dashes, the global ones too. */
+  readonly flags: readonly string[]
 }
 
-/** oclif names the flags that it does not know, in `flags`. */
-function nearestFlag(error: Error, known: readonly string[]): string | null {
-  const [unknown] = (error as { flags?: unknown }).flags instanceof Array ? ((error as { flags?: unknown }).flags as string[]) : []
-  const nearest = unknown === undefined ? null : nearestName(unknown.replace(/^-+/, ''), known)
-  return nearest === null ? null : `Did you mean --${nearest}?`
+/** Any error in that form. What is none of ours is a bug, and says so. */
+export function errorText(error: unknown, command: CalledCommand = { name: '', flags: [] }): ErrorText {
+  if (error instanceof StackbkError) {
+    // oclif wraps the message of an error that a flag's own parser throws.
+    const message = error.message.replace(/^Parsing --\S+ \n\t/, '').replace(/\nSee more help with --help$/, '')
+    return { code: error.code, message, why: error.detail, fix: error.fix }
+  }
+  if (isCommandLineError(error)) return commandLineText(error, command)
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { code: 'bug', message: 'stackbk has met an error of its own', why: text, fix: 'Please report it, with the lines above' }
 }
 
 /** The three lines. A reason of several lines keeps them. */
@@ -36,4 +36,38 @@ export function formatError({ message, why, fix }: ErrorText): string {
   if (why !== '') lines.push(...why.split('\n').map((line) => `  ${line}`))
   if (fix !== '') lines.push(`Next:  ${fix}`)
   return lines.join('\n')
+}
+
+/** An error before a result, as `--json` prints it. */
+export function errorDocument({ code, message, why, fix }: ErrorText, exitCode: number, problems: readonly Problem[] = []): object {
+  return { error: { code, message: why === '' ? message : `${message}: ${why}`, fix, exitCode }, ...(problems.length > 0 ? { problems } : {}) }
+}
+
+/** Shows what ended a call that no command of ours was there to show; gives the exit code. `argv`: what was given. */
+export function showError(error: unknown, argv: readonly string[]): number {
+  const exitCode = exitCodeOf(error)
+  const text = errorText(error)
+  if (readGlobalFlags(argv).json) process.stdout.write(`${JSON.stringify(errorDocument(text, exitCode), null, 2)}\n`)
+  else process.stderr.write(`${formatError(text)}\n`)
+  return exitCode
+}
+
+/** oclif puts all in one text of several lines; the flags that it does not know it also names, in `flags`. */
+function commandLineText(error: Error, command: CalledCommand): ErrorText {
+  const [first = '', ...more] = error.message.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !/see more help/i.test(line))
+  const { suggestions = [], flags: given } = error as { suggestions?: readonly string[]; flags?: unknown }
+  const help = `See: stackbk ${command.name === '' ? '' : `${command.name} `}--help`
+  const unknown = Array.isArray(given) ? (given as string[]) : []
+  if (/^Nonexistent flags?:/.test(first) && unknown.length > 0) {
+    const nearest = nearestName(unknown[0]?.replace(/^-+/, '') ?? '', command.flags)
+    return {
+      code: 'usage',
+      message: `there is no flag ${unknown.join(', ')}`,
+      why: command.flags.length === 0 ? '' : `${command.name} takes ${command.flags.toSorted().map((name) => `--${name}`).join(', ')}`,
+      fix: nearest === null ? help : `Did you mean --${nearest}?`,
+    }
+  }
+  const parsed = /^Parsing (--\S+)/.exec(first)?.[1]
+  const message = parsed === undefined ? first.replace(/:$/, '') : `the value of ${parsed} cannot be taken`
+  return { code: 'usage', message, why: more.join('\n'), fix: suggestions.join('; ') || help }
 }

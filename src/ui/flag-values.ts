@@ -3,7 +3,7 @@ import { Flags } from './command-line.js'
 import { StackbkError } from '../errors.js'
 
 function refused(flag: string, input: string, wanted: string): StackbkError {
-  return new StackbkError({ kind: 'usage', message: `--${flag} ${input} is not ${wanted}`, fix: `Give ${wanted}` })
+  return new StackbkError({ kind: 'usage', message: `the value of --${flag} cannot be taken`, detail: `'${input}' is not ${wanted}`, fix: `Give ${wanted}` })
 }
 
 /** `5` or `5%`, above 0 and at most 100. */
@@ -16,14 +16,18 @@ export const percentage = Flags.custom<number>({
   },
 })
 
-/** A moment: ISO 8601, or a time ago such as `7d`, `12h`. */
+// `Date` alone takes nearly anything: `last 3` is the first of March 2001 to it.
+const iso8601 = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$/
+
+/** A moment: ISO 8601, or a time ago such as `7d`, `12h`. Without a zone it is this host's time. */
 export const moment = Flags.custom<Date>({
   helpValue: 'TIME',
   parse: (input) => {
     const ago = /^(\d+)\s*([mhdw])$/.exec(input)
     const seconds = { m: 60, h: 3600, d: 86_400, w: 604_800 }[ago?.[2] ?? ''] ?? 0
-    const date = ago === null ? new Date(input) : new Date(Date.now() - Number(ago[1]) * seconds * 1000)
-    if (Number.isNaN(date.getTime())) return Promise.reject(refused('since', input, 'a time such as 2026-01-31 or 7d'))
+    const written = /^\d{4}-\d\d-\d\d$/.test(input) ? `${input}T00:00` : input
+    const date = ago === null ? new Date(written) : new Date(Date.now() - Number(ago[1]) * seconds * 1000)
+    if ((ago === null && !iso8601.test(input)) || Number.isNaN(date.getTime())) return Promise.reject(refused('since', input, 'a time such as 2026-01-31 or 7d'))
     return Promise.resolve(date)
   },
 })

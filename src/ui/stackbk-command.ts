@@ -13,8 +13,9 @@ import type { Reporter } from '../stages/reporter.js'
 import { newRunId, type RunFacts } from '../stages/result.js'
 import type { Run } from '../stages/run.js'
 import { Journal } from '../stacks/journal.js'
+import { type GlobalFlags, readGlobalFlags } from './arguments.js'
 import { Command, Flags } from './command-line.js'
-import { errorText, formatError } from './error-text.js'
+import { errorDocument, errorText, formatError } from './error-text.js'
 import { plainReporter } from './plain-reporter.js'
 import { presentProblems } from './present-problems.js'
 
@@ -32,21 +33,6 @@ export interface RunRequest {
   /** Without any configuration file, every key has its default. Default: `fail`. */
   readonly whenMissing?: 'fail' | 'defaults'
 }
-
-/** Documented in the help of every command that opens a repository or changes something. */
-export const exitCodeHelp = [
-  '0 all done',
-  '1 failed',
-  '2 wrong usage or configuration, nothing was touched',
-  '3 partly done, or something is overdue',
-  '4 a needed tool is missing, too old or not answering',
-  '5 the remote cannot be reached, or the transfer failed',
-  '6 verification failed',
-  '7 a safety guard refused',
-  '10, 11, 12 repository missing, locked, wrong password',
-  '75 another stackbk run is at work',
-  '129, 130, 143 interrupted, after every stack was started again',
-].join('\n')
 
 /**
  * What every command of stackbk is: it parses, calls one function, shows one result. Signals, exit codes, `--json` and the
@@ -98,22 +84,21 @@ export abstract class StackbkCommand<T extends object> extends Command {
     }
   }
 
-  /** Whether this word stands among the arguments: for what must be known even when they do not parse. */
-  protected has(flag: string): boolean {
-    const end = this.argv.indexOf('--')
-    return (end < 0 ? this.argv : this.argv.slice(0, end)).includes(flag)
+  /** The global flags, known even when the arguments do not parse. */
+  get #globals(): GlobalFlags {
+    return readGlobalFlags(this.argv, { ...StackbkCommand.baseFlags, ...this.ctor.flags })
   }
 
   /** The checked configuration alone, for commands that use no provider. Warnings are told on standard error. */
   protected configuration(needs: readonly Need[], offers: Offers | null = null, whenMissing: 'fail' | 'defaults' = 'fail'): Configuration {
     const configuration = loadConfiguration({
-      file: this.#configFlag(),
+      file: this.#globals.config,
       environment: process.env,
       descriptors: offers?.usable.map((offer) => offer.descriptor) ?? [],
       needs,
       whenMissing,
     })
-    if (!this.has('--quiet') && !this.has('-q')) {
+    if (!this.#globals.quiet) {
       for (const { message, fix } of configuration.problems) this.logToStderr(`warning: ${message}${fix === '' ? '' : `. ${fix}`}`)
     }
     return configuration
@@ -148,10 +133,9 @@ export abstract class StackbkCommand<T extends object> extends Command {
   }
 
   async #makeReporter(): Promise<Reporter> {
-    const isQuiet = this.has('--quiet') || this.has('-q')
+    const { json: isJson, quiet: isQuiet } = this.#globals
     const { silentReporter } = await import('../stages/reporter.js')
     if (isQuiet) return silentReporter
-    const isJson = this.has('--json')
     const stream = isJson ? process.stderr : process.stdout
     if (stream.isTTY && !isJson && process.env['TERM'] !== 'dumb') {
       const { listReporter } = await import('./list-reporter.js')
@@ -198,7 +182,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
   /** What an empty configuration would give. */
   #defaults(offers: Offers): Configuration {
     const descriptors = offers.usable.map((offer) => offer.descriptor)
-    const file = this.#configFlag() ?? '/etc/stackbk/config.ini'
+    const file = this.#globals.config ?? '/etc/stackbk/config.ini'
     return checkConfiguration({ file, exists: false, text: '', mode: 0o600, environment: process.env, descriptors, needs: [] })
   }
 
@@ -211,22 +195,12 @@ export abstract class StackbkCommand<T extends object> extends Command {
     return signal === null ? exitCodeOf(error) : exitCodes.ofSignal(signal)
   }
 
-  #configFlag(): string | undefined {
-    for (const [index, word] of this.argv.entries()) {
-      if (word === '--') return undefined
-      if (word === '--config' || word === '-c') return this.argv[index + 1]
-      if (word.startsWith('--config=')) return word.slice('--config='.length)
-      if (/^-c./.test(word)) return word.slice(2).replace(/^=/, '')
-    }
-    return undefined
-  }
-
   #onSignal(name: SignalName): void {
     this.#reporter?.notice(`${name.slice(3)} received: ending in good order, every stack is started again first`)
   }
 
   #onLog(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
-    if (!this.has('--verbose') && !this.has('-v')) return
+    if (!this.#globals.verbose) return
     const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`
     process.stderr.write(`${new Date().toISOString()} ${level}: ${message}${more}\n`)
   }
@@ -237,11 +211,11 @@ export abstract class StackbkCommand<T extends object> extends Command {
   }
 
   #show(result: T): void {
-    if (this.has('--json')) {
+    if (this.#globals.json) {
       process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
       return
     }
-    if (this.has('--quiet') || this.has('-q')) {
+    if (this.#globals.quiet) {
       const { problems = [] } = result as { problems?: readonly Problem[] }
       const wrong = presentProblems(problems.filter((problem) => problem.severity === 'error'))
       if (wrong !== '') process.stderr.write(`${wrong}\n`)
@@ -268,11 +242,10 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   #showError(error: unknown): void {
     const exitCode = this.#codeFor(error)
-    const text = errorText(error, Object.keys({ ...StackbkCommand.baseFlags, ...this.ctor.flags }))
-    if (this.has('--json')) {
-      const { code, message, fix } = text
-      const problems = (error as { problems?: readonly unknown[] }).problems ?? []
-      process.stdout.write(`${JSON.stringify({ error: { code, message: text.why === '' ? message : `${message}: ${text.why}`, fix, exitCode }, ...(problems.length > 0 ? { problems } : {}) }, null, 2)}\n`)
+    const text = errorText(error, { name: this.#name(), flags: Object.keys({ ...StackbkCommand.baseFlags, ...this.ctor.flags }) })
+    if (this.#globals.json) {
+      const problems = error instanceof StackbkError ? error.problems : []
+      process.stdout.write(`${JSON.stringify(errorDocument(text, exitCode, problems), null, 2)}\n`)
     } else {
       process.stderr.write(`${formatError(text)}\n`)
     }

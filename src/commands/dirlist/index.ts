@@ -12,7 +12,8 @@ export default class Dirlist extends StackbkCommand<never> {
       kind: 'usage',
       code: 'no-subcommand',
       message: 'dirlist needs to be told what to do',
-      fix: 'See the stacks with: stackbk dirlist list; change them with: stackbk dirlist enable, disable, add, remove or refresh',
+      detail: 'there are: add, disable, enable, list, refresh, remove',
+      fix: 'See the stacks with: stackbk dirlist list',
     })
   }
 

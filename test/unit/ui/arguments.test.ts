@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
-import { arrangeArguments } from '../../../src/ui/arguments.js'
+import { arrangeArguments, readGlobalFlags } from '../../../src/ui/arguments.js'
 
 describe('global flags before the command', () => {
   beforeEach(() => {
@@ -17,7 +17,20 @@ describe('global flags before the command', () => {
     ['--config=F -y config check', 'config check --config=F -y'],
     ['-cF backup', 'backup -cF'],
     ['-v -q --no-color status', 'status -v -q --no-color'],
+    ['-qv backup', 'backup -qv'],
+    ['-qvc F backup', 'backup -qvc F'],
+    ['-qvcF backup', 'backup -qvcF'],
+    ['dirlist --config F list', 'dirlist list --config F'],
+    ['-q dirlist -y enable web', 'dirlist enable web -q -y'],
+    ['backup -n -q web', 'backup -n -q web'],
+    ['-qn backup', '-qn backup'],
     ['--json', '--json'],
+    ['--config F', ''],
+    ['-qv', ''],
+    ['-c F --json', '-c F --json'],
+    ['--json plugins --core', 'plugins --core --json'],
+    ['--no-color plugins install -v x', 'plugins install -v x'],
+    ['-c F help backup', 'help backup'],
     ['', ''],
     ['--help', '--help'],
     ['--version', '--version'],
@@ -45,5 +58,29 @@ describe('global flags before the command', () => {
     vi.stubEnv('NO_COLOR', undefined)
     arrangeArguments(['backup'])
     expect(process.env['NO_COLOR']).toBeUndefined()
+  })
+})
+
+describe('global flags, known even where the rest does not parse', () => {
+  const shapes = { 'dry-run': { char: 'n', type: 'boolean' }, stack: { char: 's', type: 'option' } } as const
+  const none = { config: undefined, json: false, noColor: false, quiet: false, verbose: false }
+
+  it.each([
+    ['web', {}],
+    ['--json -q', { json: true, quiet: true }],
+    ['-qv', { quiet: true, verbose: true }],
+    ['-nqc F', { quiet: true, config: 'F' }],
+    ['-nvcF', { verbose: true, config: 'F' }],
+    ['-c=F', { config: 'F' }],
+    ['--config=a=b', { config: 'a=b' }],
+    ['--config F --config G', { config: 'G' }],
+    ['--config', {}],
+    ['--stack -q', {}],
+    ['--stack=-q -v', { verbose: true }],
+    ['-s --json', {}],
+    ['--no-color -- --json -c F', { noColor: true }],
+    ['-xq --jsonn --nosuch=1', {}],
+  ])('%s', (given, expected) => {
+    expect(readGlobalFlags(given.split(' '), shapes)).toEqual({ ...none, ...expected })
   })
 })

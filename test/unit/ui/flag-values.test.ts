@@ -24,7 +24,8 @@ describe('values of flags', () => {
   })
 
   it('a moment may be a date or a time', async () => {
-    expect((await parsed('--since', '2026-01-31')).since).toEqual(new Date('2026-01-31'))
+    expect((await parsed('--since', '2026-01-31')).since).toEqual(new Date(2026, 0, 31))
+    expect((await parsed('--since', '2026-01-31 12:30')).since).toEqual(new Date(2026, 0, 31, 12, 30))
     expect((await parsed('--since', '2026-01-31T12:00:00Z')).since).toEqual(new Date('2026-01-31T12:00:00Z'))
   })
 
@@ -40,7 +41,7 @@ describe('values of flags', () => {
     expect(since).toBeLessThanOrEqual(Date.now() - seconds * 1000)
   })
 
-  it.each(['yesterday', '7x', '', '2026-13-01', 'd7'])('a moment is not %j, and that is a wrong use', async (text) => {
+  it.each(['yesterday', 'last 3', '5', '31.1.2026', '7x', '', '2026-13-01', 'd7'])('a moment is not %j, and that is a wrong use', async (text) => {
     expect(await refusal(`--since=${text}`)).toBe(2)
   })
 })

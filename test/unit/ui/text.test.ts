@@ -83,9 +83,19 @@ describe('an error for people', () => {
   })
 
   it('of the command line is in that form too', () => {
-    const error = Object.assign(new Error('Nonexistent flag: --foo\nSee more help with --help'), { oclif: { exit: 2 }, suggestions: ['Did you mean --force?'] })
-    expect(errorText(error)).toEqual({ code: 'usage', message: 'Nonexistent flag: --foo', why: '', fix: 'Did you mean --force?' })
-    expect(errorText(Object.assign(new Error('Missing 1 required arg:\nNAME  the name'), { oclif: {} }))).toMatchObject({ why: 'NAME  the name', fix: 'See: stackbk --help' })
+    const ofOclif = (message: string, more: object = {}): Error => Object.assign(new Error(message), { oclif: { exit: 2 }, ...more })
+    const backup = { name: 'backup', flags: ['json', 'dry-run'] }
+    expect(errorText(ofOclif('Nonexistent flag: --dryrun\nSee more help with --help', { flags: ['--dryrun'] }), backup)).toEqual({ code: 'usage', message: 'there is no flag --dryrun', why: 'backup takes --dry-run, --json', fix: 'Did you mean --dry-run?' })
+    expect(errorText(ofOclif('Nonexistent flags: --foo, -x', { flags: ['--foo', '-x'] }), backup)).toMatchObject({ message: 'there is no flag --foo, -x', fix: 'See: stackbk backup --help' })
+    expect(errorText(ofOclif('Missing 1 required arg:\nNAME  the name\nSee more help with --help'))).toEqual({ code: 'usage', message: 'Missing 1 required arg', why: 'NAME  the name', fix: 'See: stackbk --help' })
+    expect(errorText(ofOclif('Parsing --limit \n\tExpected an integer but received: x\nSee more help with --help'), backup)).toMatchObject({ message: 'the value of --limit cannot be taken', why: 'Expected an integer but received: x' })
+    expect(errorText(ofOclif('Unexpected argument: x', { suggestions: ['Leave it out'] }), backup)).toMatchObject({ fix: 'Leave it out' })
+  })
+
+  it('of a flag that has a parser of its own loses what oclif wraps it in', () => {
+    const error = new StackbkError({ kind: 'usage', message: 'the value of --since cannot be taken', detail: "'x' is not a time", fix: 'Give a time' })
+    error.message = `Parsing --since \n\t${error.message}\nSee more help with --help`
+    expect(formatError(errorText(error))).toBe("Error: the value of --since cannot be taken\n  'x' is not a time\nNext:  Give a time")
   })
 
   it('that is none of ours is a bug, with all that is known of it', () => {
