@@ -3,11 +3,12 @@ import { Args, Flags } from '../ui/command-line.js'
 import { backup } from '../stages/backup.js'
 import type { BackupResult } from '../stages/backup/backup-result.js'
 import { presentBackup } from '../ui/present-backup.js'
-import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Backup extends StackbkCommand<BackupResult> {
   static override summary = 'snapshot stacks, each stopped for as short as possible'
-  static override description = `Takes the enabled stacks, or those named, one after another: notes what runs, opens the repository, stops the stack, takes its snapshot, starts exactly what ran, waits until it is up. Verification and retention follow when all are up again.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override description = `Takes the enabled stacks, or those named, one after another: notes what runs, opens the repository, stops the stack, takes its snapshot, starts exactly what ran, waits until it is up. Verification and retention follow when all are up again.\n\n${exitCodeHelp([3, 4, 6, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> backup', '<%= config.bin %> backup nextcloud gitea --json', '<%= config.bin %> backup --dry-run']
   static override args = {
     stack: Args.string({ description: 'stacks to back up (default: all enabled)', ignoreStdin: true, multiple: true }),

@@ -1,10 +1,11 @@
 import { doctor, type DoctorResult } from '../stages/doctor.js'
 import { presentDoctor } from '../ui/present-doctor.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Doctor extends StackbkCommand<DoctorResult> {
   static override summary = 'look at everything that a run needs'
-  static override description = 'Tools and versions, permissions, space, repository, remote, plugins, leftovers. Works without a configuration too.\n\nEXIT CODES\n0 all is well\n1 something is wrong\n2 wrong usage\n4 a needed tool is missing, too old or not answering'
+  static override description = `Tools and versions, permissions, space, repository, remote, plugins, leftovers. Works without a configuration too.\n\n${exitCodeHelp([4, 'signals'], { 0: 'all is well', 1: 'something is wrong', 2: 'wrong usage' })}`
   static override hiddenAliases = ['health']
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
 

@@ -4,11 +4,12 @@ import { stateFolder } from '../host/state-folder.js'
 import { history, type HistoryResult } from '../stages/history.js'
 import { moment } from '../ui/flag-values.js'
 import { presentHistory } from '../ui/present-history.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class History extends StackbkCommand<HistoryResult> {
   static override summary = 'past runs, newest first'
-  static override description = 'EXIT CODES\n0 all done\n2 wrong usage'
+  static override description = exitCodeHelp([], { 2: 'wrong usage' })
   static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --stack nextcloud --since 7d --json']
   static override flags = {
     limit: Flags.integer({ default: 20, description: 'at most so many', min: 1 }),

@@ -2,11 +2,12 @@ import { Flags } from '../ui/command-line.js'
 
 import { resume, type ResumeResult } from '../stages/resume.js'
 import { presentResume } from '../ui/present-resume.js'
-import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Resume extends StackbkCommand<ResumeResult> {
   static override summary = 'finish what an interrupted run left undone'
-  static override description = `Ends tools that outlived a killed run and starts the stacks that it left stopped, exactly the services that ran. Every command that changes something does so first by itself.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override description = `Ends tools that outlived a killed run and starts the stacks that it left stopped, exactly the services that ran. Every command that changes something does so first by itself.\n\n${exitCodeHelp([3, 4, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> resume', '<%= config.bin %> resume --force nextcloud']
   static override flags = {
     discard: Flags.string({ description: 'forget that this stack was left stopped', helpValue: 'STACK' }),

@@ -2,11 +2,12 @@ import { Args, Flags } from '../ui/command-line.js'
 
 import { runBoth, type RunBothResult } from '../stages/run-both.js'
 import { presentRun } from '../ui/present-run.js'
-import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Run extends StackbkCommand<RunBothResult> {
   static override summary = 'back up, then sync: what a timer calls'
-  static override description = `Both stages under one lock and in one report. The sync follows also when a stack failed.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override description = `Both stages under one lock and in one report. The sync follows also when a stack failed.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> run', '<%= config.bin %> run --no-sync --json']
   static override args = { stack: Args.string({ description: 'stacks to back up (default: all enabled)', ignoreStdin: true, multiple: true }) }
   static override flags = {

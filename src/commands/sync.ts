@@ -3,11 +3,12 @@ import { Flags } from '../ui/command-line.js'
 import { sync } from '../stages/sync.js'
 import type { SyncResult } from '../stages/sync/sync-result.js'
 import { presentSync } from '../ui/present-sync.js'
-import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Sync extends StackbkCommand<SyncResult> {
   static override summary = 'copy the repository to the cloud'
-  static override description = `Uploads in an order in which the copy is valid at every instant, deletes last and only what stackbk itself has forgotten.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override description = `Uploads in an order in which the copy is valid at every instant, deletes last and only what stackbk itself has forgotten.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json']
   static override flags = {
     'allow-delete': Flags.boolean({ description: 'pass the guards against deletion, this once' }),

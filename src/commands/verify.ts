@@ -3,11 +3,12 @@ import { Flags } from '../ui/command-line.js'
 import { verify, type VerifyResult } from '../stages/verify.js'
 import { percentage } from '../ui/flag-values.js'
 import { presentVerify } from '../ui/present-verify.js'
-import { exitCodeHelp, StackbkCommand } from '../ui/stackbk-command.js'
+import { exitCodeHelp } from '../ui/exit-code-help.js'
+import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Verify extends StackbkCommand<VerifyResult> {
   static override summary = 'check the repository, or the copy in the cloud'
-  static override description = `The local repository is checked by the engine. With --cloud the remote's files are read and compared with their names, for which no password is needed.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override description = `The local repository is checked by the engine. With --cloud the remote's files are read and compared with their names, for which no password is needed.\n\n${exitCodeHelp([3, 4, 5, 6, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> verify', '<%= config.bin %> verify --read-data-subset 5%', '<%= config.bin %> verify --cloud --repair']
   static override flags = {
     cloud: Flags.boolean({ description: "the remote's files instead of the local ones" }),

@@ -1,10 +1,11 @@
 import { checkWhole, type ConfigurationCheckResult, descriptorsOf } from '../../stages/configuration.js'
 import { presentCheck } from '../../ui/present-configuration.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigCheck extends StackbkCommand<ConfigurationCheckResult> {
   static override summary = 'find what is wrong in the configuration and the dirlist'
-  static override description = 'All at once, each with file and line. Starts no tool.\n\nEXIT CODES\n0 no error\n2 an error'
+  static override description = `All at once, each with file and line. Starts no tool.\n\n${exitCodeHelp([], { 0: 'no error', 2: 'an error' })}`
   static override hiddenAliases = ['config:validate']
   static override examples = ['<%= config.bin %> config check', '<%= config.bin %> config check --config new.ini']
 

@@ -4,11 +4,12 @@ import { findConfigurationFile } from '../../config/config-file.js'
 import { descriptorsOf } from '../../stages/configuration.js'
 import { type ImportResult, importSetup } from '../../stages/import.js'
 import { presentImport } from '../../ui/present-configuration.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigImport extends StackbkCommand<ImportResult> {
   static override summary = 'take over an older configuration, an rclone.conf or a dirlist'
-  static override description = 'What FILE is, is told from what it holds. It is never changed, and nothing of it is lost: what is not understood becomes a comment.\n\nEXIT CODES\n0 all done\n1 it cannot be written\n2 wrong usage, nothing was written\n3 taken over, but the new configuration has errors'
+  static override description = `What FILE is, is told from what it holds. It is never changed, and nothing of it is lost: what is not understood becomes a comment.\n\n${exitCodeHelp([3], { 1: 'it cannot be written', 2: 'wrong usage, nothing was written', 3: 'taken over, but the new configuration has errors' })}`
   static override examples = ['<%= config.bin %> config import /etc/backup.conf', '<%= config.bin %> config import ~/.config/rclone/rclone.conf']
   static override args = { file: Args.string({ description: 'what to take over', ignoreStdin: true, required: true }) }
   static override flags = {

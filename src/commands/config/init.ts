@@ -3,11 +3,12 @@ import { Flags } from '../../ui/command-line.js'
 import { findConfigurationFile } from '../../config/config-file.js'
 import { descriptorsOf, initialiseConfiguration, type NewConfigurationResult } from '../../stages/configuration.js'
 import { presentNewConfiguration } from '../../ui/present-configuration.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigInit extends StackbkCommand<NewConfigurationResult> {
   static override summary = 'write a first configuration'
-  static override description = 'From the flags; the wizard is not there yet. The file has mode 0600.\n\nEXIT CODES\n0 all done\n1 it cannot be written\n2 wrong usage, nothing was written'
+  static override description = `From the flags; the wizard is not there yet. The file has mode 0600.\n\n${exitCodeHelp([], { 1: 'it cannot be written', 2: 'wrong usage, nothing was written' })}`
   static override examples = [
     '<%= config.bin %> config init --repository /mnt/backup/restic --generate-password',
     '<%= config.bin %> config init --stacks-dir /srv/stacks --repository /mnt/backup/restic --password-file /root/restic.pw --remote b2',

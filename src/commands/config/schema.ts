@@ -1,9 +1,10 @@
 import { type ConfigurationSchemaResult, describeSchema, descriptorsOf } from '../../stages/configuration.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigSchema extends StackbkCommand<ConfigurationSchemaResult> {
   static override summary = 'a JSON Schema of the configuration'
-  static override description = 'From what stackbk and its plugins declare. With --json it is the value of `schema`.\n\nEXIT CODES\n0 all done'
+  static override description = `From what stackbk and its plugins declare. With --json it is the value of \`schema\`.\n\n${exitCodeHelp([], { 2: 'wrong usage' })}`
   static override examples = ['<%= config.bin %> config schema > stackbk.schema.json']
 
   protected async act(): Promise<{ result: ConfigurationSchemaResult; exitCode: number }> {

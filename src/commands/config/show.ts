@@ -1,10 +1,11 @@
 import { type ConfigurationShowResult, descriptorsOf, showConfiguration } from '../../stages/configuration.js'
 import { presentSettings } from '../../ui/present-configuration.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigShow extends StackbkCommand<ConfigurationShowResult> {
   static override summary = 'every value that counts, and where it comes from'
-  static override description = 'Secrets are masked.\n\nEXIT CODES\n0 all done\n2 wrong configuration'
+  static override description = `Secrets are masked.\n\n${exitCodeHelp([], { 2: 'wrong configuration' })}`
   static override examples = ['<%= config.bin %> config show', '<%= config.bin %> config show --json']
 
   protected async act(): Promise<{ result: ConfigurationShowResult; exitCode: number }> {

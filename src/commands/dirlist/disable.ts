@@ -3,11 +3,12 @@ import { Args } from '../../ui/command-line.js'
 import { switchStacks } from '../../stacks/dirlist-changes.js'
 import { changeStacks, type DirlistChangeResult } from '../../stages/dirlist.js'
 import { presentDirlistChange } from '../../ui/present-dirlist.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistDisable extends StackbkCommand<DirlistChangeResult> {
   static override summary = 'switch stacks off'
-  static override description = 'By name, or by path where two share a name. All are checked before any is switched.\n\nEXIT CODES\n0 all done\n1 the dirlist cannot be written\n2 wrong usage or configuration, nothing was changed\n75 another stackbk is changing the dirlist'
+  static override description = `By name, or by path where two share a name. All are checked before any is switched.\n\n${exitCodeHelp([75], { 1: 'the dirlist cannot be written', 75: 'another stackbk is changing the dirlist' })}`
   static override examples = ['<%= config.bin %> dirlist disable nextcloud', '<%= config.bin %> dirlist disable nextcloud "my stack"']
   static override strict = false
   static override args = { name: Args.string({ description: 'stacks', ignoreStdin: true, required: true }) }

@@ -1,10 +1,11 @@
 import { type DirlistResult, listStacks } from '../../stages/dirlist.js'
 import { presentDirlist } from '../../ui/present-dirlist.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistList extends StackbkCommand<DirlistResult> {
   static override summary = 'stacks that are listed or found, on or off'
-  static override description = 'Changes nothing. What is not listed is off.\n\nEXIT CODES\n0 all done\n2 wrong usage or configuration'
+  static override description = `Changes nothing. What is not listed is off.\n\n${exitCodeHelp([], { 2: 'wrong usage or configuration' })}`
   static override examples = ['<%= config.bin %> dirlist list', '<%= config.bin %> dirlist list --json']
 
   protected async act(): Promise<{ result: DirlistResult; exitCode: number }> {

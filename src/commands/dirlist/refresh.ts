@@ -3,11 +3,12 @@ import { Flags } from '../../ui/command-line.js'
 import { refreshDirlist } from '../../stacks/dirlist-changes.js'
 import { changeStacks, type DirlistChangeResult } from '../../stages/dirlist.js'
 import { presentDirlistChange } from '../../ui/present-dirlist.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistRefresh extends StackbkCommand<DirlistChangeResult> {
   static override summary = 'list stacks that are new, switched off'
-  static override description = 'What is gone stays listed: its disk may be unmounted.\n\nEXIT CODES\n0 all done\n1 the dirlist cannot be written\n2 wrong usage or configuration, nothing was changed\n7 --prune, and the stacks folder holds no stack at all: nothing was removed\n75 another stackbk is changing the dirlist'
+  static override description = `What is gone stays listed: its disk may be unmounted.\n\n${exitCodeHelp([7, 75], { 1: 'the dirlist cannot be written', 7: '--prune, and the stacks folder holds no stack at all: nothing was removed', 75: 'another stackbk is changing the dirlist' })}`
   static override examples = ['<%= config.bin %> dirlist refresh', '<%= config.bin %> dirlist refresh --prune']
   static override flags = { prune: Flags.boolean({ description: 'take off the list what is gone for certain' }) }
 

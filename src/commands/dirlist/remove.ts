@@ -3,11 +3,12 @@ import { Args } from '../../ui/command-line.js'
 import { removeExternalStack } from '../../stacks/dirlist-changes.js'
 import { changeStacks, type DirlistChangeResult } from '../../stages/dirlist.js'
 import { presentDirlistChange } from '../../ui/present-dirlist.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistRemove extends StackbkCommand<DirlistChangeResult> {
   static override summary = 'take a stack outside the stacks folder off the list; its files stay'
-  static override description = 'EXIT CODES\n0 all done\n1 the dirlist cannot be written\n2 wrong usage or configuration, nothing was changed\n75 another stackbk is changing the dirlist'
+  static override description = exitCodeHelp([75], { 1: 'the dirlist cannot be written', 75: 'another stackbk is changing the dirlist' })
   static override examples = ['<%= config.bin %> dirlist remove /srv/paperless']
   static override args = { path: Args.string({ description: 'its path, or its name', ignoreStdin: true, required: true }) }
 

@@ -3,11 +3,12 @@ import { Args, Flags } from '../../ui/command-line.js'
 import { findSnapshots, forgetSnapshots, type ForgetResult } from '../../stages/snapshots.js'
 import { assertConfirmed } from '../../ui/confirmation.js'
 import { presentForget } from '../../ui/present-snapshots.js'
-import { exitCodeHelp, StackbkCommand } from '../../ui/stackbk-command.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
+import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class SnapshotsForget extends StackbkCommand<ForgetResult> {
   static override summary = 'forget snapshots by their IDs'
-  static override description = `Their space is freed by the next backup's retention. The cloud copy follows at the next sync.\n\nEXIT CODES\n${exitCodeHelp}`
+  static override description = `Their space is freed by the next backup's retention. The cloud copy follows at the next sync.\n\n${exitCodeHelp([3, 4, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> snapshots forget 1a2b3c4d --yes']
   static override args = { id: Args.string({ description: 'IDs, or their beginnings', ignoreStdin: true, multiple: true, required: true }) }
   static override flags = { 'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }) }
