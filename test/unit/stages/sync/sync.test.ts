@@ -11,9 +11,13 @@ import { layout, nameOf } from './layout.js'
 const folders = ['keys', 'data', 'index', 'snapshots']
 const pathOf = (folder: string, content: string): string => `${folder}/${nameOf(content)}`
 
+/** One file in common shows that a remote without a config holds a part of this very repository. */
+const shared = pathOf('data', 'more')
+
 /** A small repository, and a remote that holds these files and notes what changes it. */
 function makeSync({ remote, isSound = true }: { remote: readonly string[]; isSound?: boolean }) {
   for (const folder of folders) write(`repository/${pathOf(folder, 'kept')}`, 'kept')
+  write(`repository/${shared}`, 'more')
   write('repository/config', 'config')
   const acts: string[] = []
   const onRemote = new Map(remote.map((path): [string, RemoteFile] => [path, { path, size: path === 'config' ? 6 : 4, modifiedAt: null }]))
@@ -24,6 +28,7 @@ function makeSync({ remote, isSound = true }: { remote: readonly string[]; isSou
     ready: () => Promise.resolve(ok(undefined)),
     open: () => Promise.resolve(ok({ id, location: at('repository'), path: at('repository') })),
     snapshots: () => Promise.resolve(ok([snapshotOf(nameOf('kept'))])),
+    removeStaleLocks: () => Promise.resolve(ok({ removed: 0, held: [] })),
     check: () => Promise.resolve(ok({ isSound, errors: isSound ? [] : ['a pack is missing'] })),
   }
   const transport: Partial<Transport> = {
@@ -56,11 +61,11 @@ function makeSync({ remote, isSound = true }: { remote: readonly string[]; isSou
 }
 
 const old = ['data', 'index', 'snapshots'].map((folder) => pathOf(folder, 'old'))
-const kept = ['config', ...folders.map((folder) => pathOf(folder, 'kept'))]
+const kept = ['config', shared, ...folders.map((folder) => pathOf(folder, 'kept'))]
 
 describe('a sync', () => {
   it('sends a file before what needs it, and then takes away what needs a file before that file', async () => {
-    const { acts, start } = makeSync({ remote: old })
+    const { acts, start } = makeSync({ remote: [...old, shared] })
     const { exitCode, result } = await start()
     expect(acts).toEqual(['up keys', 'up config', 'up data', 'up index', 'up snapshots', 'gone snapshots', 'gone index', 'gone data'])
     expect([exitCode, result.verified, result.deleted.snapshots]).toEqual([0, true, 1])
