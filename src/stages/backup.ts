@@ -125,7 +125,6 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
   for (const draft of drafts) {
     guardAgainstShrinking(run, draft, keyOf.get(draft.name) ?? '', choices.acceptShrink)
     await markSnapshot(repository, draft)
-    if (draft.snapshot !== null) repository.record.noteSeen([draft.snapshot.id])
   }
   if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')

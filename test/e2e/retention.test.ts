@@ -119,8 +119,11 @@ describe('verification', () => {
     expect(call.exitCode).toBe(6)
     expect(call.result.status).toBe('failed')
     expect(call.stack('web')).toMatchObject({ status: 'failed', verification: 'failed', problems: [{ severity: 'error', code: 'verification-failed' }] })
+    const damaged = call.stack('web').snapshot?.id ?? ''
+    expect((await world.snapshots()).find((one) => one.id === damaged)?.tags).toContain('partial')
     const status = await world.json<{ stacks: { lastSnapshot: { id: string } }[] }>(['status'])
-    expect(status.result.stacks[0]?.lastSnapshot).not.toBeNull()
+    expect(status.result.stacks[0]?.lastSnapshot.id).toMatch(/^[0-9a-f]{64}$/)
+    expect(status.result.stacks[0]?.lastSnapshot.id).not.toBe(damaged)
     writeFileSync(largest, whole)
     expect((await world.backup()).exitCode).toBe(0)
   })

@@ -32,13 +32,26 @@ export function guardAgainstShrinking(run: Run, draft: StackDraft, key: string, 
   })
 }
 
-/** Adds its marks to the snapshot, outside any window. The engine gives it a new ID by that: the one reported from then on. */
+/**
+ * Adds its marks to the snapshot, outside any window. The engine gives it a new ID by that: the one reported from then on.
+ * Notes the snapshot as seen in any case.
+ */
 export async function markSnapshot(repository: OpenRepository, draft: StackDraft): Promise<void> {
-  if (draft.snapshot === null || draft.marks.size === 0) return
+  if (draft.snapshot === null) return
   const old = draft.snapshot.id
-  repository.record.willForget([old])
-  const tagged = await repository.engine.tag(old, { add: [...draft.marks] })
-  repository.record.didForget(tagged.ok && tagged.value.id !== old ? [old] : [])
-  if (tagged.ok) draft.snapshot = { ...draft.snapshot, id: tagged.value.id }
-  else draft.problems.push(problemFrom(tagged.failure, { code: 'not-marked', stack: draft.name }))
+  if (draft.marks.size > 0) {
+    repository.record.willForget([old])
+    const tagged = await repository.engine.tag(old, { add: [...draft.marks] })
+    repository.record.didForget(tagged.ok && tagged.value.id !== old ? [old] : [])
+    if (tagged.ok) draft.snapshot = { ...draft.snapshot, id: tagged.value.id }
+    else draft.problems.push(problemFrom(tagged.failure, { code: 'not-marked', stack: draft.name }))
+  }
+  repository.record.noteSeen([draft.snapshot.id])
+}
+
+/** A snapshot that was found damaged is not the one to go back to, nor to compare the next one with. */
+export async function markDamaged(repository: OpenRepository, draft: StackDraft): Promise<void> {
+  if (draft.marks.has('partial')) return
+  draft.marks.add('partial')
+  await markSnapshot(repository, draft)
 }

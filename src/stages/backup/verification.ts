@@ -2,11 +2,15 @@ import { exitCodes, problemFrom } from '../../errors.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { filesIn, worsen, type StackDraft } from './backup-result.js'
+import { markDamaged } from './marking.js'
 
 /** A verification that could not be made (a lock, a short outage of a mount) is tried so often; one that says "damaged" counts at once. */
 const attempts = 3
 
-/** Verifies all snapshots of the run in one call, by the very IDs just made, and notes each verdict in its stack's report. */
+/**
+ * Verifies all snapshots of the run in one call, by the very IDs just made, and notes each verdict in its stack's report. One
+ * that is found damaged is marked; its report then has the ID that this gives it.
+ */
 export async function verifySnapshots(run: Run, repository: OpenRepository, drafts: readonly StackDraft[]): Promise<void> {
   const taken = drafts.filter((draft) => draft.snapshot !== null)
   if (taken.length === 0) return
@@ -42,5 +46,6 @@ export async function verifySnapshots(run: Run, repository: OpenRepository, draf
           }
         : problemFrom(answer.failure, { code: 'verification-failed', stack: draft.name }),
     )
+    if (verdict?.isSound === false) await markDamaged(repository, draft)
   }
 }
