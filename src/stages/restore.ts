@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Engine, Transport } from '@stackbk/contract'
@@ -7,6 +8,7 @@ import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '.
 import { writeFileAtomically } from '../host/atomic-write.js'
 import { ensureFolder } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
+import { withinSilence } from './repository.js'
 import { rememberRepository, SnapshotRecord } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
 import { replayJournal } from './resume.js'
@@ -16,7 +18,7 @@ import type { RestoreBody, RestoreResult } from './restore/restore-result.js'
 import { chooseTarget, markerName, type RestoreMarker, type RestoreTarget } from './restore/target.js'
 import { probe } from './sync.js'
 import { groupFiles, type FileList } from './sync/file-list.js'
-import { withRetries, type Tally } from './sync/transfer.js'
+import { asked, sharedLimit, withRetries, type Tally } from './sync/transfer.js'
 
 export interface RestoreChoices {
   readonly path: string | undefined
@@ -49,9 +51,11 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   if (run.dryRun) return concluded(run, bodyFor(transport, target, remote, { filesChecked: 0, corrupt: [] }, 'skipped', null, []), { status: 'ok', problems: replay.problems })
   run.reporter.notice(`${target.isResumed ? 'going on with the restore' : 'restoring'} from ${transport.location} to ${target.path}`)
   beginAt(target, transport)
+  if (target.isResumed) await removeOutdated(run, engine, target.path, remote)
   const tally: Tally = { files: 0, bytes: 0, attempts: 0 }
   const problems: Problem[] = [...replay.problems]
-  const failed = await downloadAll(run, transport, target.path, remote, tally)
+  const limit = sharedLimit(run.configuration.cloud.restoreTimeoutMs)
+  const failed = await downloadAll(run, transport, { root: target.path, remote, limit }, tally)
   if (failed !== null) {
     const codes = [failed.kind === 'cancelled' ? 1 : exitCodes.ofKind('transfer-failed')]
     const next = [`Run the same command again: it goes on where it was cut short`]
@@ -59,7 +63,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   }
 
   run.reporter.step('checking every file')
-  const check = await checkAndMend(run, transport, target.path, remote, tally)
+  const check = await checkAndMend(run, transport, { root: target.path, remote, limit }, tally)
   if (check.corrupt.length > 0) {
     problems.push({
       severity: 'error',
@@ -67,10 +71,10 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
       message: `${check.corrupt.length} files do not hold what their names say, on the remote too: ${check.corrupt.slice(0, 3).join(', ')}`,
       fix: 'Bring back what is there with restic itself; see what is lost with: restic check',
     })
-  } else {
-    rmSync(join(target.path, markerName), { force: true })
   }
   const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
+  // Until here the same command goes on with this folder, also with the look at what came.
+  if (check.corrupt.length === 0 && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
   problems.push(...opened.problems)
   const body = bodyFor(transport, target, remote, check, check.corrupt.length > 0 ? 'failed' : opened.status, opened.snapshots, nextSteps(run, engine, target.path, opened))
   const status = body.verification.status === 'failed' ? 'failed' : problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
@@ -79,7 +83,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
 
 /** The remote's files, if they are a repository. Throws `repository-missing` (10) if they are not. */
 async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine): Promise<FileList> {
-  const listed = await transport.list('', { signal: run.signal })
+  const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   if (!listed.ok) throw errorFrom(listed.failure)
   const { list } = groupFiles(engine.layout(), listed.value)
   const has = (role: string): boolean => list.some(({ group, files }) => group.role === role && files.length > 0)
@@ -96,37 +100,72 @@ async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine
 /** Makes the folder and says in it what it is, before the first file comes. */
 function beginAt(target: RestoreTarget, transport: Transport): void {
   if (target.isResumed) return
-  ensureFolder(target.path)
   const marker: RestoreMarker = {
     schemaVersion: 1,
     what: 'An unfinished restore of a repository by stackbk. Run the same command again to go on with it, or remove this folder.',
     source: transport.location,
     startedAt: new Date().toISOString(),
   }
-  writeFileAtomically(join(target.path, markerName), `${JSON.stringify(marker, null, 2)}\n`, { mode: 0o600 })
+  try {
+    ensureFolder(target.path)
+    writeFileAtomically(join(target.path, markerName), `${JSON.stringify(marker, null, 2)}\n`, { mode: 0o600 })
+  } catch (error) {
+    throw new StackbkError({
+      kind: 'usage',
+      code: 'target-unusable',
+      message: `${target.path} cannot be written to`,
+      detail: error instanceof Error ? error.message : String(error),
+      fix: 'Give yourself the right to write there and see that there is room, or name another folder: stackbk restore PATH',
+    })
+  }
+}
+
+/**
+ * What an earlier try has fetched and the remote has no more: an old index would name packs that are gone. Where `config` is
+ * there already, somebody may have worked with the repository, and nothing is removed.
+ */
+async function removeOutdated(run: Run, engine: Engine, root: string, remote: FileList): Promise<void> {
+  const layout = engine.layout()
+  if (layout.groups.some(({ role, path }) => role === 'config' && existsSync(join(root, path)))) return
+  const there = await readdir(root, { recursive: true })
+  const wanted = new Set(remote.flatMap(({ files }) => files.map((file) => file.path)))
+  const outdated = groupFiles(layout, there.map((path) => ({ path, size: 0 }))).list.flatMap(({ files }) => files).filter(({ path }) => !wanted.has(path))
+  for (const { path } of outdated) rmSync(join(root, path), { force: true })
+  if (outdated.length > 0) run.log('info', 'removed what an earlier try had fetched and the remote has no more', { files: outdated.length })
 }
 
 /** All groups, `config` last. Files that are there in full size are not fetched again. */
-async function downloadAll(run: Run, transport: Transport, root: string, remote: FileList, tally: Tally): Promise<Parameters<typeof problemFrom>[0] | null> {
+async function downloadAll(run: Run, transport: Transport, { root, remote, limit }: { readonly root: string; readonly remote: FileList; readonly limit: Limit }, tally: Tally): Promise<Parameters<typeof problemFrom>[0] | null> {
   const order = [...remote.filter(({ group }) => group.role !== 'config'), ...remote.filter(({ group }) => group.role === 'config')]
   for (const { group, files } of order) {
     if (files.length === 0) continue
     const title = `downloading ${group.name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`
     run.reporter.step(title)
-    const came = await download(run, transport, root, files.map((file) => file.path), group.nameIs === 'none' ? 'replace' : 'keep', tally, title)
+    const came = await download(run, transport, { root, files: files.map((file) => file.path), whenSameSize: group.nameIs === 'none' ? 'replace' : 'keep', title, limit }, tally)
     if (!came.ok) return came.failure
   }
   return null
 }
 
-function download(run: Run, transport: Transport, root: string, files: readonly string[], whenSameSize: 'keep' | 'replace', tally: Tally, title: string): ReturnType<typeof withRetries> {
+type Limit = ReturnType<typeof sharedLimit>
+
+interface Download {
+  readonly root: string
+  readonly files: readonly string[]
+  readonly whenSameSize: 'keep' | 'replace'
+  readonly title: string
+  /** What is left of RESTORE_TIMEOUT, which is one for all of it. */
+  readonly limit: Limit
+}
+
+function download(run: Run, transport: Transport, { root, files, whenSameSize, title, limit }: Download, tally: Tally): ReturnType<typeof withRetries> {
   return withRetries(run, tally, () =>
     transport.download({
       files,
       localRoot: root,
       whenSameSize,
       stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
-      ...(run.configuration.cloud.restoreTimeoutMs === null ? {} : { timeoutMs: run.configuration.cloud.restoreTimeoutMs }),
+      ...limit(),
       signal: run.signal,
       onProgress: (progress) => run.reporter.step(title, progress),
     }),
@@ -134,13 +173,13 @@ function download(run: Run, transport: Transport, root: string, files: readonly 
 }
 
 /** A file that came over wrong is fetched once more; what is wrong then is wrong on the remote. */
-async function checkAndMend(run: Run, transport: Transport, root: string, remote: FileList, tally: Tally): Promise<ContentCheck> {
+async function checkAndMend(run: Run, transport: Transport, { root, remote, limit }: { readonly root: string; readonly remote: FileList; readonly limit: Limit }, tally: Tally): Promise<ContentCheck> {
   const onFile = (done: number, total: number): void => run.reporter.step('checking every file', { phase: 'check', filesDone: done, filesTotal: total })
   const first = await checkContents(root, remote, { signal: run.signal, onFile })
   if (first.corrupt.length === 0) return first
   run.log('warning', 'files came over wrong and are fetched again', { files: first.corrupt })
   for (const path of first.corrupt) rmSync(join(root, path), { force: true })
-  await download(run, transport, root, first.corrupt, 'replace', tally, 'downloading again what came over wrong')
+  await download(run, transport, { root, files: first.corrupt, whenSameSize: 'replace', title: 'downloading again what came over wrong', limit }, tally)
   const wrong = new Set(first.corrupt)
   const again = remote.map(({ group, files }) => ({ group, files: files.filter((file) => wrong.has(file.path)) }))
   return { filesChecked: first.filesChecked, corrupt: (await checkContents(root, again, { signal: run.signal })).corrupt }
@@ -161,7 +200,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
   const engine = configured.at(root)
   await engine.completeCopy(root)
   const ready = await engine.ready({ signal: run.signal })
-  const opened = ready.ok ? await engine.open({ signal: run.signal }) : ready
+  const opened = ready.ok ? await withinSilence(run, engine, (signal) => engine.open({ signal })) : ready
   if (!opened.ok) {
     if (opened.failure.kind === 'configuration' || opened.failure.kind === 'tool-missing' || opened.failure.kind === 'tool-too-old') {
       return { status: 'skipped', snapshots: null, problems: [problemFrom(opened.failure, { severity: 'warning', code: 'not-opened' })], codes: [], hasPassword: false }

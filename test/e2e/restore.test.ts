@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -132,6 +132,18 @@ describe('a target that may not be used', () => {
     expect(world.picture(target)).toBe(before)
   })
 
+  it.skipIf(process.getuid?.() !== 0)('cannot be written to: 2, in words and not as an error of our own', async () => {
+    const disk = join(world.root, 'read-only')
+    mkdirSync(disk)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro', 'none', disk])
+    try {
+      const { exitCode, stdout } = await world.run(['restore', disk, '--json'])
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([2, { error: { code: 'target-unusable' } }])
+    } finally {
+      execFileSync('umount', [disk])
+    }
+  })
+
   it.skipIf(process.getuid?.() !== 0)('defect 30: is a known place whose disk is not mounted: 7, and nothing is written below it', async () => {
     const disk = join(world.root, 'disk')
     mkdirSync(disk)
@@ -169,6 +181,71 @@ describe('a restore that is cut short', () => {
     expect(readdirSync(target)).not.toContain('stackbk-restore.json')
     expect(world.processes()).toEqual([])
     await world.check(target)
+  })
+})
+
+describe('a restore that is taken up again', () => {
+  /** A copy of the repository as a restore leaves it that is cut before its last file. */
+  function begun(more: (target: string) => void): string {
+    const target = fresh()
+    cpSync(world.repository, target, { recursive: true })
+    rmSync(join(target, 'config'))
+    writeFileSync(join(target, 'stackbk-restore.json'), JSON.stringify({ schemaVersion: 1, what: 'x', source: 'cloud:/backup', startedAt: '2026-01-01T00:00:00.000Z' }))
+    more(target)
+    return target
+  }
+
+  it('drops what it had fetched and the remote has no more', async () => {
+    const name = 'f'.repeat(64)
+    const target = begun((folder) => ['index', 'snapshots'].forEach((group) => writeFileSync(join(folder, group, name), 'an old one')))
+    const { exitCode, result } = await world.restore(target)
+    expect(exitCode, JSON.stringify(result.problems)).toBe(0)
+    expect(contents(target)).toEqual(contents(world.repository))
+  })
+
+  it('is made no repository by a backup that comes in between: 10', async () => {
+    const target = begun((folder) => rmSync(join(folder, 'keys'), { recursive: true }))
+    world.configure({ local_backup: { RESTIC_REPOSITORY: target } })
+    const { exitCode, stdout } = await world.run(['backup', '--json'])
+    world.configure({ local_backup: { RESTIC_REPOSITORY: world.repository } })
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([10, { error: { code: 'restore-unfinished' } }])
+    expect(existsSync(join(target, 'config'))).toBe(false)
+  })
+
+  it('needs no second download when it was cut in the look at what came', async () => {
+    const target = begun((folder) => cpSync(join(world.repository, 'config'), join(folder, 'config')))
+    const { exitCode, result } = await world.restore(target)
+    expect([exitCode, result.target, result.verification.status]).toEqual([0, target, 'ok'])
+    expect(readdirSync(target)).not.toContain('stackbk-restore.json')
+  })
+})
+
+describe('a file that is lost', () => {
+  const damage: [string, () => string, (path: string) => void][] = [
+    ['a lost pack', () => packsIn(world.repository).sort((one, other) => statSync(other).size - statSync(one).size)[0] ?? '', (path) => rmSync(path)],
+    ['a rotten index', () => join(world.repository, 'index', readdirSync(join(world.repository, 'index'))[0] ?? ''), (path) => (rmSync(path), writeFileSync(path, 'x'))],
+    ['a rotten key', () => join(world.repository, 'keys', readdirSync(join(world.repository, 'keys'))[0] ?? ''), (path) => (rmSync(path), writeFileSync(path, 'x'))],
+  ]
+
+  it.each(damage)('%s is found by verify, 6, and comes back from the remote by verify --repair', async (_, choose, spoil) => {
+    const path = choose()
+    const whole = readFileSync(path)
+    spoil(path)
+    expect((await world.run(['verify'])).exitCode).toBe(6)
+    const { exitCode, result } = await world.json<{ corrupt: unknown[] }>(['verify', '--repair'])
+    expect([exitCode, result.corrupt]).toEqual([0, [{ file: path.slice(world.repository.length + 1), where: 'local', healed: true }]])
+    expect(readFileSync(path).equals(whole)).toBe(true)
+    expect((await world.run(['verify'])).exitCode).toBe(0)
+  })
+
+  it("the remote's config has no name to be compared with: one that differs is told by verify --cloud", async () => {
+    const config = join(world.cloud, 'config')
+    const whole = readFileSync(config)
+    rmSync(config)
+    writeFileSync(config, randomBytes(155))
+    const { result } = await world.json<{ problems: unknown[] }>(['verify', '--cloud'])
+    expect(result.problems).toMatchObject([{ severity: 'warning', code: 'config-differs' }])
+    writeFileSync(config, whole)
   })
 })
 

@@ -5,7 +5,7 @@ import { StackbkError } from '../../errors.js'
 import { deviceOf, nearestExisting } from '../../host/mounts.js'
 import { knownRepository } from '../repository-memory.js'
 
-/** Tells what an unfinished restore is. It goes when the last file, `config`, is in place. */
+/** Tells what an unfinished restore is. It goes when all is in place and has been looked at. */
 export const markerName = 'stackbk-restore.json'
 
 export interface RestoreMarker {
@@ -54,7 +54,7 @@ function checked(path: string, { source, repositoriesFolder }: { readonly source
       code: 'disk-not-mounted',
       message: `${path} is on another file system than the repository that was there`,
       detail: 'its disk is probably not mounted',
-      fix: 'Mount it, or restore to another folder: stackbk restore PATH. No flag overrides this',
+      fix: 'Mount it. If it is a new disk, restore to another folder on it, and set RESTIC_REPOSITORY to that: stackbk restore PATH. No flag overrides this',
     })
   }
   if (isFree(path)) return { path, isResumed: false }
@@ -69,9 +69,15 @@ function checked(path: string, { source, repositoriesFolder }: { readonly source
   })
 }
 
+/** A new disk's root is not empty: ext4 puts this there. */
+const ownOfFileSystem = 'lost+found'
+
+/** A restore that was killed while it wrote its marker had done nothing else yet. */
+const halfMarker = /^\.stackbk-restore\.json\.[0-9a-f]+\.tmp$/
+
 function isFree(path: string): boolean {
   try {
-    return readdirSync(path).length === 0
+    return readdirSync(path).every((name) => name === ownOfFileSystem || halfMarker.test(name))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
     throw new StackbkError({ kind: 'usage', code: 'target-unusable', message: `${path} cannot be restored to`, detail: (error as Error).message, fix: 'Name an empty or a new folder: stackbk restore PATH' })

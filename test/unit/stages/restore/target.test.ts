@@ -45,6 +45,12 @@ describe('where a restore goes', () => {
     expect(choose(at('new/deep'))).toEqual({ path: at('new/deep'), isResumed: false })
   })
 
+  it.each(['lost+found/', '.stackbk-restore.json.0a1b2c3d4e5f.tmp'])('is a folder that holds nothing but %s', (name) => {
+    if (name.endsWith('/')) mkdirSync(at(`disk/${name}`), { recursive: true })
+    else write(`disk/${name}`)
+    expect(choose(at('disk'))).toEqual({ path: at('disk'), isResumed: false })
+  })
+
   it('is refused, with exit code 2, where something else is', async () => {
     write('photos/cat.jpg')
     const full = await errorOf(() => choose(at('photos')))
