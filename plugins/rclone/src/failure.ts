@@ -82,6 +82,13 @@ const causes: readonly Cause[] = [
     fix: checkRemote,
   },
   {
+    pattern: /InvalidBucketName|BucketAlreadyExists|IllegalLocationConstraint/,
+    kind: 'configuration',
+    transient: false,
+    reason: 'the bucket cannot be used or made',
+    fix: () => 'Check RCLONE_PATH, which begins with the name of the bucket',
+  },
+  {
     pattern: /connection reset|broken pipe|unexpected EOF|connection lost|closed network connection|\bEOF$|StatusCode: 5\d\d|\b50[0234] [A-Z]|Too Many Requests|StatusCode: 429|SlowDown|RequestTimeout|rate ?limit|Service Unavailable|source file is being updated|corrupted on transfer/im,
     kind: 'transfer-failed',
     transient: true,

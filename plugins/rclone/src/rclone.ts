@@ -38,11 +38,15 @@ export interface Rclone {
 /** rclone starts as a shell does, in a tenth of a second; it is ended by its first SIGTERM, after it has put its partial files away. */
 const stop = { signal: 'SIGTERM', graceMs: 10_000 } as const
 
+/** rclone's own limits end a question long before this; a backend that knows none (a folder on a dead network disk) hangs for ever. */
+const questionStallMs = 10 * 60_000
+
 export function createRclone(exec: Exec, configFile: string | null): Rclone {
   const env = environmentOf(configFile)
   return {
     async run(call) {
-      const watch = new StallWatch(call.stallTimeoutMs)
+      const { onStdoutLine } = call
+      const watch = new StallWatch(call.stallTimeoutMs ?? (call.timeoutMs === undefined ? questionStallMs : undefined))
       const words = new Words((stats) => {
         watch.see(stats.pulse)
         call.onStats?.(stats)
@@ -57,7 +61,15 @@ export function createRclone(exec: Exec, configFile: string | null): Rclone {
         ...(call.signal === undefined ? {} : { signal: call.signal }),
         ...(call.timeoutMs === undefined ? {} : { timeoutMs: call.timeoutMs }),
         ...(call.stdout === undefined ? {} : { stdout: call.stdout, keepBytes: Number.MAX_SAFE_INTEGER }),
-        ...(call.onStdoutLine === undefined ? {} : { onStdoutLine: call.onStdoutLine, keepBytes: 0 }),
+        ...(onStdoutLine === undefined
+          ? {}
+          : {
+              onStdoutLine: (line: string) => {
+                watch.seeLine()
+                onStdoutLine(line)
+              },
+              keepBytes: 0,
+            }),
       })
       watch.begin(tool)
       const result = await tool.result
@@ -103,6 +115,11 @@ class StallWatch {
   see(pulse: string): void {
     if (pulse === this.#pulse) return
     this.#pulse = pulse
+    this.#timer?.refresh()
+  }
+
+  /** A list that comes is no standstill, though older versions count nothing of it. */
+  seeLine(): void {
     this.#timer?.refresh()
   }
 
