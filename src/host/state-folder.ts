@@ -1,6 +1,9 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+
+import { StackbkError } from '../errors.js'
+import { writeFileAtomically } from './atomic-write.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -48,4 +51,25 @@ function rootOf(environment: Environment): string {
 /** Makes a folder of ours, and those above it, for us alone. */
 export function ensureFolder(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 })
+}
+
+/** What a run must be able to note of itself and of the stacks that it stops; more than it needs for one of them. */
+const probeBytes = 64 * 1024
+
+/** Throws (kind `failed`) where nothing can be noted: said at once, it costs no stack a stop. */
+export function ensureWritable(state: StateFolder): void {
+  const probe = join(state.root, 'probe')
+  try {
+    ensureFolder(state.root)
+    writeFileAtomically(probe, new Uint8Array(probeBytes), { mode: 0o600 })
+    rmSync(probe)
+  } catch (error) {
+    throw new StackbkError({
+      kind: 'failed',
+      code: 'state-not-writable',
+      message: `the state folder ${state.root} cannot be written`,
+      detail: error instanceof Error ? error.message : String(error),
+      fix: 'Free space there and check who owns it, or set STACKBK_STATE_DIR',
+    })
+  }
 }

@@ -1,6 +1,7 @@
 import type { Runtime, StackState } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { ensureWritable } from '../host/state-folder.js'
 import { selectStacks, type Selection } from '../stacks/selection.js'
 import { stackKey, type Stack } from '../stacks/identity.js'
 import { recallStack, rememberStack } from '../stacks/stack-memory.js'
@@ -40,6 +41,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
 
   const runtime = await run.runtime()
   const replay = await replayJournal(run)
+  if (!run.dryRun) ensureWritable(run.state)
   const [identity, ...tools] = await Promise.all([runtime.identity({ signal: run.signal }), runtime.ready({ signal: run.signal }), engine.ready({ signal: run.signal })])
   // An engine elsewhere is a wrong configuration, whether it answers or not.
   if (!identity.ok && identity.failure.kind === 'configuration') throw errorFrom(identity.failure)

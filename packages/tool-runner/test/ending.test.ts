@@ -31,6 +31,11 @@ describe('a tool that is ended by us', () => {
     expect(groupOf(tool.process?.pid ?? 0)).toEqual([])
   })
 
+  it('is not ended at once by a limit that is longer than a timer can be', async () => {
+    const days = 86_400_000
+    expect(await exec.run({ ...script('sleep 0.1'), timeoutMs: 60 * days, stallTimeoutMs: 30 * days })).toMatchObject({ outcome: 'exited', exitCode: 0 })
+  })
+
   it('is killed after its grace, and so are its children and theirs that ignore TERM', async () => {
     const pids: number[] = []
     const controller = new AbortController()

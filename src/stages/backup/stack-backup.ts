@@ -237,8 +237,8 @@ async function takeAsItIs(ready: ReadyStack, context: StackBackupContext & { rea
   if (isSensitive(plan)) {
     const { disturbedBy, couldNotWatch } = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, run.log)
     draft.quiet = disturbedBy.length === 0 && !couldNotWatch
-    if (disturbedBy.length > 0) markLive(draft, `used by ${disturbedBy.join(', ')} while it was read`)
-    else if (couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran")
+    if (disturbedBy.length > 0) markLive(draft, `used by ${disturbedBy.join(', ')} while it was read`, otherUsersFix)
+    else if (couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran", 'Run the backup again')
   }
   if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
   judgeWhole(draft, plan)
@@ -256,7 +256,7 @@ function judgeStop(draft: StackDraft, result: WindowResult): void {
     draft.problems.push(problemFrom(result.stop.failure, { code: 'stop-failed', stack: draft.name }))
     markLive(draft, 'not stopped as a whole')
   } else if (result.stop.ok && result.stop.value.length > 0) {
-    markLive(draft, `${result.stop.value.join(', ')} still ran`)
+    markLive(draft, `${result.stop.value.join(', ')} still ran`, 'Look into why: docker ps')
   }
   for (const end of result.ended.filter(({ wasKilled }) => wasKilled)) {
     draft.problems.push({
@@ -311,7 +311,8 @@ function judgeQuiet(draft: StackDraft, result: WindowResult): void {
   const wasStopped = result.stop.ok && result.stop.value.length === 0
   draft.quiet = wasStopped && result.disturbedBy.length === 0 && !result.couldNotWatch
   if (draft.snapshot === null || draft.quiet || !wasStopped) return
-  markLive(draft, result.couldNotWatch ? "the engine's events broke off, so nobody knows what ran" : `${result.disturbedBy.join(', ')} used its data`)
+  if (result.couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran", 'Run the backup again')
+  else markLive(draft, `${result.disturbedBy.join(', ')} used its data`, otherUsersFix)
 }
 
 function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
@@ -343,11 +344,13 @@ function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): v
   })
 }
 
-function markLive(draft: StackDraft, why: string): void {
+const otherUsersFix = 'Back it up while those are stopped, or set STOP_MODE=none for this stack if a snapshot of running containers will do'
+
+function markLive(draft: StackDraft, why: string, fix = 'See the other problems of this stack'): void {
   draft.quiet = false
   draft.marks.add('live')
   worsen(draft, 'partial')
-  draft.problems.push({ severity: 'error', code: 'not-quiet', message: `the snapshot was made of a running stack: ${why}`, fix: '', stack: draft.name })
+  draft.problems.push({ severity: 'error', code: 'not-quiet', message: `the snapshot was made of a running stack: ${why}`, fix, stack: draft.name })
 }
 
 function draftOf(plan: StackPlan, ownFiles: number): StackDraft {

@@ -98,6 +98,12 @@ describe('the backup of several stacks', () => {
     expect({ status: result.status, exitCode }).toEqual({ status: 'partial', exitCode: 3 })
   })
 
+  it('touches nothing where the state folder cannot be written, and says so', async () => {
+    write('state', 'a file')
+    await expect(backup(runWith(), choices)).rejects.toMatchObject({ kind: 'failed', code: 'state-not-writable', fix: expect.stringContaining('STACKBK_STATE_DIR') as string })
+    expect(happened).toEqual([])
+  })
+
   it('begins no further stack after a signal, and starts the one that is down', async () => {
     const run = runWith({
       stop: (state) => {
