@@ -60,7 +60,9 @@ export async function removeExternalStack(place: DirlistPlace, path: string): Pr
   return change(place, (dirlist) => {
     const wanted = resolve(path)
     const byPath = dirlist.stacks.filter((stack) => stack.path === wanted)
-    const [stack] = byPath.length > 0 ? byPath : findStacks({ ...dirlist, stacks: dirlist.stacks.filter(({ external }) => external) }, [path])
+    const externalOnes = dirlist.stacks.filter(({ external }) => external)
+    const isExternal = externalOnes.some(({ name }) => name === path)
+    const [stack] = byPath.length > 0 ? byPath : findStacks(isExternal ? { ...dirlist, stacks: externalOnes } : dirlist, [path])
     if (stack === undefined) return { text: dirlist.text }
     if (!stack.external) {
       throw wrongUse('not-external', `${stack.path} lies in the stacks folder`, `Switch it off with: stackbk dirlist disable '${stack.name}'`)

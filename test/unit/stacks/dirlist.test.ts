@@ -133,7 +133,8 @@ describe('external stacks', () => {
     }
     writeDirlist('web=true\n')
     expect(await errorOf(() => removeExternalStack(place(), at('stacks/web')))).toMatchObject({ code: 'not-external' })
-    expect(await errorOf(() => removeExternalStack(place(), 'web'))).toMatchObject({ code: 'unknown-stack' })
+    expect(await errorOf(() => removeExternalStack(place(), 'web'))).toMatchObject({ code: 'not-external' })
+    expect(await errorOf(() => removeExternalStack(place(), 'wbe'))).toMatchObject({ code: 'unknown-stack' })
     expect(dirlistText()).toBe('web=true\n')
   })
 
