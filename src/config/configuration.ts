@@ -303,7 +303,7 @@ function withoutLine({ severity, code, message, fix }: FileProblem): Problem {
   return { severity, code, message, fix }
 }
 
-/** The only error is the message; of several each is a line. Warnings come along: a mistyped key explains a missing one. */
+/** Each error is a line. Warnings come along: a mistyped key explains a missing one. */
 function wrongConfiguration(file: string, problems: readonly FileProblem[]): StackbkError {
   const errors = problems.filter(isError)
   const warnings = problems.filter((problem) => !isError(problem))
@@ -312,8 +312,8 @@ function wrongConfiguration(file: string, problems: readonly FileProblem[]): Sta
   return new StackbkError({
     kind: 'configuration',
     code: isOne ? only.code : 'configuration',
-    message: isOne ? only.message : `the configuration ${file} has ${errors.length} errors`,
-    detail: [...(isOne ? [] : errors.map(lineOf)), ...warnings.map((problem) => `warning: ${lineOf(problem)}`)].join('\n'),
+    message: isOne ? `the configuration ${file} cannot be used` : `the configuration ${file} has ${errors.length} errors`,
+    detail: [...(isOne ? [only.message] : errors.map(lineOf)), ...warnings.map((problem) => `warning: ${lineOf(problem)}`)].join('\n'),
     fix: isOne && only.fix !== '' ? only.fix : 'Correct it, and look again with: stackbk config check',
     problems: problems.map(withoutLine),
   })

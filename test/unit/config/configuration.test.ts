@@ -188,7 +188,7 @@ describe('a wrong configuration', () => {
 
   it('with a single error says that one', () => {
     const error = errorOf(() => load('[docker]\nSTOP_MODE=slowly\n'))
-    expect(error.message).toBe(`${at('config.ini')}:2: STOP_MODE must be one of auto, down, stop, pause, none, not 'slowly'`)
+    expect(error.detail).toBe(`${at('config.ini')}:2: STOP_MODE must be one of auto, down, stop, pause, none, not 'slowly'`)
     expect(error.code).toBe('bad-value')
   })
 
@@ -226,12 +226,12 @@ describe('a wrong configuration', () => {
 
   it('has an error for two different values of one key and a warning for the same twice', () => {
     const error = errorOf(() => load('[cloud_sync]\nRETRIES=3\nRCLONE_RETRIES=5\n'))
-    expect(error.message).toContain('RETRIES in line 2, RCLONE_RETRIES in line 3')
+    expect(error.detail).toContain('RETRIES in line 2, RCLONE_RETRIES in line 3')
     expect(load('[docker]\nTIMEOUT=5\n[docker]\nDOCKER_TIMEOUT=5\n').problems).toMatchObject([{ severity: 'warning', code: 'given-twice' }])
   })
 
   it('has an error for a key before the first section', () => {
-    expect(errorOf(() => load('TIMEOUT=5\n[docker]\n')).message).toContain(':1: TIMEOUT stands before the first section')
+    expect(errorOf(() => load('TIMEOUT=5\n[docker]\n')).detail).toContain(':1: TIMEOUT stands before the first section')
   })
 
   it('has an error where pruning would keep nothing', () => {
@@ -241,7 +241,7 @@ describe('a wrong configuration', () => {
   })
 
   it('has an error for a freezer that nobody knows, once it is known who knows one', () => {
-    expect(errorOf(() => load('[stack:web]\nFREEZE=btrf\n')).message).toContain("not 'btrf'")
+    expect(errorOf(() => load('[stack:web]\nFREEZE=btrf\n')).detail).toContain("not 'btrf'")
     expect(load('[stack:web]\nFREEZE=lvm\n', { descriptors: [] }).stack('web').freeze).toBe('lvm')
   })
 
@@ -295,15 +295,15 @@ describe('a command', () => {
   it('asks only for what it needs', () => {
     expect(() => load('[docker]\n')).not.toThrow()
     expect(() => load('[docker]\n', { needs: ['stacks'] })).not.toThrow()
-    expect(errorOf(() => load('[docker]\n', { needs: ['repository'] })).message).toContain('RESTIC_REPOSITORY is missing in [local_backup]')
-    expect(errorOf(() => load('[docker]\n', { needs: ['remote'] })).message).toContain('RCLONE_REMOTE is missing in [cloud_sync]')
-    expect(errorOf(() => load(minimal, { needs: ['password'] })).message).toContain('RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND or RESTIC_PASSWORD is missing')
+    expect(errorOf(() => load('[docker]\n', { needs: ['repository'] })).detail).toContain('RESTIC_REPOSITORY is missing in [local_backup]')
+    expect(errorOf(() => load('[docker]\n', { needs: ['remote'] })).detail).toContain('RCLONE_REMOTE is missing in [cloud_sync]')
+    expect(errorOf(() => load(minimal, { needs: ['password'] })).detail).toContain('RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND or RESTIC_PASSWORD is missing')
     expect(() => load(withPassword('RESTIC_PASSWORD_COMMAND=pass show x'), { needs: ['repository', 'password'] })).not.toThrow()
   })
 
   it('may ask for the remote only where the file says anything of the cloud', () => {
     expect(() => load(minimal, { needs: ['remote-if-any'] })).not.toThrow()
-    expect(errorOf(() => load(`${minimal}[cloud_sync]\nRETRIES=5\n`, { needs: ['remote-if-any'] })).message).toContain('RCLONE_REMOTE is missing')
+    expect(errorOf(() => load(`${minimal}[cloud_sync]\nRETRIES=5\n`, { needs: ['remote-if-any'] })).detail).toContain('RCLONE_REMOTE is missing')
   })
 
   it('that needs the password wants its file there, readable and filled', () => {
@@ -311,7 +311,7 @@ describe('a command', () => {
     expect(() => load(withPassword(`RESTIC_PASSWORD_FILE=${good}`), { needs: ['password'] })).not.toThrow()
     for (const bad of [at('none'), write('empty', '\n'), write('template', 'CHANGE_ME\n'), world.folder]) {
       const text = withPassword(`RESTIC_PASSWORD_FILE=${bad}`)
-      expect(errorOf(() => load(text, { needs: ['password'] })).message).toContain(`${at('config.ini')}:3: RESTIC_PASSWORD_FILE`)
+      expect(errorOf(() => load(text, { needs: ['password'] })).detail).toContain(`${at('config.ini')}:3: RESTIC_PASSWORD_FILE`)
       expect(() => load(text, { needs: ['repository'] })).not.toThrow()
     }
   })
@@ -326,14 +326,14 @@ describe('a command', () => {
     const text = withPassword('RESTIC_PASSWORD_FILE=credential:restic')
     const inUnit = load(text, { needs: ['password'], environment: { CREDENTIALS_DIRECTORY: at('credentials') } })
     expect(inUnit.settingsOf(restic)['RESTIC_PASSWORD_FILE']).toBe(at('credentials/restic'))
-    expect(errorOf(() => load(text, { needs: ['password'] })).message).toContain('LoadCredential=')
+    expect(errorOf(() => load(text, { needs: ['password'] })).detail).toContain('LoadCredential=')
     expect(() => load(text)).not.toThrow()
   })
 
   it('that needs the password takes it from the environment where the file is silent', () => {
     const environment = { RESTIC_PASSWORD_FILE: write('password', 'secret\n') }
     expect(() => load(minimal, { needs: ['password'], environment })).not.toThrow()
-    expect(errorOf(() => load(minimal, { needs: ['password'], environment: { RESTIC_PASSWORD_FILE: at('none') } })).message).toContain('$RESTIC_PASSWORD_FILE')
+    expect(errorOf(() => load(minimal, { needs: ['password'], environment: { RESTIC_PASSWORD_FILE: at('none') } })).detail).toContain('$RESTIC_PASSWORD_FILE')
   })
 
   it('that needs stacks is told where their folder is missing', () => {
@@ -370,7 +370,7 @@ describe('the old flat form', () => {
 
   it('warns of what a shell would have expanded', () => {
     expect(load('RESTIC_REPOSITORY=$HOME/repo\n').problems).toContainEqual(expect.objectContaining({ code: 'not-expanded' }))
-    expect(errorOf(() => load('BACKUP_DIR=$HOME/stacks\n')).message).toContain('holds a variable')
+    expect(errorOf(() => load('BACKUP_DIR=$HOME/stacks\n')).detail).toContain('holds a variable')
     expect(load('RESTIC_PASSWORD=a$b\n').problems.map(({ code }) => code)).toEqual(['legacy-format'])
   })
 
