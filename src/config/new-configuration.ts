@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, linkSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import type { AnyDescriptor } from '@stackbk/contract'
 
 import { type Problem, StackbkError } from '../errors.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
+import { makeFolder } from '../host/make-folder.js'
 import { type Environment, reasonOf } from './config-file.js'
 import { checkConfiguration } from './configuration.js'
 import { writeValue } from './ini-file.js'
@@ -51,6 +52,9 @@ export function writeNewConfiguration(request: NewConfigurationRequest): NewConf
   if (request.generatePassword && existsSync(passwordFile)) {
     throw wrongUse('password-exists', `the password file ${passwordFile} exists already, and is never overwritten`, 'Leave --generate-password away to use it, or name another file.')
   }
+  if ([repository, passwordFile, request.stacksDirectory, request.remote, request.remotePath].some((value) => /[\r\n\0]/.test(value ?? ''))) {
+    throw wrongUse('value-with-line-break', 'a value with a line break cannot stand in a configuration', 'Name a path without one.')
+  }
   const text = configurationText({ ...request, repository, passwordFile })
   const { problems } = checkConfiguration({
     file,
@@ -72,7 +76,7 @@ export function writeNewConfiguration(request: NewConfigurationRequest): NewConf
  */
 export function putConfiguration(file: string, text: string, options: { readonly isEdit: boolean } = { isEdit: false }): string | null {
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     const previous = options.isEdit ? null : keepAside(file)
     writeFileAtomically(file, text, { mode: 0o600 })
     return previous
@@ -111,7 +115,7 @@ function keepAside(file: string): string | null {
 function writeNewPassword(file: string): void {
   const temporary = `${file}.${process.pid}.new`
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(file))
     writeFileAtomically(temporary, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 })
     linkSync(temporary, file)
   } catch (error) {
@@ -123,7 +127,7 @@ function writeNewPassword(file: string): void {
       fix: 'Check the permissions of its folder, and the space on its disk.',
     })
   } finally {
-    rmSync(temporary, { force: true })
+    if (existsSync(temporary)) rmSync(temporary)
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 import { StackbkError } from '../errors.js'
 import { writeFileAtomically } from './atomic-write.js'
+import { makeFolder } from './make-folder.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -50,7 +51,7 @@ function rootOf(environment: Environment): string {
 
 /** Makes a folder of ours, and those above it, for us alone. */
 export function ensureFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
+  makeFolder(path)
 }
 
 /** What a run must be able to note of itself and of the stacks that it stops; more than it needs for one of them. */

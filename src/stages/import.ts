@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import type { AnyDescriptor } from '@stackbk/contract'
@@ -11,6 +11,7 @@ import { type RcloneConfiguration, readRcloneConfiguration, useRcloneConfigurati
 import { type IniFile, parseIni } from '../config/ini-file.js'
 import { alreadyThere, putConfiguration } from '../config/new-configuration.js'
 import { type Problem, StackbkError } from '../errors.js'
+import { makeFolder } from '../host/make-folder.js'
 import { importDirlist } from '../stacks/dirlist-import.js'
 import { parseDirlist } from '../stacks/dirlist-text.js'
 import { dirlistPlace } from './dirlist.js'
@@ -132,7 +133,7 @@ async function importChoices(request: ImportRequest, text: string): Promise<Impo
     throw new StackbkError({ kind: 'usage', code: 'import-onto-itself', message: `${place.file} is the dirlist already`, fix: 'Nothing is to be done: every notation is read as it is.' })
   }
   // The first thing that is ever set up may be this one. Any other folder may be a disk that is not mounted.
-  if (dirname(place.file) === dirname(request.output)) mkdirSync(dirname(place.file), { recursive: true, mode: 0o700 })
+  if (dirname(place.file) === dirname(request.output)) makeFolder(dirname(place.file))
   const { added, switched, problems } = await importDirlist(place, text, { force: request.force })
   return { ...nothing, kind: 'dirlist', target: place.file, taken: [...added, ...switched], problems, nextSteps: ['Look at it: stackbk dirlist list'] }
 }

@@ -40,6 +40,15 @@ describe('a first configuration', () => {
     expect(configuration.settingsOf(restic)['RESTIC_REPOSITORY']).toBe('sftp:host:/repo')
   })
 
+  it('says so where its folder cannot be made, and leaves nothing', () => {
+    write('file', '')
+    for (const output of [at('file/x/config.ini'), '/proc/none/config.ini']) {
+      expect(errorOf(() => writeNewConfiguration(request({ output })))).toMatchObject({ kind: 'failed', code: 'password-not-written' })
+    }
+    expect(exitCodeOf(errorOf(() => writeNewConfiguration(request({ repository: '/srv/a\nb' }))))).toBe(2)
+    expect(readdirSync(world.folder)).toEqual(['file'])
+  })
+
   it('replaces another only by force, and keeps that one', () => {
     write('new/config.ini', '# mine\n')
     const error = errorOf(() => writeNewConfiguration(request()))
