@@ -24,7 +24,7 @@ export function history(run: RunFacts, file: string, choices: HistoryChoices): O
   return concluded(run, { runs }, { status: 'ok', problems: [] })
 }
 
-/** All that are on record, oldest first. A line cut short by a crash is passed over. */
+/** All that are on record, oldest first. A line cut short by a crash, or of something else, is passed over. */
 export function readRuns(file: string): PastRun[] {
   let text: string
   try {
@@ -35,15 +35,22 @@ export function readRuns(file: string): PastRun[] {
   return text.split('\n').flatMap((line) => {
     try {
       const past = JSON.parse(line) as PastRun | null
-      return typeof past?.runId === 'string' ? [past] : []
+      return isRun(past) ? [past] : []
     } catch {
       return []
     }
   })
 }
 
+function isRun(past: PastRun | null): past is PastRun {
+  if (typeof past !== 'object' || past === null) return false
+  const { runId, command, status, startedAt, durationMs, exitCode, problems } = past as Partial<PastRun>
+  const areTexts = [runId, command, status, startedAt].every((text) => typeof text === 'string')
+  return areTexts && !Number.isNaN(Date.parse(startedAt ?? '')) && [durationMs, exitCode].every((number) => typeof number === 'number') && Array.isArray(problems)
+}
+
 function namesIn(past: PastRun): string[] {
   const backup = past['backup'] as { stacks?: unknown } | null | undefined
-  const lists = [past['stacks'], backup?.stacks].filter((list): list is { name: string }[] => Array.isArray(list))
-  return lists.flat().map((stack) => stack.name)
+  const lists = [past['stacks'], backup?.stacks].filter((list): list is ({ name: string } | null)[] => Array.isArray(list))
+  return lists.flat().flatMap((stack) => stack?.name ?? [])
 }

@@ -68,7 +68,7 @@ class Row {
   }
 
   #title(): string {
-    return fitted([this.#name, this.#text].filter((part) => part !== '').join('  '), (process.stdout.columns ?? columnsWithoutTerminal) - marginColumns)
+    return fitted([this.#name, this.#text].filter((part) => part !== '').join('  '), (process.stdout.columns || columnsWithoutTerminal) - marginColumns)
   }
 }
 

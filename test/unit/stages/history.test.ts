@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { history, readRuns } from '../../../src/stages/history.js'
 import { at, testRun, write } from './fixtures.js'
 
-const runOf = (id: string, startedAt: string, more: object = {}): string => JSON.stringify({ schemaVersion: 1, runId: id, command: 'backup', startedAt, exitCode: 0, ...more })
+const runOf = (id: string, startedAt: string, more: object = {}): string => JSON.stringify({ schemaVersion: 1, runId: id, command: 'backup', status: 'ok', startedAt, durationMs: 1, exitCode: 0, problems: [], ...more })
 const stacks = (...names: string[]): object[] => names.map((name) => ({ name }))
 
 describe('the history', () => {
@@ -38,12 +38,16 @@ describe('the history', () => {
     expect(idsOf(at('nothing'))).toEqual([])
   })
 
+  it('stands stacks that are none', () => {
+    expect(idsOf(file(runOf('one', '2026-01-01T00:00:00.000Z', { stacks: [null, 1, { name: 'web' }] })), { stack: 'web' })).toEqual(['one'])
+  })
+
   it('passes over lines that a crash cut short', () => {
     const path = file(runOf('one', '2026-01-01T00:00:00.000Z'), '{"runId":"cut', runOf('two', '2026-01-02T00:00:00.000Z'))
     expect(readRuns(path).map(({ runId }) => runId)).toEqual(['one', 'two'])
   })
 
-  it.each(['null', '7', '"text"', '[]'])('passes over a line that is no run: %s', (line) => {
+  it.each(['null', '7', '"text"', '[]', '{"runId":"x"}', runOf('x', 'long ago'), runOf('x', '2026-01-01T00:00:00.000Z', { problems: null })])('passes over a line that is no run: %s', (line) => {
     const path = file(line, runOf('one', '2026-01-01T00:00:00.000Z', { stacks: stacks('web') }))
     expect(idsOf(path, { stack: 'web' })).toEqual(['one'])
     expect(idsOf(path)).toEqual(['one'])
