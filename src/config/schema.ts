@@ -55,7 +55,7 @@ function typeSchema({ type, choices, range, default: value }: SettingDeclaration
     case 'path':
       return { type: 'string' }
     case 'integer':
-      return { type: 'integer', ...(range?.min === undefined ? {} : { minimum: range.min }), ...(range?.max === undefined ? {} : { maximum: range.max }) }
+      return { type: ['integer', 'string'], pattern: '^[+-]?\\d{1,15}$', ...(range?.min === undefined ? {} : { minimum: range.min }), ...(range?.max === undefined ? {} : { maximum: range.max }) }
     case 'boolean':
       return { enum: [true, false, 'true', 'false', 'yes', 'no', 'on', 'off', '1', '0'] }
     case 'choice':
