@@ -1,11 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { Answer, Engine, Exec, ProviderContext, SettingValues, SnapshotRequest, SnapshotResult } from '@stackbk/contract'
 import { restic } from '@stackbk/plugin-restic'
 import { createExec } from '@stackbk/tool-runner'
-import { afterAll, onTestFinished, vi } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
+
+import { makeQuickRepository } from '../../../test/fixtures/quick-repository.js'
 
 export interface Bench {
   readonly folder: string
@@ -34,7 +36,7 @@ export async function bench(
 ): Promise<Bench> {
   const folder = freshFolder()
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  // restic's cache goes by the repository's ID, which the copies of the template share.
+  // Nothing of the user's own cache is touched, and none of another test's.
   vi.stubEnv('RESTIC_CACHE_DIR', join(folder, 'restic-cache'))
   const made = benchIn(folder)
   const settings = { ...made.settings, ...changes.settings }
@@ -47,28 +49,11 @@ export async function bench(
   return { ...made, settings, engine }
 }
 
-/** The same with a repository: a copy of one that is made once, as making one takes restic two seconds. */
+/** The same with a repository, one that opens at once. */
 export async function benchWithRepository(changes: Parameters<typeof bench>[0] = {}): Promise<Bench> {
   const made = await bench(changes)
-  template ??= makeTemplate()
-  cpSync(await template, made.repository, { recursive: true })
+  makeQuickRepository(made.repository, made.password)
   return made
-}
-
-let template: Promise<string> | null = null
-let templateFolder: string | null = null
-
-afterAll(() => {
-  if (templateFolder !== null) rmSync(templateFolder, { recursive: true, force: true })
-})
-
-async function makeTemplate(): Promise<string> {
-  const folder = freshFolder()
-  templateFolder = folder
-  const { settings, repository } = benchIn(folder)
-  const engine = await restic.create(settings, contextOf(folder))
-  value(await engine.init())
-  return repository
 }
 
 export function freshFolder(): string {

@@ -5,6 +5,7 @@ import { engineSuite } from '@stackbk/contract/conformance'
 import { restic } from '@stackbk/plugin-restic'
 import { afterEach, describe, test, vi } from 'vitest'
 
+import { makeQuickRepository } from '../../../test/fixtures/quick-repository.js'
 import { benchIn, contextOf, freshFolder } from './bench.js'
 
 afterEach(() => {
@@ -14,7 +15,7 @@ afterEach(() => {
 describe('restic is a snapshot engine as the core expects one', () => {
   const suite = engineSuite(async () => {
     const folder = freshFolder()
-    const { repository, source, settings } = benchIn(folder)
+    const { repository, source, settings, password } = benchIn(folder)
     vi.stubEnv('RESTIC_CACHE_DIR', join(folder, 'restic-cache'))
     const scratch = join(folder, 'scratch')
     mkdirSync(scratch)
@@ -23,6 +24,7 @@ describe('restic is a snapshot engine as the core expects one', () => {
     return {
       engine: await restic.create(settings, contextOf(folder)),
       withWrongPassword: await restic.create({ ...settings, RESTIC_PASSWORD_FILE: wrong }, contextOf(folder)),
+      makeRepository: async () => makeQuickRepository(repository, password),
       repository,
       source,
       scratch,

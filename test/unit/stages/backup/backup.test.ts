@@ -3,9 +3,10 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import type { Capsule, Engine, Runtime, StackState } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
+import { EventQueue } from '../../../../src/providers/events.js'
 import { stackKey } from '../../../../src/stacks/identity.js'
 import { backup } from '../../../../src/stages/backup.js'
-import { at, configuration, container, failure, ok, source, stackAt, stateOf, testRun, write, type TestRun } from '../fixtures.js'
+import { at, configuration, container, failure, ok, snapshotOf, source, stackAt, stateOf, testRun, write, type TestRun } from '../fixtures.js'
 
 describe('the backup of several stacks', () => {
   /** What was asked of the runtime and the engine, in order. */
@@ -75,6 +76,43 @@ describe('the backup of several stacks', () => {
       { name: 'two', status: 'ok', snapshot: { id: 'snapshot-of-two' } },
     ])
     expect({ status: result.status, exitCode }).toEqual({ status: 'ok', exitCode: 0 })
+  })
+
+  it('names the last good snapshot of this very host and stack as the parent, and none where there is none', async () => {
+    const parents = new Map<string, string | null>()
+    const prepare: Engine['prepare'] = ({ tags, parent }) => {
+      parents.set(tags.at(-1) ?? '', parent)
+      return { ready: Promise.resolve(failure('repository-locked')), take: () => Promise.reject(new Error('taken')), abandon: () => Promise.resolve() }
+    }
+    const one = ['stackbk', 'stack:one']
+    const snapshots = [
+      snapshotOf('older', { tags: one }),
+      snapshotOf('good', { tags: one }),
+      ...['live', 'partial', 'shrunk'].map((mark) => snapshotOf(mark, { tags: [...one, mark] })),
+      snapshotOf('elsewhere', { tags: one, host: 'another' }),
+      snapshotOf('by hand', { tags: ['stack:one'] }),
+      snapshotOf('other stack', { tags: ['stackbk', 'stack:one more'] }),
+    ]
+    await backup(runWith({}, { prepare, snapshots: () => Promise.resolve(ok(snapshots)) }), choices)
+    expect([...parents]).toEqual([['stack:one', 'good'], ['stack:two', null]])
+  })
+
+  it('tells nobody of anything while a stack is down', async () => {
+    const sent: string[] = []
+    const hooks = { runHook: (_: string, { event }: { event: { event: string } }) => (sent.push(event.event), Promise.resolve({ successes: [], failures: [] })) }
+    const run: TestRun = {
+      ...runWith({
+        stop: async () => {
+          await run.events.deliver()
+          expect(sent).toEqual([])
+          return ok({ ended: [], stillRunning: [] })
+        },
+      }),
+      events: new EventQueue(hooks as unknown as ConstructorParameters<typeof EventQueue>[0], { id: 'run-1', command: 'backup', dryRun: false }, () => {}),
+    }
+    await backup(run, { ...choices, names: ['one'] })
+    await run.events.deliver()
+    expect(sent).toEqual(['stack-stopped', 'stack-started', 'stack-finished'])
   })
 
   it('brings a stack up to the end when planning the next one meanwhile ends in an error, which costs that one its backup only', async () => {
