@@ -1,10 +1,11 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as passTime } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { spawn, type IPty } from '@lydell/node-pty'
-import { randomBytes } from 'node:crypto'
-import { setTimeout as passTime } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
@@ -26,20 +27,16 @@ beforeEach(async () => {
 })
 
 /** stackbk in a terminal of its own, which can be taken away from it. */
-function inTerminal(args: readonly string[], environment: Readonly<Record<string, string>> = {}): { readonly terminal: IPty; said(): string; readonly ended: Promise<void>; isOver(): boolean } {
+function inTerminal(args: readonly string[], environment: Readonly<Record<string, string>> = {}): { readonly terminal: IPty; readonly said: () => string; readonly ended: Promise<void> } {
   const terminal = spawn(process.execPath, [program, ...args, '--config', world.config], {
     cols: 80,
     rows: 24,
     env: { PATH: process.env['PATH'] ?? '', HOME: world.root, STACKBK_STATE_DIR: world.state, TERM: 'xterm', ...environment },
   })
   let said = ''
-  let isOver = false
   terminal.onData((text) => (said += text))
-  const ended = new Promise<void>((resolve) => terminal.onExit(() => {
-    isOver = true
-    resolve()
-  }))
-  return { terminal, said: () => said, ended, isOver: () => isOver }
+  const ended = new Promise<void>((resolve) => terminal.onExit(() => resolve()))
+  return { terminal, said: () => said, ended }
 }
 
 async function until(fact: () => boolean | Promise<boolean>, what: string): Promise<void> {
@@ -73,7 +70,6 @@ describe('a terminal that is closed while a stack is down', () => {
 describe('an output that cannot be written', () => {
   it('ends nothing in mid-run, and is told of with exit 1', async () => {
     const before = await web.running()
-    const { execFile } = await import('node:child_process')
     const ended = await new Promise<{ code: number; stderr: string }>((resolve) => {
       execFile('sh', ['-c', 'exec "$0" "$@" > /dev/full', process.execPath, program, 'backup', '--config', world.config], { env: { ...process.env, STACKBK_STATE_DIR: world.state } }, (error, _, stderr) => resolve({ code: Number(error?.code ?? 0), stderr }))
     })

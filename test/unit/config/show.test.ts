@@ -31,7 +31,7 @@ it('the schema knows every key that the core and the plugins declare', () => {
   const schema = configurationSchema(descriptors) as { properties: Record<string, { properties: Record<string, unknown> }>; patternProperties: Record<string, { properties: object }> }
   expect(Object.keys(schema.properties)).toEqual(['docker', 'local_backup', 'cloud_sync', 'drill'])
   expect(schema.properties['local_backup']?.properties['RESTIC_PASSWORD']).toMatchObject({ writeOnly: true })
-  expect(schema.properties['local_backup']?.properties['KEEP_DAILY']).toMatchObject({ type: 'integer', minimum: 0, default: 7 })
+  expect(schema.properties['local_backup']?.properties['KEEP_DAILY']).toMatchObject({ type: ['integer', 'string'], minimum: 0, default: 7 })
   expect(schema.properties['cloud_sync']?.properties['PATH']).toMatchObject({ description: 'the same as RCLONE_PATH' })
   expect(Object.keys(schema.patternProperties['^notify:.+$']?.properties ?? {})).toContain('TEMPLATE')
   expect(Object.keys(schema.patternProperties['^stack:.+$']?.properties ?? {})).toContain('EXCLUDE')
