@@ -10,7 +10,7 @@ import { makeWorld, oneService, type World } from '../fixtures/world.js'
 let world: World
 
 beforeAll(async () => {
-  world = await makeWorld({ settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
+  world = await makeWorld({ network: 'host', settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
   const web = await world.stack('web', { model: oneService, isUp: false })
   for (let round = 0; round < 2; round++) {
     web.write('data/blob', randomBytes(1_500_000))
