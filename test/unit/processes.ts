@@ -22,12 +22,22 @@ function endIfThere(whom: number): void {
   }
 }
 
-/** A Node process that runs this module in this folder, and the first line that it says. It ends with the test at the latest. */
+/**
+ * A Node process that runs this module in this folder, and the first line that it says. It ends with the test at the latest.
+ * Throws when it ends without a word, with what it complained of.
+ */
 export async function nodeProcess(folder: string, module: string): Promise<{ child: ChildProcess; said: string }> {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', module], { cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', module], { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] })
   begun.push(child)
-  const [said] = (await once(child.stdout, 'data')) as [Buffer]
-  return { child, said: String(said).trim() }
+  let complaint = ''
+  child.stderr.on('data', (chunk) => {
+    complaint += String(chunk)
+  })
+  const said = await new Promise<string>((resolve, reject) => {
+    child.stdout.once('data', (chunk) => resolve(String(chunk).trim()))
+    child.once('close', () => reject(new Error(`the process ended and said nothing: ${complaint}`)))
+  })
+  return { child, said }
 }
 
 /** SIGKILL, and waits until it is gone. */

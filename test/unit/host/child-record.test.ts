@@ -18,7 +18,7 @@ describe('the record of the tools that a run has started', () => {
   let folder = ''
 
   beforeAll(() => {
-    program = compileWithPackages(mkdtempSync(join(tmpdir(), 'stackbk-children-')), ['host'])
+    program = compileWithPackages(mkdtempSync(join(tmpdir(), 'stackbk-children-')), ['errors.ts', 'host'])
   })
   afterAll(() => {
     rmSync(program, { recursive: true, force: true })
