@@ -49,9 +49,10 @@ function plain(declaration: SettingDeclaration, value: number | boolean): unknow
   return declaration.type === 'duration' || declaration.type === 'percentage' ? writeSetting(declaration, value) : value
 }
 
-function typeSchema({ type, choices, range, default: value }: SettingDeclaration): Schema {
+function typeSchema({ type, choices, pattern, range, default: value }: SettingDeclaration): Schema {
   switch (type) {
     case 'string':
+      return { type: 'string', ...(pattern === undefined ? {} : { pattern: pattern.matches }) }
     case 'path':
       return { type: 'string' }
     case 'integer':

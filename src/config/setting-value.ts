@@ -35,8 +35,11 @@ export function readSetting(declaration: SettingDeclaration, text: string, place
     return good(new Secret(text))
   }
   switch (declaration.type) {
-    case 'string':
-      return good(text)
+    case 'string': {
+      const { pattern } = declaration
+      // The value is not repeated: what is no address may still hold its password.
+      return pattern === undefined || new RegExp(pattern.matches).test(text) ? good(text) : bad(`must be ${pattern.inWords}`)
+    }
     case 'path':
       return readPath(declaration, text, place)
     case 'integer':

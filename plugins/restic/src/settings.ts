@@ -8,6 +8,7 @@ export const settings = defineSettings([
     aliases: ['REPOSITORY'],
     type: 'string',
     required: true,
+    pattern: { matches: '^(/|local:/|(rest|sftp|s3|b2|azure|gs|swift|rclone):)', inWords: 'an absolute path or a location that restic knows' },
     help: 'where the restic repository is: an absolute path, or a location as restic writes it, such as sftp:user@host:/path',
   },
   {

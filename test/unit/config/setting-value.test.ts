@@ -13,6 +13,8 @@ const read = (part: Partial<SettingDeclaration> & Pick<SettingDeclaration, 'type
 describe('a setting', () => {
   it.each([
     [{ type: 'string' }, 'a b', 'a b'],
+    [{ type: 'string', pattern: { matches: '^(/|sftp:)', inWords: 'a place' } }, 'sftp:x', 'sftp:x'],
+    [{ type: 'string', pattern: { matches: '^(/|sftp:)', inWords: 'a place' } }, './x', 'bad'],
     [{ type: 'path' }, '/x/../y/', '/y'],
     [{ type: 'path' }, '~/x', '/home/ann/x'],
     [{ type: 'path' }, '~', '/home/ann'],
