@@ -6,6 +6,7 @@ import type { Repository } from '@stackbk/contract'
 
 import { appendLine } from '../host/append-line.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
+import { deviceOf, mountPointOf, nearestExisting } from '../host/mounts.js'
 import { ensureFolder } from '../host/state-folder.js'
 
 /** What this host knows of one place where a repository was. */
@@ -16,6 +17,8 @@ export interface KnownRepository {
   readonly repositoryId: string | null
   /** The file system that its folder was on; `null` where it is no folder of this host, or not known any more. */
   readonly device: number | null
+  /** Where that file system was mounted. Absent in a note of before it was noted. */
+  readonly mountPoint?: string | null
   readonly firstSeenAt: string
   readonly lastSeenAt: string
   readonly lastSync: { readonly at: string; readonly remote: string; readonly snapshots: number } | null
@@ -32,6 +35,15 @@ export function knownRepository(folder: string, location: string): KnownReposito
   }
   const known = parsed(text)
   return known ?? unreadable(path, location)
+}
+
+/**
+ * Whether the disk that the repository was on is mounted at its place. By the mount point: a device's number may change with
+ * each boot, and a new disk in the place of a dead one is what a restore is for.
+ */
+export function isDiskMounted(known: KnownRepository, path: string): boolean {
+  if (typeof known.mountPoint === 'string') return mountPointOf(path) === known.mountPoint
+  return known.device === null || deviceOf(nearestExisting(path)) === known.device
 }
 
 function parsed(text: string): KnownRepository | null {
@@ -63,6 +75,7 @@ export function rememberRepository(folder: string, location: string, repository:
     location: repository.location,
     repositoryId: repository.id,
     device: repository.path === null ? null : statSync(repository.path).dev,
+    mountPoint: repository.path === null ? null : mountPointOf(repository.path),
     firstSeenAt: isSame ? before.firstSeenAt : seenAt,
     lastSeenAt: seenAt,
     lastSync: lastSync ?? (isSame ? before.lastSync : null),

@@ -160,6 +160,13 @@ describe('a target that may not be used', () => {
     const backup = await world.run(['backup', '--json'])
     expect([backup.exitCode, JSON.parse(backup.stdout)]).toMatchObject([10, { error: { code: 'repository-missing' } }])
     expect(readdirSync(disk)).toEqual([])
+    execFileSync('mount', ['-t', 'tmpfs', 'none', disk])
+    try {
+      // A new disk in the place of the dead one is what a restore is for.
+      expect((await world.restore()).exitCode).toBe(0)
+    } finally {
+      execFileSync('umount', [disk])
+    }
     world.configure({ local_backup: { RESTIC_REPOSITORY: world.repository } })
   })
 })

@@ -2,8 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { StackbkError } from '../../errors.js'
-import { deviceOf, nearestExisting } from '../../host/mounts.js'
-import { knownRepository } from '../repository-memory.js'
+import { isDiskMounted, knownRepository } from '../repository-memory.js'
 
 /** Tells what an unfinished restore is. It goes when all is in place and has been looked at. */
 export const markerName = 'stackbk-restore.json'
@@ -48,13 +47,13 @@ export function chooseTarget(request: {
 
 function checked(path: string, { source, repositoriesFolder }: { readonly source: string; readonly repositoriesFolder: string }): RestoreTarget {
   const known = knownRepository(repositoriesFolder, path)
-  if (known !== null && known.device !== null && deviceOf(nearestExisting(path)) !== known.device) {
+  if (known !== null && !isDiskMounted(known, path)) {
     throw new StackbkError({
       kind: 'guard',
       code: 'disk-not-mounted',
       message: `${path} is on another file system than the repository that was there`,
       detail: 'its disk is probably not mounted',
-      fix: 'Mount it. If it is a new disk, restore to another folder on it, and set RESTIC_REPOSITORY to that: stackbk restore PATH. No flag overrides this',
+      fix: 'Mount it, or a new one in its place; or restore to another folder: stackbk restore PATH. No flag overrides this',
     })
   }
   if (isFree(path)) return { path, isResumed: false }

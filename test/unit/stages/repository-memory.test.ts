@@ -2,7 +2,8 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync,
 
 import { describe, expect, it } from 'vitest'
 
-import { knownRepository, rememberRepository, SnapshotRecord } from '../../../src/stages/repository-memory.js'
+import { mountPointOf } from '../../../src/host/mounts.js'
+import { isDiskMounted, knownRepository, rememberRepository, SnapshotRecord } from '../../../src/stages/repository-memory.js'
 import { at } from './fixtures.js'
 
 describe('the record of snapshots', () => {
@@ -109,7 +110,7 @@ describe('what is known of a repository', () => {
     mkdirSync(at('repository'))
     expect(knownRepository(at('repositories'), '/mnt/repository')).toBeNull()
     rememberRepository(at('repositories'), '/mnt/repository', repository())
-    expect(knownRepository(at('repositories'), '/mnt/repository')).toMatchObject({ schemaVersion: 1, repositoryId: 'one', location: '/mnt/repository', device: statSync(at('repository')).dev, lastSync: null })
+    expect(knownRepository(at('repositories'), '/mnt/repository')).toMatchObject({ schemaVersion: 1, repositoryId: 'one', location: '/mnt/repository', device: statSync(at('repository')).dev, mountPoint: mountPointOf(at('repository')), lastSync: null })
     expect(knownRepository(at('repositories'), '/mnt/other')).toBeNull()
     rememberRepository(at('repositories'), 'rest:x', repository('two', null))
     expect(knownRepository(at('repositories'), 'rest:x')?.device).toBeNull()
@@ -127,6 +128,18 @@ describe('what is known of a repository', () => {
     spoil(at(`repositories/${name}`))
     expect(knownRepository(at('repositories'), 'place')).toMatchObject({ repositoryId: null, device: null, lastSync: null, lastSeenAt: expect.stringMatching(/^\d{4}-/) as string })
     expect(knownRepository(at('repositories'), 'elsewhere')).toBeNull()
+  })
+
+  it('tells whether its disk is mounted by where, since a number of a device may change and a disk be replaced', () => {
+    mkdirSync(at('repository'))
+    rememberRepository(at('repositories'), '/mnt/repository', { id: 'one', location: '/mnt/repository', path: at('repository') })
+    const known = knownRepository(at('repositories'), '/mnt/repository')
+    if (known === null) throw new Error('it is not known')
+    expect(isDiskMounted({ ...known, device: 424_242 }, at('repository'))).toBe(true)
+    expect(isDiskMounted({ ...known, mountPoint: '/mnt' }, at('repository'))).toBe(false)
+    const { mountPoint: _, ...older } = known
+    expect(isDiskMounted(older, at('repository'))).toBe(true)
+    expect(isDiskMounted({ ...older, device: 424_242 }, at('repository'))).toBe(false)
   })
 
   it('keeps its first sight and its last sync, as long as it is the same one', () => {
