@@ -27,10 +27,16 @@ export interface JournalEntry {
   readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string }[]
 }
 
+/** An entry that cannot be read: that a stack was stopped, and not how it was. */
+export interface DamagedEntry {
+  readonly key: string
+  readonly reason: string
+}
+
 export interface JournalContent {
   readonly entries: readonly JournalEntry[]
-  /** Files that could not be read as entries, now renamed to these paths. */
-  readonly damaged: readonly { readonly key: string; readonly keptAs: string; readonly reason: string }[]
+  /** Files that could not be read as entries. */
+  readonly damaged: readonly DamagedEntry[]
 }
 
 /** The stacks that a run has stopped and not yet confirmed up: one file a stack, there from before its stop until then. */
@@ -72,31 +78,30 @@ export class Journal {
     return this.#files().length === 0
   }
 
-  /** Reads without moving anything aside. */
+  /** Those that can be read, oldest first. */
   entries(): readonly JournalEntry[] {
-    return this.#files().flatMap((name) => {
-      const entry = parseEntry(join(this.#folder, name))
-      return typeof entry === 'string' ? [] : [entry]
-    })
+    return this.content().entries
   }
 
-  /** All that waits, oldest first. A damaged file is kept aside, so that it is reported once and never in the way. */
-  take(): JournalContent {
+  /** All that waits, oldest first. */
+  content(): JournalContent {
     const entries: JournalEntry[] = []
-    const damaged: { key: string; keptAs: string; reason: string }[] = []
+    const damaged: DamagedEntry[] = []
     for (const name of this.#files()) {
-      const path = join(this.#folder, name)
-      const entry = parseEntry(path)
-      if (typeof entry !== 'string') {
-        entries.push(entry)
-        continue
-      }
-      const keptAs = `${path}.damaged`
-      renameSync(path, keptAs)
-      damaged.push({ key: name.slice(0, -'.json'.length), keptAs, reason: entry })
+      const entry = parseEntry(join(this.#folder, name))
+      if (typeof entry === 'string') damaged.push({ key: name.slice(0, -'.json'.length), reason: entry })
+      else entries.push(entry)
     }
     entries.sort((one, other) => one.writtenAt.localeCompare(other.writtenAt))
     return { entries, damaged }
+  }
+
+  /** Puts a damaged entry out of the way, for people to look at. Gives its path there. */
+  keepAside(key: string): string {
+    const keptAs = `${this.#pathOf(key)}.damaged`
+    renameSync(this.#pathOf(key), keptAs)
+    syncFolder(this.#folder)
+    return keptAs
   }
 
   #files(): string[] {

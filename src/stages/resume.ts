@@ -7,6 +7,7 @@ import type { JournalEntry } from '../stacks/journal.js'
 import { sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
 import { runningServices } from './backup/stack-plan.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
+import { rebuiltEntry } from './resume/rebuilt-entry.js'
 import type { Run } from './run.js'
 
 /** How long the engine may take to finish stops that a dead client has begun: their grace, and some. */
@@ -63,25 +64,28 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
   const leftovers = await endLeftovers(run.state.children)
   for (const leftover of leftovers.ended) run.log('warning', 'ended a tool that outlived its run', { ...leftover })
 
-  const { entries, damaged } = run.journal.take()
+  const { entries: readable, damaged } = run.journal.content()
+  if (readable.length === 0 && damaged.length === 0) {
+    const [name] = [choices.force, choices.discard].filter((one) => one !== undefined)
+    if (name !== undefined) throw noSuchEntry(name, [])
+    return { stacks: [], problems: [], leftovers }
+  }
+
+  const runtime = await run.runtime()
+  const waiting = [...readable.map((entry) => entry.name), ...damaged.map(({ key }) => key)]
+  const ready = await runtime.ready()
+  if (!ready.ok) throw waitingFor(waiting, ready.failure.message, ready.failure.kind)
+  // Also where another configuration leads to the same engine: two runs must not start and stop the same containers.
+  const identity = await runtime.identity()
+  if (!identity.ok) throw waitingFor(waiting, identity.failure.message, identity.failure.kind)
+  await run.lock({ kind: 'engine', id: identity.value.id })
+
+  const problems: Problem[] = []
+  const rebuilt = await Promise.all(damaged.map((entry) => rebuiltEntry(run, runtime, entry, problems)))
+  const entries = [...readable, ...rebuilt.filter((entry) => entry !== null)]
   for (const name of [choices.force, choices.discard]) {
     if (name !== undefined && !entries.some((entry) => entry.name === name)) throw noSuchEntry(name, entries)
   }
-  const problems: Problem[] = damaged.map(({ key, keptAs, reason }) => ({
-    severity: 'error',
-    code: 'journal-damaged',
-    message: `a journal entry (${key}) cannot be read: ${reason}`,
-    fix: `See whether the stack runs; what is left of the entry is in ${keptAs}`,
-  }))
-  if (entries.length === 0) return { stacks: [], problems, leftovers }
-
-  const runtime = await run.runtime()
-  const ready = await runtime.ready()
-  if (!ready.ok) throw waitingFor(entries, ready.failure.message, ready.failure.kind)
-  // Also where another configuration leads to the same engine: two runs must not start and stop the same containers.
-  const identity = await runtime.identity()
-  if (!identity.ok) throw waitingFor(entries, identity.failure.message, identity.failure.kind)
-  await run.lock({ kind: 'engine', id: identity.value.id })
   const stacks: ResumedStack[] = []
   for (const entry of entries) {
     try {
@@ -207,10 +211,10 @@ function waitingInDryRun(run: Run): Problem[] {
   }))
 }
 
-function waitingFor(entries: readonly JournalEntry[], why: string, kind: StackbkError['kind']): StackbkError {
+function waitingFor(names: readonly string[], why: string, kind: StackbkError['kind']): StackbkError {
   return new StackbkError({
     kind,
-    message: `${entries.map((entry) => entry.name).join(', ')} wait to be started, and the container runtime cannot be used`,
+    message: `${names.join(', ')} wait to be started, and the container runtime cannot be used`,
     detail: why,
     fix: 'Mend that, then run: stackbk resume',
   })

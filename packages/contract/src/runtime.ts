@@ -272,6 +272,12 @@ export interface Runtime extends LiveProvider {
   describe(state: StackState, options?: CallOptions): Promise<Answer<Capsule>>
 
   /**
+   * What ran by this capsule, as a state that `start` takes, its containers those that are there now as far as they are. For a
+   * stack of which no better record is left.
+   */
+  recall(capsule: Capsule, options?: CallOptions): Promise<Answer<StackState>>
+
+  /**
    * From a capsule to running containers, images pinned to what the capsule holds: exactly what ran, paused what was paused,
    * and what the user had stopped stays stopped. Nothing of the stack runs when it is called. An answer that fails may have
    * made a part: `stop` with mode `down` of the stack's state takes that away again.

@@ -9,6 +9,7 @@ import { inspectStacks } from './inspect.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
+import { recallState } from './recall.js'
 import { removeByLabel } from './removal.js'
 import { waitUntilSettled } from './settle.js'
 import { HooksOfServices } from './service-hooks.js'
@@ -67,6 +68,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     waitUntilSettled: (state, request) => waitUntilSettled(tools, state, request),
     watch: (state) => watchStack(tools, state, places.get(state.directory) ?? placesOf(state)),
     describe: (state, options) => describeStack(tools, models, state, options),
+    recall: (capsule, options) => recallState(docker, capsule, options),
     removeByLabel: (scratch, options) => removeByLabel(docker, scratch, options),
 
     rebuild: async () => failed({ kind: 'unsupported', message: 'This version cannot rebuild a stack from its capsule yet', fix: 'Restore the files, then start the stack with docker compose up -d' }),

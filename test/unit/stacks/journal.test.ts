@@ -41,7 +41,7 @@ describe('the journal', () => {
   it('gives back what was written, also to another process', () => {
     const web = entry('web', { devices: [{ path: '/opt/web', device: 7 }], whyNotDown: ['because'] })
     journal().write(web)
-    expect(journal().take()).toEqual({ entries: [web], damaged: [] })
+    expect(journal().content()).toEqual({ entries: [web], damaged: [] })
     expect(journal().entries()).toEqual([web])
   })
 
@@ -82,7 +82,7 @@ describe('the journal', () => {
     journal().write(entry('web', { runId: 'run-1' }))
     symlinkSync('/dev/full', at('state/journal/web-key.json.new'))
     expect(() => journal().write(entry('web', { runId: 'run-2' }))).toThrow(/ENOSPC/)
-    expect(journal().take()).toEqual({ entries: [entry('web', { runId: 'run-1' })], damaged: [] })
+    expect(journal().content()).toEqual({ entries: [entry('web', { runId: 'run-1' })], damaged: [] })
     expect(readdirSync(at('state/journal'))).toEqual(['web-key.json'])
   })
 
@@ -105,7 +105,7 @@ describe('the journal', () => {
   it('has nothing when there is no folder, and makes none by looking', () => {
     expect(journal().isEmpty()).toBe(true)
     expect(journal().entries()).toEqual([])
-    expect(journal().take()).toEqual({ entries: [], damaged: [] })
+    expect(journal().content()).toEqual({ entries: [], damaged: [] })
     journal().remove('web-key')
     expect(existsSync(at('state'))).toBe(false)
   })
@@ -124,7 +124,7 @@ describe('the journal', () => {
     journal().write(entry('a', { writtenAt: '2026-01-01T00:00:03.000Z' }))
     journal().write(entry('c', { writtenAt: '2026-01-01T00:00:01.000Z' }))
     journal().write(entry('b', { writtenAt: '2026-01-01T00:00:02.000Z' }))
-    expect(journal().take().entries.map(({ name }) => name)).toEqual(['c', 'b', 'a'])
+    expect(journal().content().entries.map(({ name }) => name)).toEqual(['c', 'b', 'a'])
   })
 
   it.each([
@@ -135,14 +135,15 @@ describe('the journal', () => {
     ['is of a later version', JSON.stringify({ ...entry('web'), schemaVersion: 2 }), /schemaVersion is 2/],
     ['lacks its key', JSON.stringify({ ...entry('web'), key: undefined }), /lacks/],
     ['lacks what ran', JSON.stringify({ ...entry('web'), state: undefined }), /lacks/],
-  ])('keeps an entry aside that %s, reports it once, and keeps it from nobody else', (_, text, reason) => {
+  ])('tells of an entry that %s, and keeps it aside when told to', (_, text, reason) => {
     damage('broken-key', text)
     journal().write(entry('web'))
-    const { entries, damaged } = journal().take()
+    const { entries, damaged } = journal().content()
     expect(entries.map(({ name }) => name)).toEqual(['web'])
-    expect(damaged).toEqual([{ key: 'broken-key', keptAs: at('state/journal/broken-key.json.damaged'), reason: expect.stringMatching(reason) }])
+    expect(damaged).toEqual([{ key: 'broken-key', reason: expect.stringMatching(reason) }])
+    expect(journal().keepAside('broken-key')).toBe(at('state/journal/broken-key.json.damaged'))
     expect(readFileSync(at('state/journal/broken-key.json.damaged'), 'utf8')).toBe(text)
-    expect(journal().take()).toMatchObject({ entries: [{ name: 'web' }], damaged: [] })
+    expect(journal().content()).toMatchObject({ entries: [{ name: 'web' }], damaged: [] })
   })
 
   it('leaves a damaged entry where it is when it is only looked at', () => {
@@ -155,7 +156,7 @@ describe('the journal', () => {
   it('takes no half-written file of a run that died for an entry', () => {
     mkdirSync(at('state/journal'), { recursive: true })
     writeFileSync(at('state/journal/web-key.json.new'), JSON.stringify(entry('web')))
-    expect(journal().take()).toEqual({ entries: [], damaged: [] })
+    expect(journal().content()).toEqual({ entries: [], damaged: [] })
   })
 
   it('writes an entry with wide characters whole', () => {

@@ -223,6 +223,20 @@ describe('resuming', () => {
     expect((await replayJournal(run)).problems).toEqual([])
   })
 
+  it('makes a damaged entry up from the capsule, which takes its place, and starts by it', async () => {
+    const recalled = entry('web', { key: 'unused' }).state
+    const key = stackKey(stackAt('web'))
+    const run = runWith([entry()], stopped, { recall: () => Promise.resolve(ok(recalled)) })
+    writeFileSync(at(`state/journal/${key}.json`), '{"schemaVersion":1,')
+    mkdirSync(at(`state/capsules/${key}`), { recursive: true })
+    writeFileSync(at(`state/capsules/${key}/stackbk-capsule.json`), JSON.stringify({ schemaVersion: 1, stack: 'web', directory: at('stacks/web'), createdAt: '2026-01-01T00:00:00.000Z', projects: [] }))
+    const { stacks, problems } = await replayJournal(run)
+    expect(stacks).toEqual([{ name: 'web', servicesBefore: ['app', 'db'], action: 'started', status: 'ok' }])
+    expect(problems).toMatchObject([{ severity: 'warning', code: 'journal-damaged', stack: 'web', fix: expect.stringContaining('.damaged') }])
+    expect(since).toEqual(new Date('2026-01-01T00:00:00.000Z'))
+    expect(waiting(run)).toEqual([])
+  })
+
   it('only tells in a dry run what waits', async () => {
     const run = { ...runWith([entry()], stopped), dryRun: true }
     expect(await replayJournal(run)).toMatchObject({ stacks: [], problems: [{ severity: 'warning', code: 'left-stopped', stack: 'web' }] })
