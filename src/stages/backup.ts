@@ -205,7 +205,7 @@ function unavailable({ name, path, reason }: Selection['unavailable'][number]): 
   return {
     ...emptyDraft({ name, directory: path }),
     status: 'failed',
-    problems: [{ severity: 'error', code: 'stack-unavailable', message: `${path} is not there as a stack: ${reason}`, fix: 'Mount its disk, or disable it with: stackbk dirlist disable', stack: name }],
+    problems: [{ severity: 'error', code: 'stack-unavailable', message: `${path} is not there as a stack: ${reason}`, fix: `Mount its disk, or disable it with: stackbk dirlist disable ${name}`, stack: name }],
   }
 }
 

@@ -121,7 +121,7 @@ function importRclone(request: ImportRequest, rclone: RcloneConfiguration): Impo
     nextSteps: [
       ...(rclone.isEncrypted ? [`${source} is encrypted: rclone needs its password at night too (RCLONE_PASSWORD_COMMAND)`] : []),
       ...(rclone.remotes.length === 1 ? [] : [`Choose the remote: set RCLONE_REMOTE in [cloud_sync] of ${output}`]),
-      'Try it: stackbk sync --test',
+      `Try it: stackbk sync --test --config ${output}`,
     ],
   }
 }

@@ -2,6 +2,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, sym
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
+import type { Capsule } from '@stackbk/contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { importImage, testImage } from '../fixtures/busybox-image.js'
@@ -104,6 +105,22 @@ describe('three stacks: one running, one stopped, one disabled', () => {
     expect(listing(join(target, web.directory))).toBe(listing(web.directory))
     expect(listing(join(target, volume))).toBe(listing(volume))
     expect(listing(volume)).toContain('1234:4321')
+  })
+
+  it('has in it, for its owner alone, what ran: model, images, volumes, services', async () => {
+    const id = call.stack('web').snapshot?.id ?? ''
+    const entries = (await world.restic('ls', '--json', id)).trim().split('\n').map((line) => JSON.parse(line) as { path?: string; permissions?: string })
+    const file = entries.find(({ path }) => path?.endsWith('/stackbk-capsule.json'))
+    expect(file?.permissions).toBe('-rw-------')
+    expect(file?.path?.startsWith(`${world.state}/`)).toBe(true)
+    const capsule = JSON.parse(await world.restic('dump', id, file?.path ?? '')) as Capsule
+    expect(capsule).toMatchObject({ schemaVersion: 1, stack: 'web', host: 'testhost', directory: web.directory, condition: 'running' })
+    expect(capsule.ended.map(({ service }) => service).sort()).toEqual(['app', 'db'])
+    const [project] = capsule.projects
+    expect(project).toMatchObject({ name: web.project, replicas: { app: 1, db: 1 }, stoppedServices: [], pausedServices: [] })
+    expect(project?.images.every((image) => image.id.startsWith('sha256:'))).toBe(true)
+    expect(project?.volumes).toMatchObject([{ key: 'vol', driver: 'local', path: volume }])
+    expect(Object.keys((project?.model as { services: object }).services).sort()).toEqual(['app', 'db'])
   })
 })
 
