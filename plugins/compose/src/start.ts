@@ -34,9 +34,14 @@ export async function startStack(tools: Tools, state: StackState, request: Start
   const failures: Failure[] = []
   const waiting = await beginWaiting(tools)
   try {
-    const [present, hooks] = await Promise.all([presentOnceSettled(tools, state, units, request), tools.hooks.ofAll(state)])
+    // After a `down` all are made again, so what their images are by now is asked while the containers are looked for.
+    const [present, hooks, images] = await Promise.all([
+      presentOnceSettled(tools, state, units, request),
+      tools.hooks.ofAll(state),
+      request.mode === 'down' ? presentImages(tools, units) : null,
+    ])
     if (!present.ok) return present
-    const made = await makeMissing(tools, state, units, present.value)
+    const made = await makeMissing(tools, state, units, { present: present.value, images })
     failures.push(...made.failures)
     const containers = made.projects.length === 0 ? present : await listContainers(tools.docker)
     if (!containers.ok) return containers
@@ -86,9 +91,15 @@ function madeSince(state: StackState, unit: Unit, containers: readonly Listed[])
   return containers.filter((container) => !known.has(container.id) && !container.isOneOff && container.service === unit.service && container.project === unit.project)
 }
 
-async function makeMissing(tools: Tools, state: StackState, units: readonly Unit[], present: readonly Listed[]): Promise<{ projects: readonly ProjectState[]; failures: readonly Failure[] }> {
+/** What is there already; `images`: by reference, as far as they were asked for. */
+interface Found {
+  readonly present: readonly Listed[]
+  readonly images: Answer<ReadonlyMap<string, string>> | null
+}
+
+async function makeMissing(tools: Tools, state: StackState, units: readonly Unit[], found: Found): Promise<{ projects: readonly ProjectState[]; failures: readonly Failure[] }> {
   const failures: Failure[] = []
-  const incomplete = units.filter((unit) => chooseContainers(state, unit, present).length < unit.containers.length)
+  const incomplete = units.filter((unit) => chooseContainers(state, unit, found.present).length < unit.containers.length)
   for (const unit of incomplete.filter((one) => one.project === '' || one.containers.some((container) => container.isOneOff))) {
     failures.push({ kind: 'not-found', message: `${unit.containers[0]!.name} is gone, and nothing says how to make it again`, fix: 'Start it by hand' })
   }
@@ -96,12 +107,12 @@ async function makeMissing(tools: Tools, state: StackState, units: readonly Unit
   await Promise.all(
     projects.map(async (project) => {
       const missing = servicesOf(incomplete, project)
-      const all = await create(tools, { state, project, units: missing, present })
+      const all = await create(tools, { state, project, units: missing, found })
       if (all.ok) return
       if (missing.length === 1) return failures.push(all.failure)
       // One service that cannot be made must not keep the others from being made.
       for (const unit of missing) {
-        const one = await create(tools, { state, project, units: [unit], present })
+        const one = await create(tools, { state, project, units: [unit], found })
         if (!one.ok) failures.push(one.failure)
       }
       return undefined
@@ -118,8 +129,9 @@ function servicesOf(units: readonly Unit[], project: ProjectState): Unit[] {
  * Makes containers and starts none. `--no-deps` and naming the services keeps what did not run away; `--no-recreate` leaves
  * those that exist as they are, however the file was edited.
  */
-async function create(tools: Tools, { state, project, units, present }: { state: StackState; project: ProjectState; units: readonly Unit[]; present: readonly Listed[] }): Promise<Answer<void>> {
-  const pins = await pinsOf(tools, units)
+async function create(tools: Tools, { state, project, units, found }: { state: StackState; project: ProjectState; units: readonly Unit[]; found: Found }): Promise<Answer<void>> {
+  const { present } = found
+  const pins = await pinsOf(tools, units, found.images)
   if (!pins.ok) return pins
   const services = units.map((unit) => unit.service)
   const existing = (service: string): number =>
@@ -139,13 +151,17 @@ async function create(tools: Tools, { state, project, units, present }: { state:
 }
 
 /** An override that names the recorded images by ID, where their references now mean others; `null` where none does. */
-async function pinsOf(tools: Tools, units: readonly Unit[]): Promise<Answer<string | null>> {
+async function pinsOf(tools: Tools, units: readonly Unit[], known: Found['images']): Promise<Answer<string | null>> {
   const images = units.map((unit) => ({ service: unit.service, ...unit.containers[0]!.image }))
-  const present = await imageIds(tools.docker, images.map((image) => image.reference))
+  const present = known?.ok ? known : await presentImages(tools, units)
   if (!present.ok) return present
   const moved = images.filter((image) => present.value.get(image.reference) !== image.id)
   if (moved.length === 0) return answered(null)
   return answered(JSON.stringify({ services: Object.fromEntries(moved.map((image) => [image.service, { image: image.id }])) }))
+}
+
+function presentImages(tools: Tools, units: readonly Unit[]): Promise<Answer<ReadonlyMap<string, string>>> {
+  return imageIds(tools.docker, units.map((unit) => unit.containers[0]!.image.reference))
 }
 
 interface Awaited {
