@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { StackState, StopMode } from '@stackbk/contract'
@@ -96,11 +96,24 @@ export class Journal {
     return { entries, damaged }
   }
 
+  /** Names of the stacks that wait, and the keys of those whose entry is damaged. */
+  waiting(): readonly string[] {
+    const { entries, damaged } = this.content()
+    return [...entries.map(({ name }) => name), ...damaged.map(({ key }) => key)]
+  }
+
   /** Puts a damaged entry out of the way, for people to look at. Gives its path there. */
   keepAside(key: string): string {
-    const keptAs = `${this.#pathOf(key)}.damaged`
+    const keptAs = damagedPath(this.#pathOf(key))
     renameSync(this.#pathOf(key), keptAs)
     syncFolder(this.#folder)
+    return keptAs
+  }
+
+  /** The same for one that stays until a better one takes its place. */
+  copyAside(key: string): string {
+    const keptAs = damagedPath(this.#pathOf(key))
+    copyFileSync(this.#pathOf(key), keptAs)
     return keptAs
   }
 
@@ -115,6 +128,10 @@ export class Journal {
   #pathOf(key: string): string {
     return join(this.#folder, `${key}.json`)
   }
+}
+
+function damagedPath(path: string): string {
+  return `${path}.damaged`
 }
 
 /** The entry, or why it is none. */

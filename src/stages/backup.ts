@@ -74,7 +74,8 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
 
 /** One stack after another; while one starts, the next is planned and its repository opened. */
 async function backUpAll(run: Run, stacks: readonly Stack[], context: StackBackupContext): Promise<readonly StackDraft[]> {
-  const left = new Set(run.journal.entries().map((entry) => entry.key))
+  const { entries, damaged } = run.journal.content()
+  const left = new Set([...entries, ...damaged].map((entry) => entry.key))
   const drafts = stacks.filter((stack) => left.has(stackKey(stack))).map(leftStopped)
   const queue = stacks.filter((stack) => !left.has(stackKey(stack)))
   const ahead: { ready: Promise<ReadyStack> | null } = { ready: null }

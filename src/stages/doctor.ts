@@ -75,9 +75,9 @@ function stacksFindings(run: Run): Finding[] {
 }
 
 function leftoverFindings(run: Run): Finding[] {
-  const waiting = run.journal.entries()
+  const waiting = run.journal.waiting()
   if (waiting.length === 0) return [{ id: 'leftovers.stacks', status: 'ok', found: 'none', needed: 'no stack left stopped', fix: '' }]
-  return [{ id: 'leftovers.stacks', status: 'failed', found: `left stopped by an interrupted run: ${waiting.map(({ name }) => name).join(', ')}`, needed: 'no stack left stopped', fix: 'Run: stackbk resume' }]
+  return [{ id: 'leftovers.stacks', status: 'failed', found: `left stopped by an interrupted run: ${waiting.join(', ')}`, needed: 'no stack left stopped', fix: 'Run: stackbk resume' }]
 }
 
 async function engineFindings(run: Run): Promise<Finding[]> {

@@ -5,6 +5,7 @@ import type { Engine, Repository, Snapshot } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
+import { longestTimerMs } from '../host/timer.js'
 import { knownRepository, rememberRepository, SnapshotRecord } from './repository-memory.js'
 import { markerName } from './restore/target.js'
 import type { LockSubject, Run } from './run.js'
@@ -74,7 +75,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
  * password command that waits for somebody. Throws `tool-not-answering` (4) then.
  */
 export async function withinSilence<T>(run: Run, engine: Engine, look: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const limitMs = run.configuration.backup.stallTimeoutMs
+  const limitMs = Math.min(run.configuration.backup.stallTimeoutMs, longestTimerMs)
   const limit = AbortSignal.timeout(limitMs)
   const answer = await look(AbortSignal.any([run.signal, limit]))
   if (!limit.aborted || run.signal.aborted) return answer

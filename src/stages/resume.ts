@@ -3,10 +3,11 @@ import type { Runtime, StackState } from '@stackbk/contract'
 import { problemFrom, StackbkError, type Problem } from '../errors.js'
 import { endLeftovers, type Leftovers } from '../host/child-record.js'
 import { realPathSoFar } from '../host/mounts.js'
-import type { JournalEntry } from '../stacks/journal.js'
+import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
 import { sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
-import { runningServices } from './backup/stack-plan.js'
+import { isAlive, runningServices } from './backup/stack-plan.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
+import { stacksLock } from './repository.js'
 import { rebuiltEntry } from './resume/rebuilt-entry.js'
 import type { Run } from './run.js'
 
@@ -41,7 +42,7 @@ export interface Replay {
 
 /** `resume`: starts the stacks that an interrupted run left stopped. */
 export async function resume(run: Run, choices: ResumeChoices): Promise<Outcome<ResumeResult>> {
-  await run.lock({ kind: 'stacks', id: realPathSoFar(run.configuration.docker.stacksDirectory) })
+  await run.lock(stacksLock(run))
   const replay = await replayJournal(run, choices)
   await removeStaleLocks(run, replay.leftovers)
   const failed = replay.stacks.filter((stack) => stack.status === 'failed').length
@@ -81,10 +82,10 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
   await run.lock({ kind: 'engine', id: identity.value.id })
 
   const problems: Problem[] = []
-  const rebuilt = await Promise.all(damaged.map((entry) => rebuiltEntry(run, runtime, entry, problems)))
+  const rebuilt = await Promise.all(damaged.map((entry) => rebuiltEntry(run, runtime, entry, problems).catch((error: unknown) => notRebuilt(entry, error, problems))))
   const entries = [...readable, ...rebuilt.filter((entry) => entry !== null)]
   for (const name of [choices.force, choices.discard]) {
-    if (name !== undefined && !entries.some((entry) => entry.name === name)) throw noSuchEntry(name, entries)
+    if (name !== undefined && !entries.some((entry) => entry.name === name)) throw noSuchEntry(name, entries, problems)
   }
   const stacks: ResumedStack[] = []
   for (const entry of entries) {
@@ -98,6 +99,12 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
     }
   }
   return { stacks, problems, leftovers }
+}
+
+/** A full disk, say, which must not keep the other stacks down. */
+function notRebuilt({ key, reason }: DamagedEntry, error: unknown, problems: Problem[]): null {
+  problems.push({ severity: 'error', code: 'journal-damaged', message: `a journal entry (${key}) cannot be read: ${reason}; and it could not be made up: ${String(error)}`, fix: 'Free space in the state folder, then run: stackbk resume' })
+  return null
 }
 
 /** Locks that a killed engine left in the repository are removed where a run of ours has died; others are left alone. Never fails. */
@@ -169,8 +176,8 @@ function runsAsBefore(before: StackState, now: StackState): boolean {
     const counts = new Map<string, number>()
     for (const project of state.projects) {
       for (const container of project.containers) {
-        if (container.condition !== 'running' && container.condition !== 'paused') continue
-        const name = `${project.name} ${container.service} ${container.condition}`
+        if (!isAlive(container)) continue
+        const name = `${project.name} ${container.service} ${container.condition === 'paused' ? 'paused' : 'running'}`
         counts.set(name, (counts.get(name) ?? 0) + 1)
       }
     }
@@ -189,7 +196,7 @@ async function changesSince(runtime: Runtime, entry: JournalEntry, now: StackSta
     .filter((container) => !recorded.has(container.id) && !hashes.has(container.configHash))
     .map((container) => `${container.name} was made since with another configuration`)
 
-  const missing = [...recorded.values()].filter((container) => container.condition === 'running' && !present.some(({ id }) => id === container.id))
+  const missing = [...recorded.values()].filter((container) => isAlive(container) && !present.some(({ id }) => id === container.id))
   if (entry.mode !== 'down') return [...changes, ...missing.map((container) => `${container.name} was removed`)]
   if (missing.length === 0) return changes
   const preflight = await runtime.preflight(entry.state)
@@ -202,12 +209,12 @@ async function changesSince(runtime: Runtime, entry: JournalEntry, now: StackSta
 }
 
 function waitingInDryRun(run: Run): Problem[] {
-  return run.journal.entries().map((entry) => ({
+  return run.journal.waiting().map((name) => ({
     severity: 'warning',
     code: 'left-stopped',
-    message: `${entry.name} was left stopped by an interrupted run; the real run would start it first`,
+    message: `${name} was left stopped by an interrupted run; the real run would start it first`,
     fix: 'Run: stackbk resume',
-    stack: entry.name,
+    stack: name,
   }))
 }
 
@@ -220,12 +227,13 @@ function waitingFor(names: readonly string[], why: string, kind: StackbkError['k
   })
 }
 
-function noSuchEntry(name: string, entries: readonly JournalEntry[]): StackbkError {
+function noSuchEntry(name: string, entries: readonly JournalEntry[], problems: readonly Problem[] = []): StackbkError {
   const names = entries.map((entry) => entry.name)
   return new StackbkError({
     kind: 'usage',
     code: 'unknown-stack',
     message: `no interrupted run has left a stack called "${name}" stopped`,
+    ...(problems.length === 0 ? {} : { detail: problems.map(({ message }) => message).join('; '), problems }),
     fix: names.length > 0 ? `Waiting are: ${names.join(', ')}` : 'Nothing waits',
   })
 }

@@ -56,9 +56,9 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
   }
   const cloud = await cloudStatus(run, known?.lastSync ?? null, list, now)
   if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
-  const waiting = run.journal.entries()
-  for (const entry of waiting) {
-    problems.push({ severity: 'error', code: 'left-stopped', message: 'an interrupted run left it stopped', fix: 'Run: stackbk resume', stack: entry.name })
+  const waiting = run.journal.waiting()
+  for (const name of waiting) {
+    problems.push({ severity: 'error', code: 'left-stopped', message: 'an interrupted run left it stopped', fix: 'Run: stackbk resume', stack: name })
   }
   const body: StatusBody = {
     stacks,

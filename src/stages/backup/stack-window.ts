@@ -4,6 +4,7 @@ import type { Answer, ContainerEnd, Log, PreparedSnapshot, Progress, Runtime, Sn
 
 import { bootId } from '../../host/boot.js'
 import { deviceOf, mountPointOf, nearestExisting } from '../../host/mounts.js'
+import { longestTimerMs } from '../../host/timer.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { StackPhase } from '../reporter.js'
@@ -12,9 +13,6 @@ import { otherUsersOf, type StackPlan } from './stack-plan.js'
 /** The engine's events may arrive a little after what they tell of is already visible. */
 const eventsLimitMs = 2_000
 const pollMs = 10
-
-/** Node lets a longer timer ring at once: 24.8 days are as good as for ever. */
-const longestTimerMs = 2 ** 31 - 1
 
 /** How often an engine that went away is asked whether it is back. */
 const engineAwayPollMs = 500

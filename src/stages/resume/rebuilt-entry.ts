@@ -11,24 +11,29 @@ import type { Run } from '../run.js'
 
 /**
  * A journal entry that a crash or a bad disk has damaged, put together anew: from the stack's capsule, which the same run wrote
- * before its stop, and from the containers themselves. It takes the place of the damaged one, which is kept aside.
+ * before its stop, and from the containers themselves. It takes the place of the damaged one, of which a copy is kept.
  *
- * @returns `null`, with an error among the problems, where nothing tells what ran
+ * @returns `null`, with an error among the problems, where nothing tells what ran; where only the runtime could not say, the
+ * damaged entry stays, and the next command asks again
  */
 export async function rebuiltEntry(run: Run, runtime: Runtime, { key, reason }: DamagedEntry, problems: Problem[]): Promise<JournalEntry | null> {
-  const keptAs = run.journal.keepAside(key)
   const capsule = readCapsule(join(run.state.capsules, key, 'stackbk-capsule.json'))
-  const recalled = capsule === null ? null : await runtime.recall(capsule)
   const problem = {
     code: 'journal-damaged',
     message: `a journal entry (${key}) cannot be read: ${reason}`,
     ...(capsule === null ? {} : { stack: capsule.stack }),
   }
-  if (capsule === null || recalled === null || !recalled.ok) {
-    const why = recalled?.ok === false ? `; ${problemFrom(recalled.failure).message}` : ''
-    problems.push({ ...problem, severity: 'error', message: `${problem.message}${why}`, fix: `See whether the stack runs, and start it if not; what is left of the entry is in ${keptAs}` })
+  if (capsule === null) {
+    const keptAs = run.journal.keepAside(key)
+    problems.push({ ...problem, severity: 'error', fix: `See whether the stack runs, and start it if not; what is left of the entry is in ${keptAs}` })
     return null
   }
+  const recalled = await runtime.recall(capsule)
+  if (!recalled.ok) {
+    problems.push({ ...problem, severity: 'error', message: `${problem.message}; ${problemFrom(recalled.failure).message}`, fix: 'Run: stackbk resume' })
+    return null
+  }
+  const keptAs = run.journal.copyAside(key)
   problems.push({ ...problem, severity: 'warning', fix: `What ran is taken from the stack's capsule and its containers; what is left of the entry is in ${keptAs}` })
   const entry: JournalEntry = {
     schemaVersion: 1,

@@ -237,6 +237,24 @@ describe('resuming', () => {
     expect(waiting(run)).toEqual([])
   })
 
+  it('keeps a damaged entry where the runtime cannot say what ran, or the disk is full, and starts the others', async () => {
+    const key = 'db-0123456789ab'
+    const damage = (): void => {
+      mkdirSync(at(`state/capsules/${key}`), { recursive: true })
+      writeFileSync(at(`state/journal/${key}.json`), '{"schemaVersion":1,')
+      writeFileSync(at(`state/capsules/${key}/stackbk-capsule.json`), JSON.stringify({ schemaVersion: 1, stack: 'db', directory: at('stacks/db'), createdAt: '2026-01-01T00:00:00.000Z', projects: [] }))
+    }
+    for (const recall of [() => Promise.resolve(failure()), () => Promise.reject(new Error('no space left'))]) {
+      const run = runWith([entry()], stopped, { recall })
+      damage()
+      const { stacks, problems } = await replayJournal(run)
+      expect(stacks).toMatchObject([{ name: 'web', action: 'started' }])
+      expect(problems).toMatchObject([{ severity: 'error', code: 'journal-damaged' }])
+      expect(run.journal.waiting()).toEqual([key])
+      expect(await errorOf(() => replayJournal(run, { force: 'nosuch' }))).toMatchObject({ code: 'unknown-stack', problems: [{ code: 'journal-damaged' }] })
+    }
+  })
+
   it('only tells in a dry run what waits', async () => {
     const run = { ...runWith([entry()], stopped), dryRun: true }
     expect(await replayJournal(run)).toMatchObject({ stacks: [], problems: [{ severity: 'warning', code: 'left-stopped', stack: 'web' }] })
