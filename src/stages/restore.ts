@@ -74,7 +74,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   }
   const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
   // Until here the same command goes on with this folder, also with the look at what came.
-  if (check.corrupt.length === 0 && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
+  if (check.corrupt.length === 0 && opened.status !== 'failed' && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
   problems.push(...opened.problems)
   const body = bodyFor(transport, target, remote, check, check.corrupt.length > 0 ? 'failed' : opened.status, opened.snapshots, nextSteps(run, engine, target.path, opened))
   const status = body.verification.status === 'failed' ? 'failed' : problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'

@@ -120,7 +120,8 @@ async function configProblems(run: Run, transport: Transport, root: string, list
   const config = list.find(({ group }) => group.role === 'config')?.files[0]
   if (config === undefined || !existsSync(join(root, config.path))) return []
   const read = await asked(run, () => transport.read(config.path, { signal: run.signal }))
-  if (!read.ok) throw errorFrom(read.failure)
+  // What was found before must not be lost for that.
+  if (!read.ok) return [problemFrom(read.failure, { severity: 'warning', code: 'config-not-compared' })]
   if (Buffer.from(read.value).equals(readFileSync(join(root, config.path)))) return []
   return [{ severity: 'warning', code: 'config-differs', message: `${config.path} on ${transport.location} is not that of the local repository: it is older, rotten, or of another one`, fix: 'Run: stackbk sync (it tells which, and sends it again where it may)' }]
 }

@@ -66,7 +66,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const strays = catchStrayErrors((error) => interruption.abort(error))
     try {
       const { result, exitCode } = await this.act()
-      this.#opened?.remember(result, exitCode)
+      const stray = strays.first()
+      this.#opened?.remember(result, stray === null ? exitCode : exitCodes.first([exitCode, exitCodeOf(stray)]))
       await this.#end()
       this.#show(result)
       process.exitCode = exitCode

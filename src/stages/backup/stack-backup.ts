@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Capsule, ContainerEnd, PreparedSnapshot, Runtime, Source, StackState, Watch } from '@stackbk/contract'
@@ -126,16 +126,20 @@ async function freshlyPlanned(first: ReadyStack, context: StackBackupContext): P
   for (let attempt = 1; ; attempt++) {
     let opened = await openedOrInterrupted(ready.prepared, context.run.signal)
     if (!opened.ok || !isSensitive(ready.plan)) return { ready, opened }
-    const { isSame, plan } = await lookAgain(ready, context)
+    const again = await lookAgain(ready, context).catch((error: unknown) => String(error))
+    if (typeof again === 'string') return { ready, opened: notPlanned(again) }
+    const { isSame, hasCondition, plan } = again
     if (context.run.signal.aborted) opened = await openedOrInterrupted(ready.prepared, context.run.signal)
-    // One that crashes over and over is never the same twice.
+    // What somebody else starts and stops at this very moment is left to him. One that crashes over and over is never the same
+    // twice, and runs all the same.
+    if (opened.ok && !hasCondition && attempt === planAttempts) return { ready, opened: { ok: false, failure: { kind: 'failed', message: 'somebody else starts or stops it at this moment, so it was left alone', fix: 'Run the backup again' } } }
     if (!opened.ok || isSame || attempt === planAttempts) return { ready: { ...ready, plan }, opened }
     context.run.log('info', 'the stack changed meanwhile: planned again', { stack: plan.stack.name })
     await abandonStack(ready)
     try {
       ready = { ...(await prepareStack(plan.stack, context)), startedAt: first.startedAt }
     } catch (error) {
-      return { ready, opened: { ok: false, failure: { kind: 'failed', message: 'an error ended its planning, before anything was touched', toolOutput: String(error) } } }
+      return { ready, opened: notPlanned(String(error)) }
     }
   }
 }
@@ -146,11 +150,16 @@ function isSensitive(plan: StackPlan): boolean {
 }
 
 /** Whether all is as it was planned, and the plan with those who use the stack's data by now. */
-async function lookAgain({ plan, files }: ReadyStack, context: StackBackupContext): Promise<{ readonly isSame: boolean; readonly plan: StackPlan }> {
+/** A provider that throws against its contract costs this stack its backup, and no other. */
+function notPlanned(reason: string): Opened {
+  return { ok: false, failure: { kind: 'failed', message: 'an error ended its planning, before anything was touched', toolOutput: reason } }
+}
+
+async function lookAgain({ plan, files }: ReadyStack, context: StackBackupContext): Promise<{ readonly isSame: boolean; readonly hasCondition: boolean; readonly plan: StackPlan }> {
   const othersSeenAt = Date.now()
   const [state, sources] = await Promise.all([lookAt(plan.stack, context), context.runtime.sources(plan.state, { signal: context.run.signal })])
   const isSame = fingerprint(state) === fingerprint(plan.state) && filesOf(plan.state) === files && (!sources.ok || placesOf(sources.value) === placesOf(plan.sources))
-  return { isSame, plan: sources.ok && isSame ? { ...plan, sources: sources.value, othersSeenAt } : plan }
+  return { isSame, hasCondition: state.condition === plan.state.condition, plan: sources.ok && isSame ? { ...plan, sources: sources.value, othersSeenAt } : plan }
 }
 
 function fingerprint(state: StackState): string {
@@ -367,9 +376,14 @@ function draftOf(plan: StackPlan, ownFiles: number): StackDraft {
 
 /** The capsule's file, as a list of one; empty where there is none. It lies in the state folder, never in the stack's own. */
 function writeCapsule(run: Run, plan: StackPlan, ended: readonly ContainerEnd[]): readonly string[] {
-  if (plan.capsule === null || run.dryRun) return []
+  if (run.dryRun) return []
   const folder = join(run.state.capsules, stackKey(plan.stack))
   const path = join(folder, 'stackbk-capsule.json')
+  if (plan.capsule === null) {
+    // That of an earlier run would say what ran then.
+    rmSync(path, { force: true })
+    return []
+  }
   const capsule: Capsule = {
     ...plan.capsule,
     stack: plan.stack.name,
