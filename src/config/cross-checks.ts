@@ -1,8 +1,9 @@
-import { readdirSync, realpathSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
 
 import type { AnyDescriptor, RetentionPolicy, SettingValues } from '@stackbk/contract'
 
+import { isWithin, realPathSoFar } from '../host/mounts.js'
 import { type FileProblem, problemAt } from './file-checks.js'
 import { descriptorCalled } from './needs.js'
 
@@ -26,12 +27,6 @@ export function crossChecks(configuration: WholeConfiguration, descriptors: read
     ...dirlistIsConfiguration(configuration),
     ...repositoryBesideStacks(configuration, descriptors),
   ]
-}
-
-/** Whether `path` is `folder` or below it, symbolic links resolved as far as the paths are there. */
-export function isWithin(path: string, folder: string): boolean {
-  const way = relative(realPathOf(folder), realPathOf(path))
-  return way === '' || (way !== '..' && !way.startsWith('../'))
 }
 
 function keepsNothing({ file, backup }: WholeConfiguration): FileProblem[] {
@@ -67,7 +62,7 @@ function unknownFreezers({ file, docker, stackSections, stack }: WholeConfigurat
 }
 
 function dirlistIsConfiguration({ file, docker }: WholeConfiguration): FileProblem[] {
-  if (realPathOf(docker.dirlist) !== realPathOf(file)) return []
+  if (realPathSoFar(docker.dirlist) !== realPathSoFar(file)) return []
   return [
     problemAt(file, {
       severity: 'error',
@@ -99,11 +94,12 @@ function repositoryBesideStacks(configuration: WholeConfiguration, descriptors: 
 
 function troubleOfPlace(repository: string, stacksDirectory: string): Pick<FileProblem, 'severity' | 'code' | 'message' | 'fix'> | null {
   const fix = 'Keep the repository apart from the stacks, best on another disk.'
-  if (isWithin(stacksDirectory, repository)) {
+  const [place, stacks] = [realPathSoFar(repository), realPathSoFar(stacksDirectory)]
+  if (isWithin(stacks, place)) {
     return { severity: 'error', code: 'repository-holds-stacks', message: `holds the stacks folder ${stacksDirectory}`, fix }
   }
-  if (!isWithin(repository, stacksDirectory)) return null
-  const stack = join(realPathOf(stacksDirectory), relative(realPathOf(stacksDirectory), realPathOf(repository)).split('/', 1)[0] ?? '')
+  if (!isWithin(place, stacks)) return null
+  const stack = join(stacks, relative(stacks, place).split('/', 1)[0] ?? '')
   return holdsComposeFile(stack)
     ? { severity: 'error', code: 'repository-in-stack', message: `lies within the stack ${stack}, which would be backed up into itself`, fix }
     : { severity: 'warning', code: 'repository-in-stacks', message: `lies within the stacks folder ${stacksDirectory}`, fix }
@@ -114,15 +110,5 @@ function holdsComposeFile(folder: string): boolean {
     return readdirSync(folder).some((name) => /^(docker-)?compose\.ya?ml$/.test(name))
   } catch {
     return false
-  }
-}
-
-/** Of the longest part that exists, the rest as it is written. */
-function realPathOf(path: string): string {
-  try {
-    return realpathSync.native(path)
-  } catch {
-    const parent = dirname(path)
-    return parent === path ? path : join(realPathOf(parent), basename(path))
   }
 }

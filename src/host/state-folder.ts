@@ -49,6 +49,11 @@ function rootOf(environment: Environment): string {
   return join(environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state'), 'stackbk')
 }
 
+/** Where the capsule of the stack with this key lies: always there, since the path is part of every snapshot. */
+export function capsulePath(state: Pick<StateFolder, 'capsules'>, key: string): string {
+  return join(state.capsules, key, 'stackbk-capsule.json')
+}
+
 /** Makes a folder of ours, and those above it, for us alone. */
 export function ensureFolder(path: string): void {
   makeFolder(path)

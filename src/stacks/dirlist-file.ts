@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, realpathSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 import { StackbkError } from '../errors.js'
 import { waitForAbstractLock } from '../host/abstract-lock.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
+import { realPathSoFar } from '../host/mounts.js'
 
 const waitLimitMs = 30_000
 
@@ -67,14 +68,5 @@ function save(file: string, text: string): void {
 
 /** The same for every way of naming one file. */
 function lockName(file: string): string {
-  return `stackbk-dirlist-${createHash('sha256').update(realPathOf(resolve(file))).digest('hex')}`
-}
-
-function realPathOf(file: string): string {
-  try {
-    return realpathSync.native(file)
-  } catch {
-    const folder = dirname(file)
-    return folder === file ? file : join(realPathOf(folder), basename(file))
-  }
+  return `stackbk-dirlist-${createHash('sha256').update(realPathSoFar(resolve(file))).digest('hex')}`
 }

@@ -1,11 +1,11 @@
 import { rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import type { Capsule, ContainerEnd, PreparedSnapshot, Runtime, Source, StackState, Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
-import { ensureFolder } from '../../host/state-folder.js'
+import { capsulePath, ensureFolder } from '../../host/state-folder.js'
 import { stackKey, type Stack } from '../../stacks/identity.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
@@ -377,8 +377,7 @@ function draftOf(plan: StackPlan, ownFiles: number): StackDraft {
 /** The capsule's file, as a list of one; empty where there is none. It lies in the state folder, never in the stack's own. */
 function writeCapsule(run: Run, plan: StackPlan, ended: readonly ContainerEnd[]): readonly string[] {
   if (run.dryRun) return []
-  const folder = join(run.state.capsules, stackKey(plan.stack))
-  const path = join(folder, 'stackbk-capsule.json')
+  const path = capsulePath(run.state, stackKey(plan.stack))
   if (plan.capsule === null) {
     // That of an earlier run would say what ran then.
     rmSync(path, { force: true })
@@ -392,7 +391,7 @@ function writeCapsule(run: Run, plan: StackPlan, ended: readonly ContainerEnd[])
     notes: [...plan.capsule.notes, ...plan.problems.map((problem) => problem.message)],
   }
   try {
-    ensureFolder(folder)
+    ensureFolder(dirname(path))
     writeFileAtomically(path, `${JSON.stringify(capsule, null, 2)}\n`, { mode: 0o600 })
     return [path]
   } catch (error) {

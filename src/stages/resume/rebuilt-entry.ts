@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 
 import type { Capsule, Runtime, StackState } from '@stackbk/contract'
 
 import { problemFrom, type Problem } from '../../errors.js'
 import { bootId } from '../../host/boot.js'
+import { capsulePath } from '../../host/state-folder.js'
 import type { DamagedEntry, JournalEntry } from '../../stacks/journal.js'
 import { isAlive } from '../backup/stack-plan.js'
 import type { Run } from '../run.js'
@@ -17,7 +17,7 @@ import type { Run } from '../run.js'
  * damaged entry stays, and the next command asks again
  */
 export async function rebuiltEntry(run: Run, runtime: Runtime, { key, reason }: DamagedEntry, problems: Problem[]): Promise<JournalEntry | null> {
-  const capsule = readCapsule(join(run.state.capsules, key, 'stackbk-capsule.json'))
+  const capsule = readCapsule(capsulePath(run.state, key))
   const problem = {
     code: 'journal-damaged',
     message: `a journal entry (${key}) cannot be read: ${reason}`,
