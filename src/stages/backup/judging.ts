@@ -1,0 +1,113 @@
+import { exitCodes, problemFrom } from '../../errors.js'
+import { worsen, type StackDraft } from './backup-result.js'
+import type { StackPlan } from './stack-plan.js'
+import type { WindowResult } from './stack-window.js'
+
+/** A part of the stack's data could not even be named, or read. */
+export function judgeWhole(draft: StackDraft, plan: StackPlan): void {
+  if (!plan.isIncomplete) return
+  worsen(draft, 'partial')
+  if (draft.snapshot !== null) draft.marks.add('partial')
+}
+
+export function judgeStop(draft: StackDraft, result: WindowResult): void {
+  if (!result.stop.ok && result.stop.failure.kind !== 'cancelled') {
+    draft.problems.push(problemFrom(result.stop.failure, { code: 'stop-failed', stack: draft.name }))
+    markLive(draft, 'not stopped as a whole')
+  } else if (result.stop.ok && result.stop.value.length > 0) {
+    markLive(draft, `${result.stop.value.join(', ')} still ran`, 'Look into why: docker ps')
+  }
+  for (const end of result.ended.filter(({ wasKilled }) => wasKilled)) {
+    draft.problems.push({
+      severity: 'warning',
+      code: 'killed-after-grace',
+      message: `${end.service || end.name} did not stop within ${end.graceSeconds} s and was killed: its data may not be clean`,
+      fix: `Give it a longer stop_grace_period, or raise DOCKER_TIMEOUT`,
+      stack: draft.name,
+    })
+  }
+}
+
+/** A stack that was down for as long as it may has no snapshot of this run, and runs: that is a part of what was asked. */
+export function giveUp(draft: StackDraft, maxDowntimeMs: number): void {
+  worsen(draft, 'partial')
+  draft.problems.push({
+    severity: 'error',
+    code: 'max-downtime',
+    message: `the snapshot was given up after ${maxDowntimeMs / 1000} s, the longest that the stack may be down`,
+    fix: 'Raise MAX_DOWNTIME, or use a quicker STOP_MODE',
+    stack: draft.name,
+  })
+}
+
+export function judgeSnapshot(draft: StackDraft, snapshot: WindowResult['snapshot']): void {
+  if (snapshot === null || (!snapshot.ok && snapshot.failure.kind === 'cancelled')) {
+    worsen(draft, 'failed')
+    draft.problems.push({ severity: 'error', code: 'interrupted', message: 'no snapshot was made, because the run was interrupted', fix: 'Run the backup again', stack: draft.name })
+    return
+  }
+  if (!snapshot.ok) {
+    worsen(draft, 'failed')
+    draft.problems.push(problemFrom(snapshot.failure, { code: 'snapshot-failed', stack: draft.name }))
+    draft.codes.add(exitCodes.ofKind(snapshot.failure.kind))
+    return
+  }
+  const { isComplete, unreadable, ...figures } = snapshot.value
+  draft.snapshot = figures
+  if (isComplete) return
+  worsen(draft, 'partial')
+  draft.marks.add('partial')
+  draft.problems.push({
+    severity: 'error',
+    code: 'snapshot-incomplete',
+    message: `${unreadable.length} or more files could not be read: ${unreadable.slice(0, 3).join('; ')}`,
+    fix: 'Make them readable, or name them in EXCLUDE',
+    stack: draft.name,
+  })
+}
+
+export function judgeQuiet(draft: StackDraft, result: WindowResult): void {
+  const wasStopped = result.stop.ok && result.stop.value.length === 0
+  draft.quiet = wasStopped && result.disturbedBy.length === 0 && !result.couldNotWatch
+  if (draft.snapshot === null || draft.quiet || !wasStopped) return
+  if (result.couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran", 'Run the backup again')
+  else markLive(draft, `${result.disturbedBy.join(', ')} used its data`, otherUsersFix)
+}
+
+export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
+  if (result.movedSources.length > 0) {
+    worsen(draft, 'failed')
+    draft.problems.push({
+      severity: 'error',
+      code: 'source-moved',
+      message: `NOT STARTED: ${result.movedSources.join(', ')} is not on the disk it was on before the stop`,
+      fix: 'Mount the disk, then run: stackbk resume',
+      stack: draft.name,
+    })
+    return
+  }
+  if (result.up.ok && result.up.value.isUp) {
+    draft.confirmedAt = new Date()
+    if (!result.start.ok) draft.problems.push(problemFrom(result.start.failure, { severity: 'warning', code: 'start-trouble', stack: draft.name }))
+    return
+  }
+  worsen(draft, 'failed')
+  const missing = result.up.ok ? result.up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : result.up.failure.message
+  const why = result.start.ok ? missing : `${problemFrom(result.start.failure).message}; ${missing}`
+  draft.problems.push({
+    severity: 'error',
+    code: 'not-up',
+    message: `the stack is not up again: ${why}`,
+    fix: `Look into docker compose logs in ${plan.stack.directory}; then run: stackbk resume`,
+    stack: draft.name,
+  })
+}
+
+export const otherUsersFix = 'Back it up while those are stopped, or set STOP_MODE=none for this stack if a snapshot of running containers will do'
+
+export function markLive(draft: StackDraft, why: string, fix = 'See the other problems of this stack'): void {
+  draft.quiet = false
+  draft.marks.add('live')
+  worsen(draft, 'partial')
+  draft.problems.push({ severity: 'error', code: 'not-quiet', message: `the snapshot was made of a running stack: ${why}`, fix, stack: draft.name })
+}
