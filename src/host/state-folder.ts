@@ -15,6 +15,8 @@ export interface StateFolder {
   readonly journal: string
   /** One file a run: the tools it has started. */
   readonly children: string
+  /** One file a stack of which a frozen copy may be there. */
+  readonly frozen: string
   readonly log: string
   /** One line a run. */
   readonly history: string
@@ -34,6 +36,7 @@ export function stateFolder(environment: Environment): StateFolder {
     root,
     journal: join(root, 'journal'),
     children: join(root, 'children'),
+    frozen: join(root, 'frozen'),
     log: join(root, 'stackbk.log'),
     history: join(root, 'history.jsonl'),
     stacks: join(root, 'stacks'),

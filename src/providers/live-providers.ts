@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import type { Exec, Finding, LiveProvider, Log, ProviderKind, ProviderKinds, SettingValues, AnyDescriptor } from '@stackbk/contract'
+import type { Exec, LiveProvider, Log, ProviderKind, ProviderKinds, SettingValues, AnyDescriptor } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
 import { chooseProvider } from './choose.js'
@@ -9,7 +9,7 @@ import type { Offers } from './collect.js'
 export interface LiveProvidersOptions {
   readonly offers: Offers
   /** The id that the configuration asks for. */
-  readonly idOf: (kind: ProviderKind) => string
+  readonly idOf: (kind: 'runtime' | 'engine' | 'transport') => string
   readonly settingsOf: (descriptor: AnyDescriptor) => SettingValues
   readonly signal: AbortSignal
   readonly log: Log
@@ -21,7 +21,7 @@ export interface LiveProvidersOptions {
 /** The providers of one run, each created at its first use and closed with the run. */
 export class LiveProviders {
   readonly #options: LiveProvidersOptions
-  readonly #live = new Map<ProviderKind, Promise<LiveProvider>>()
+  readonly #live = new Map<string, Promise<LiveProvider>>()
 
   constructor(options: LiveProvidersOptions) {
     this.#options = options
@@ -29,33 +29,43 @@ export class LiveProviders {
 
   /** The live object of the provider asked for. Throws (kind `configuration`) when there is none or it cannot be created. */
   get<K extends 'runtime' | 'engine' | 'transport'>(kind: K): Promise<ProviderKinds[K]> {
-    const existing = this.#live.get(kind)
-    if (existing !== undefined) return existing as Promise<ProviderKinds[K]>
-    const created = this.#create(kind)
-    this.#live.set(kind, created)
-    return created
+    return this.#get(kind, this.#options.idOf(kind))
   }
 
-  /** What each created provider says of itself, for `doctor`. */
-  async examine(kind: 'runtime' | 'engine' | 'transport'): Promise<readonly Finding[]> {
-    return (await this.get(kind)).examine({ signal: this.#options.signal })
+  /** The ids of all freezers that can be used, in the order of their plugins. */
+  freezerIds(): readonly string[] {
+    return this.#options.offers.usable.filter(({ descriptor }) => descriptor.kind === 'freezer').map(({ descriptor }) => descriptor.id)
+  }
+
+  /** As {@link get}, of the one with this id. */
+  freezer(id: string): Promise<ProviderKinds['freezer']> {
+    return this.#get('freezer', id)
+  }
+
+  #get<K extends ProviderKind>(kind: K, id: string): Promise<ProviderKinds[K]> {
+    const key = `${kind} ${id}`
+    const existing = this.#live.get(key)
+    if (existing !== undefined) return existing as Promise<ProviderKinds[K]>
+    const created = this.#create(kind, id)
+    this.#live.set(key, created)
+    return created
   }
 
   /** Closes what was created. A provider that fails to close is noted and no more. */
   async close(): Promise<void> {
-    for (const [kind, live] of this.#live) {
+    for (const [which, live] of this.#live) {
       try {
         await (await live).close()
       } catch (error) {
-        this.#options.log('debug', `the ${kind} did not close`, { reason: String(error) })
+        this.#options.log('debug', `the ${which} did not close`, { reason: String(error) })
       }
     }
     this.#live.clear()
   }
 
-  async #create<K extends ProviderKind>(kind: K): Promise<ProviderKinds[K]> {
-    const { offers, idOf, settingsOf, signal, log, exec, dryRun, cacheFolder } = this.#options
-    const descriptor = chooseProvider(offers, kind, idOf(kind))
+  async #create<K extends ProviderKind>(kind: K, id: string): Promise<ProviderKinds[K]> {
+    const { offers, settingsOf, signal, log, exec, dryRun, cacheFolder } = this.#options
+    const descriptor = chooseProvider(offers, kind, id)
     const cacheDir = join(cacheFolder, descriptor.id.replaceAll(/[^A-Za-z0-9._-]/g, '_'))
     try {
       return await descriptor.create(settingsOf(descriptor as unknown as AnyDescriptor), { signal, log, exec, dryRun, cacheDir })

@@ -7,11 +7,13 @@ import { stackKey, type Stack } from '../stacks/identity.js'
 import { recallStack, rememberStack } from '../stacks/stack-memory.js'
 import { emptyDraft, filesIn, reportOf, type BackupBody, type BackupResult, type StackDraft } from './backup/backup-result.js'
 import { guardAgainstShrinking, markSnapshot } from './backup/marking.js'
+import { chooseFreezer } from './backup/freezing.js'
 import { applyRetention } from './backup/retention.js'
 import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBackupContext } from './backup/stack-backup.js'
 import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
 import { confirmSteady } from './backup/steadiness.js'
 import { verifySnapshots } from './backup/verification.js'
+import { removeWarmSnapshots } from './backup/warm-pass.js'
 import { openRepository, repositoryLock, stacksLock, type OpenRepository } from './repository.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
@@ -55,7 +57,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
   ])
   if (!look.ok) throw errorFrom(look.failure)
   const firstLook = new Map(look.value.map((state) => [state.directory, state]))
-  if (run.dryRun || repository === null) return await rehearse(run, runtime, selection, firstLook, choices)
+  if (run.dryRun || repository === null) return await rehearse(run, runtime, repository, selection, firstLook, choices)
   await removeStaleLocks(run, replay.leftovers)
 
   run.log('info', 'backing up', { stacks: stacks.map((stack) => stack.name) })
@@ -129,6 +131,7 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
     guardAgainstShrinking(run, draft, keyOf.get(draft.name) ?? '', choices.acceptShrink)
     await markSnapshot(repository, draft)
   }
+  const warmProblems = await removeWarmSnapshots(run, repository, drafts.flatMap(({ warmSnapshot }) => warmSnapshot ?? []))
   if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
   const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
@@ -136,7 +139,7 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
 
   for (const draft of drafts) run.events.add('stack-finished', { stack: draft.name, result: reportOf(draft) })
   const body: BackupBody = { stacks: drafts.map(reportOf), retention: retention.report }
-  return concluded(run, body, judge(drafts, [...ending.problems, ...retention.problems], retention.report.status))
+  return concluded(run, body, judge(drafts, [...ending.problems, ...warmProblems, ...retention.problems], retention.report.status))
 }
 
 /** The run's status and codes from those of its stacks: one good stack makes a failure a part of a success. */
@@ -154,6 +157,9 @@ function judge(drafts: readonly StackDraft[], problems: readonly Problem[], rete
   return { status, problems: all, codes: [...codes, ...(verificationFailed ? [verificationCode] : []), implied] }
 }
 
+/** Of how many backups the new data is remembered: a week of nights. */
+const rememberedBackups = 7
+
 /** What the next run, and `status`, want to know. */
 function remember(run: Run, repository: OpenRepository, draft: StackDraft, key: string): void {
   if (draft.snapshot === null) return
@@ -170,6 +176,9 @@ function remember(run: Run, repository: OpenRepository, draft: StackDraft, key: 
         : (before?.lastGood ?? null),
       lastDowntimeMs: draft.downtimeMs ?? before?.lastDowntimeMs ?? null,
       lastReadyMs: draft.readyMs ?? before?.lastReadyMs ?? null,
+      // What a first backup brings, or one that had to read all anew, says nothing of the nights to come.
+      recentBytesAdded: before?.lastGood == null || before.readsAllNext === true ? (before?.recentBytesAdded ?? []) : [...(before.recentBytesAdded ?? []), draft.snapshot.bytesAdded].slice(-rememberedBackups),
+      readsAllNext: isGood ? draft.readsAllNext : (before?.readsAllNext ?? false),
     })
   } catch (error) {
     run.log('warning', 'what the next run wants to know could not be noted', { stack: draft.name, reason: String(error) })
@@ -177,13 +186,14 @@ function remember(run: Run, repository: OpenRepository, draft: StackDraft, key: 
 }
 
 /** A dry run: everything is looked at and planned, nothing is changed. */
-async function rehearse(run: Run, runtime: Runtime, { stacks, unavailable: lost, problems }: Selection, states: ReadonlyMap<string, StackState>, choices: BackupChoices): Promise<Outcome<BackupResult>> {
+async function rehearse(run: Run, runtime: Runtime, repository: OpenRepository | null, { stacks, unavailable: lost, problems }: Selection, states: ReadonlyMap<string, StackState>, choices: BackupChoices): Promise<Outcome<BackupResult>> {
   run.reporter.stacks(stacks.map((stack) => stack.name))
   const drafts: StackDraft[] = lost.map(unavailable)
   for (const stack of stacks) {
     const state = states.get(stack.directory)
     if (state === undefined) continue
     const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: choices.stopMode, signal: run.signal })
+    const freezing = await chooseFreezer(run, plan, repository)
     const draft: StackDraft = {
       ...emptyDraft(stack),
       status: plan.isLiveUnasked || plan.isIncomplete ? 'partial' : 'ok',
@@ -192,10 +202,10 @@ async function rehearse(run: Run, runtime: Runtime, { stacks, unavailable: lost,
       stopMode: plan.willStop ? plan.mode : 'none',
       stopModeReason: plan.willStop ? plan.modeReason : null,
       quiet: plan.willStop || state.condition !== 'running',
-      problems: [...plan.problems],
+      problems: [...plan.problems, ...freezing.problems],
     }
     drafts.push(draft)
-    const act = plan.willStop ? `would stop it (${plan.mode}), snapshot ${plan.paths.join(', ')}, start it again` : `would snapshot ${plan.paths.join(', ')} and stop nothing`
+    const act = plan.willStop && freezing.chosen !== null ? `would stop it (${plan.mode}), freeze ${plan.paths.join(', ')} (${freezing.chosen.id}), start it again, snapshot the frozen copy` : plan.willStop ? `would stop it (${plan.mode}), snapshot ${plan.paths.join(', ')}, start it again` : `would snapshot ${plan.paths.join(', ')} and stop nothing`
     run.reporter.stackDone(stack.name, { status: draft.status, summary: act })
   }
   return concluded(run, { stacks: drafts.map(reportOf), retention: { status: 'skipped', removed: 0 } }, judge(drafts, problems, 'skipped'))

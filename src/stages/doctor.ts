@@ -6,6 +6,7 @@ import { StackbkError } from '../errors.js'
 import { nearestExisting } from '../host/mounts.js'
 import type { Offers } from '../providers/collect.js'
 import { readDirlist } from '../stacks/dirlist.js'
+import { frozenRecords } from './backup/frozen-record.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -25,6 +26,7 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
+  for (const id of run.freezerIds()) findings.push(...(await guarded(`freezer.${id}`, async () => (await run.freezer(id)).examine({ signal: run.signal }))))
   const failed = findings.filter((finding) => finding.status === 'failed')
   const toolTrouble = failed.some((finding) => finding.isToolTrouble === true)
   const checks = findings.map(({ isToolTrouble: _, ...check }) => check)
@@ -76,8 +78,15 @@ function stacksFindings(run: Run): Finding[] {
 
 function leftoverFindings(run: Run): Finding[] {
   const waiting = run.journal.waiting()
-  if (waiting.length === 0) return [{ id: 'leftovers.stacks', status: 'ok', found: 'none', needed: 'no stack left stopped', fix: '' }]
-  return [{ id: 'leftovers.stacks', status: 'failed', found: `left stopped by an interrupted run: ${waiting.join(', ')}`, needed: 'no stack left stopped', fix: 'Run: stackbk resume' }]
+  const frozen = frozenRecords(run.state.frozen).map(({ name }) => name)
+  return [
+    waiting.length === 0
+      ? { id: 'leftovers.stacks', status: 'ok', found: 'none', needed: 'no stack left stopped', fix: '' }
+      : { id: 'leftovers.stacks', status: 'failed', found: `left stopped by an interrupted run: ${waiting.join(', ')}`, needed: 'no stack left stopped', fix: 'Run: stackbk resume' },
+    frozen.length === 0
+      ? { id: 'leftovers.frozen', status: 'ok', found: 'none', needed: 'no frozen copy left', fix: '' }
+      : { id: 'leftovers.frozen', status: 'warning', found: `frozen copies may be left of: ${frozen.join(', ')}`, needed: 'no frozen copy left', fix: 'If no backup runs now: stackbk resume' },
+  ]
 }
 
 async function engineFindings(run: Run): Promise<Finding[]> {

@@ -1,4 +1,4 @@
-import type { AnyDescriptor, Log, ProviderKind, SettingValues } from '@stackbk/contract'
+import type { AnyDescriptor, Log, SettingValues } from '@stackbk/contract'
 import { isSecret, type Secret } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 import { createRedactor } from '@stackbk/tool-runner/processes'
@@ -114,6 +114,9 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     runtime: () => providers.get('runtime'),
     engine: () => providers.get('engine'),
     transport: () => providers.get('transport'),
+    freezerIds: () => providers.freezerIds(),
+    freezer: (id) => providers.freezer(id),
+    exec,
     lock: (...subjects) => lock.take(subjects),
   }
   if (isRecorded) run.events.add('run-started')
@@ -147,7 +150,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
   }
 }
 
-function chosenId(configuration: Configuration, kind: ProviderKind): string {
+function chosenId(configuration: Configuration, kind: 'runtime' | 'engine' | 'transport'): string {
   switch (kind) {
     case 'runtime':
       return configuration.docker.runtime
@@ -155,10 +158,6 @@ function chosenId(configuration: Configuration, kind: ProviderKind): string {
       return configuration.backup.engine
     case 'transport':
       return configuration.cloud.provider
-    case 'freezer':
-      return configuration.docker.freeze
-    case 'notifier':
-      return ''
   }
 }
 

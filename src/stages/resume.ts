@@ -4,6 +4,7 @@ import { problemFrom, StackbkError, type Problem } from '../errors.js'
 import { endLeftovers, type Leftovers } from '../host/child-record.js'
 import { realPathSoFar } from '../host/mounts.js'
 import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
+import { releaseLeftFrozen } from './backup/freezing.js'
 import { sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
 import { isAlive, runningServices } from './backup/stack-plan.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -65,11 +66,17 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
   const leftovers = await endLeftovers(run.state.children)
   for (const leftover of leftovers.ended) run.log('warning', 'ended a tool that outlived its run', { ...leftover })
 
+  const replay = await replayEntries(run, choices)
+  // Only now, with the tools ended that may have read them.
+  return { stacks: replay.stacks, problems: [...replay.problems, ...(await releaseLeftFrozen(run))], leftovers }
+}
+
+async function replayEntries(run: Run, choices: ResumeChoices): Promise<Omit<Replay, 'leftovers'>> {
   const { entries: readable, damaged } = run.journal.content()
   if (readable.length === 0 && damaged.length === 0) {
     const [name] = [choices.force, choices.discard].filter((one) => one !== undefined)
     if (name !== undefined) throw noSuchEntry(name, [])
-    return { stacks: [], problems: [], leftovers }
+    return { stacks: [], problems: [] }
   }
 
   const runtime = await run.runtime()
@@ -98,7 +105,7 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
       stacks.push({ name: entry.name, servicesBefore: runningServices(entry.state), action: 'waiting', status: 'failed' })
     }
   }
-  return { stacks, problems, leftovers }
+  return { stacks, problems }
 }
 
 /** A full disk, say, which must not keep the other stacks down. */

@@ -1,4 +1,4 @@
-import type { Engine, Log, Runtime, Transport } from '@stackbk/contract'
+import type { Engine, Exec, Freezer, Log, Runtime, Transport } from '@stackbk/contract'
 
 import type { Configuration } from '../config/configuration.js'
 import type { StateFolder } from '../host/state-folder.js'
@@ -21,6 +21,12 @@ export interface Run extends RunFacts {
   readonly runtime: () => Promise<Runtime>
   readonly engine: () => Promise<Engine>
   readonly transport: () => Promise<Transport>
+  /** The ids of all freezers that can be used. */
+  readonly freezerIds: () => readonly string[]
+  /** Throws (kind `configuration`) when there is none of this id. */
+  readonly freezer: (id: string) => Promise<Freezer>
+  /** For what the core itself needs a tool for. */
+  readonly exec: Exec
   /**
    * Takes a further lock for the rest of the run, released with it. Throws (kind `busy`) when another run holds it. A dry
    * run only looks.

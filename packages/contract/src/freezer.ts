@@ -10,6 +10,11 @@ export interface FrozenCopy {
 
 /** Freezes a file system for an instant, so that the stack can start before it is read. */
 export interface Freezer extends LiveProvider {
+  /**
+   * The copy's files have the change times and inode numbers of the originals, so that an engine knows those again that it has
+   * read before. False: it reads all of them, and at the next backup of the originals once more.
+   */
+  readonly keepsChangeTimes: boolean
   /** All of these paths lie where this freezer can work, with nothing mounted below; if not, the failure (kind `unsupported`) says why. */
   canFreeze(paths: readonly string[], options?: CallOptions): Promise<Answer<void>>
   /** `label` is part of the name of everything that is made, so that a leftover is found again. */

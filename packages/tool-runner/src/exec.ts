@@ -83,7 +83,12 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
   const endGroup = (manner: StopManner): void => {
     ending = endProcessGroup(pid, manner)
     void ending.then(({ isGone }) => {
-      if (!isGone) giveUp()
+      if (isGone) return
+      giveUp()
+      // It must not keep this process from ending either.
+      subprocess.stdout.destroy()
+      subprocess.stderr.destroy()
+      subprocess.unref()
     })
   }
   let hasExited = false

@@ -27,6 +27,10 @@ export interface StackReport {
   readonly stopMode: StopMode
   /** Why `auto` became `stop` rather than `down`; null where it did not. */
   readonly stopModeReason: string | null
+  /** The freezer whose copy was read while the stack ran again; null where the stack itself was read. */
+  readonly frozenBy: string | null
+  /** A pass over the live stack went before, and its snapshot was built upon. */
+  readonly warmPass: boolean
   /** Nothing of the stack ran while it was read; paused is quiet. */
   readonly quiet: boolean
   readonly snapshot: SnapshotFigures | null
@@ -51,6 +55,10 @@ export interface StackDraft extends Mutable<Omit<StackReport, 'problems'>> {
   readonly problems: Problem[]
   /** What the snapshot will be tagged with. */
   readonly marks: Set<Mark>
+  /** The snapshot of the warm pass, to be removed; null where there was none. */
+  warmSnapshot: string | null
+  /** The engine will not know the files again that this snapshot was read from. */
+  readsAllNext: boolean
   /** Exit codes that its failures ask for. */
   readonly codes: Set<number>
   /** Files in the snapshot that are ours and not the stack's. */
@@ -73,6 +81,8 @@ export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): Stac
     servicesBefore: [],
     stopMode: 'none',
     stopModeReason: null,
+    frozenBy: null,
+    warmPass: false,
     quiet: false,
     snapshot: null,
     downtimeMs: null,
@@ -81,6 +91,8 @@ export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): Stac
     verification: 'skipped',
     problems: [],
     marks: new Set(),
+    warmSnapshot: null,
+    readsAllNext: false,
     codes: new Set(),
     ownFiles: 0,
     before: null,
@@ -95,7 +107,7 @@ export function filesIn({ filesNew, filesChanged, filesUnmodified }: SnapshotFig
 
 /** The part that is shown. */
 export function reportOf(draft: StackDraft): StackReport {
-  const { marks: _marks, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, ...report } = draft
+  const { warmSnapshot: _warmSnapshot, readsAllNext: _readsAllNext, marks: _marks, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, ...report } = draft
   return report
 }
 

@@ -1,4 +1,6 @@
-import { exitCodes, problemFrom } from '../../errors.js'
+import type { Answer, SnapshotResult } from '@stackbk/contract'
+
+import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import { worsen, type StackDraft } from './backup-result.js'
 import type { StackPlan } from './stack-plan.js'
 import type { WindowResult } from './stack-window.js'
@@ -38,6 +40,23 @@ export function giveUp(draft: StackDraft, maxDowntimeMs: number): void {
     fix: 'Raise MAX_DOWNTIME, or use a quicker STOP_MODE',
     stack: draft.name,
   })
+}
+
+/** A snapshot that was given up and came about all the same has read the stack while it was running again. */
+export function judgeLate(draft: StackDraft, late: Answer<SnapshotResult>): void {
+  if (!late.ok) return
+  const { isComplete: _isComplete, unreadable: _unreadable, ...figures } = late.value
+  draft.snapshot = figures
+  draft.marks.add('partial')
+  draft.marks.add('live')
+}
+
+/** Some of the files may stand in the snapshot as they were while the stack ran. */
+export function judgeSuspects(draft: StackDraft, problems: readonly Problem[]): void {
+  if (problems.length === 0) return
+  worsen(draft, 'partial')
+  draft.marks.add('partial')
+  draft.problems.push(...problems)
 }
 
 export function judgeSnapshot(draft: StackDraft, snapshot: WindowResult['snapshot']): void {

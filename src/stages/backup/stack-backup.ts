@@ -1,18 +1,20 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { PreparedSnapshot, Runtime, Source, StackState, Watch } from '@stackbk/contract'
+import type { Answer, PreparedSnapshot, Runtime, SnapshotRequest, Source, StackState, Watch } from '@stackbk/contract'
 
-import { exitCodes, problemFrom } from '../../errors.js'
+import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { writeCapsule } from './capsule-file.js'
-import { giveUp, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeWhole, markLive, otherUsersFix } from './judging.js'
+import { chooseFreezer, readyToFreeze, releaseFrozen, type ChosenFreezer } from './freezing.js'
+import { giveUp, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
 import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
 import { seenBy, snapshotInWindow, type WindowResult } from './stack-window.js'
+import { decideWarmPass, renewSuspects, takeWarmPass, warmRequest, withWarmPass, type WarmPass } from './warm-pass.js'
 
 /** How often a stack is looked at again because it changed between the plan and the stop. */
 const planAttempts = 3
@@ -20,7 +22,14 @@ const planAttempts = 3
 /** A stack of which everything is known and whose snapshot waits behind an open repository. Nothing has been touched. */
 export interface ReadyStack {
   readonly plan: StackPlan
+  /** What the snapshot is asked for; of the same stack also while a warm pass waits. */
+  readonly request: SnapshotRequest
   readonly prepared: PreparedSnapshot
+  /** `prepared` is the warm pass: the snapshot itself is prepared after it. */
+  readonly isWarmPass: boolean
+  /** The warm pass that went before. */
+  readonly warm: WarmPass | null
+  readonly freezer: ChosenFreezer | null
   readonly watch: Watch | null
   readonly draft: StackDraft
   /** The compose files as they were before the plan was made. */
@@ -37,26 +46,39 @@ export interface StackBackupContext {
   readonly firstLook: ReadonlyMap<string, StackState>
 }
 
-/** Plans one stack and opens the repository for it. Never throws: what fails is in the plan's problems or comes with `ready`. */
-export async function prepareStack(stack: Stack, context: StackBackupContext): Promise<ReadyStack> {
-  const { run, runtime } = context
+/**
+ * Plans one stack and opens the repository for it. Never throws: what fails is in the plan's problems or comes with `ready`.
+ *
+ * @param warm the warm pass that went before; `undefined` when that is still to be decided
+ */
+export async function prepareStack(stack: Stack, context: StackBackupContext, warm?: WarmPass | null): Promise<ReadyStack> {
+  const { run, runtime, repository } = context
   const startedAt = performance.now()
   run.reporter.stackPhase(stack.name, 'preparing')
   const state = await lookAt(stack, context)
   const files = filesOf(state)
   const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: context.stopMode, signal: run.signal })
+  const freezing = await chooseFreezer(run, plan, repository)
+  // What is frozen is read with the stack running again: there is nothing to be gained by reading it before.
+  const warming = warm === undefined && freezing.chosen === null ? await decideWarmPass(run, plan, repository) : { isWanted: false, problems: [] }
   const ownPaths = writeCapsule(run, plan, [])
-  const prepared = context.repository.engine.prepare({
+  const parent = lastGoodSnapshot(repository.snapshots, stack.name, run.configuration.backup.hostname)?.id ?? null
+  const request: SnapshotRequest = {
     paths: [...plan.paths, ...ownPaths],
     tags: stackTags(stack.name),
     host: run.configuration.backup.hostname,
-    parent: lastGoodSnapshot(context.repository.snapshots, stack.name, run.configuration.backup.hostname)?.id ?? null,
+    parent: warm?.suspects != null ? warm.snapshot.id : parent,
     excludes: run.configuration.stack(stack.name).exclude,
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
-  })
+  }
+  const draft = draftOf(plan, ownPaths.length, [...freezing.problems, ...warming.problems])
+  draft.warmSnapshot = warm?.snapshot.id ?? null
+  const common = { plan, request, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
+  if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(request, plan)), isWarmPass: true, watch: null }
+  const prepared = repository.engine.prepare(request)
   const watch = isSensitive(plan) ? await runtime.watch(plan.state) : null
-  return { plan, prepared, watch: watch?.ok ? watch.value : null, draft: draftOf(plan, ownPaths.length), files, startedAt }
+  return { ...common, prepared, isWarmPass: false, watch: watch?.ok ? watch.value : null }
 }
 
 /** Gives up what was prepared for a stack that is not backed up after all. */
@@ -66,7 +88,7 @@ export async function abandonStack(ready: ReadyStack): Promise<void> {
 
 /** Takes the snapshot of a prepared stack, in a window of its own if it runs, and gives its report. Never throws. */
 export async function backUpStack(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
-  const { ready, opened } = await freshlyPlanned(first, context)
+  const { ready, opened } = await freshlyPlanned(first.isWarmPass ? await warmedUp(first, context) : first, context)
   if (!opened.ok) {
     await ready.prepared.abandon()
     ready.draft.problems.push(problemFrom(opened.failure, { stack: ready.plan.stack.name }))
@@ -81,6 +103,27 @@ export async function backUpStack(first: ReadyStack, context: StackBackupContext
   await ready.watch?.close()
   ready.draft.durationMs = Math.round(performance.now() - first.startedAt)
   return ready.draft
+}
+
+/** Makes the warm pass, and prepares the snapshot itself. A pass that fails costs the stack a longer stop, and no more. */
+async function warmedUp(first: ReadyStack, context: StackBackupContext): Promise<ReadyStack> {
+  const { plan, prepared } = first
+  const opened = await openedOrInterrupted(prepared, context.run.signal)
+  const pass: Answer<WarmPass> = opened.ok ? await takeWarmPass(context.run, plan, prepared) : opened
+  if (!opened.ok) await prepared.abandon()
+  try {
+    const ready = await prepareStack(plan.stack, context, pass.ok ? pass.value : null)
+    // What keeps the repository shut is told by the snapshot itself.
+    if (!pass.ok && opened.ok && pass.failure.kind !== 'cancelled') ready.draft.problems.push(problemFrom(pass.failure, { severity: 'warning', code: 'no-warm-pass', stack: plan.stack.name }))
+    return { ...ready, startedAt: first.startedAt }
+  } catch (error) {
+    first.draft.warmSnapshot = pass.ok ? pass.value.snapshot.id : null
+    return { ...first, isWarmPass: false, prepared: neverReady(notPlanned(String(error))) }
+  }
+}
+
+function neverReady(answer: Extract<Opened, { ok: false }>): PreparedSnapshot {
+  return { ready: Promise.resolve(answer), take: () => Promise.resolve(answer), abandon: () => Promise.resolve() }
 }
 
 type Opened = Awaited<PreparedSnapshot['ready']>
@@ -137,7 +180,7 @@ async function freshlyPlanned(first: ReadyStack, context: StackBackupContext): P
     context.run.log('info', 'the stack changed meanwhile: planned again', { stack: plan.stack.name })
     await abandonStack(ready)
     try {
-      ready = { ...(await prepareStack(plan.stack, context)), startedAt: first.startedAt }
+      ready = { ...(await prepareStack(plan.stack, context, ready.warm)), startedAt: first.startedAt }
     } catch (error) {
       return { ready, opened: notPlanned(String(error)) }
     }
@@ -150,7 +193,7 @@ function isSensitive(plan: StackPlan): boolean {
 }
 
 /** A provider that throws against its contract costs this stack its backup, and no other. */
-function notPlanned(reason: string): Opened {
+function notPlanned(reason: string): Extract<Opened, { ok: false }> {
   return { ok: false, failure: { kind: 'failed', message: 'an error ended its planning, before anything was touched', toolOutput: reason } }
 }
 
@@ -188,12 +231,13 @@ function versionOf(file: string): string {
 
 async function takeStopped(ready: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
   const { run, runtime } = context
-  const { plan, draft, prepared } = ready
+  const { plan, draft, prepared, freezer, warm } = ready
   const name = plan.stack.name
   run.events.hold()
   run.events.add('stack-stopped', { stack: name })
   let result: WindowResult
   try {
+    const freeze = freezer === null ? null : readyToFreeze(run, plan, freezer)
     result = await snapshotInWindow(plan, prepared, ready.watch, {
       runtime,
       journal: run.journal,
@@ -204,7 +248,11 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
       signal: run.signal,
       log: run.log,
       onPhase: (phase, progress) => run.reporter.stackPhase(name, phase, progress),
-      onStopped: (ended) => writeCapsule(run, plan, ended),
+      freeze,
+      onStopped: (ended) => {
+        writeCapsule(run, plan, ended)
+        judgeSuspects(draft, renewSuspects(run, plan, warm))
+      },
       onStarting: context.onStarting,
     })
   } catch (error) {
@@ -228,11 +276,40 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
   draft.downtimeMs = result.downtimeMs
   draft.readyMs = result.readyMs
   judgeStop(draft, result)
+  const snapshot = freezer !== null && result.frozen !== null ? await readFrozen(ready, freezer, result, context) : result.snapshot
   if (result.isOverBudget) giveUp(draft, run.configuration.stack(name).maxDowntimeMs ?? 0)
-  else judgeSnapshot(draft, result.snapshot)
+  else judgeSnapshot(draft, snapshot)
+  if (draft.snapshot !== null && warm !== null) draft.snapshot = withWarmPass(draft.snapshot, warm)
+  draft.warmPass = warm?.suspects != null
   judgeQuiet(draft, result)
   judgeWhole(draft, plan)
   judgeStart(draft, result, plan)
+  if (result.late !== null) judgeLate(draft, await result.late)
+}
+
+/** With the stack running again: the snapshot of the frozen copy, or that of the window where freezing did not work. */
+async function readFrozen(ready: ReadyStack, freezer: ChosenFreezer, result: WindowResult, context: StackBackupContext): Promise<WindowResult['snapshot']> {
+  const { run, repository } = context
+  const { plan, draft, prepared, request } = ready
+  const { frozen } = result
+  if (frozen?.ok !== true) {
+    // One that was given up may still become a copy: the note of it stays, and the next run looks.
+    if (!result.isOverBudget) draft.problems.push(...(await releaseFrozen(run, plan, freezer, null)))
+    if (frozen !== null && !result.isOverBudget && frozen.failure.kind !== 'cancelled') draft.problems.push(problemFrom(frozen.failure, { severity: 'warning', code: 'not-frozen', stack: plan.stack.name }))
+    return result.snapshot
+  }
+  draft.frozenBy = freezer.id
+  draft.readsAllNext = !freezer.freezer.keepsChangeTimes
+  run.reporter.stackPhase(plan.stack.name, 'snapshot')
+  const reading = repository.engine.prepare({ ...request, bindMounts: frozen.value.bindMounts })
+  const opened = await openedOrInterrupted(reading, run.signal)
+  // Not before: the first one's lock keeps those out who would have the repository for themselves.
+  await prepared.abandon()
+  const snapshot = opened.ok ? await reading.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.stack.name, 'snapshot', progress) }) : opened
+  if (!opened.ok) await reading.abandon()
+  run.log('info', 'snapshot of the frozen copy ended', { stack: plan.stack.name, snapshot: snapshot.ok ? snapshot.value.id : null })
+  draft.problems.push(...(await releaseFrozen(run, plan, freezer, frozen.value)))
+  return snapshot
 }
 
 /** A stack that does not run, or that is read while it runs: because that was asked for, or because it must not be stopped. */
@@ -253,13 +330,13 @@ async function takeAsItIs(ready: ReadyStack, context: StackBackupContext & { rea
   judgeWhole(draft, plan)
 }
 
-function draftOf(plan: StackPlan, ownFiles: number): StackDraft {
+function draftOf(plan: StackPlan, ownFiles: number, problems: readonly Problem[]): StackDraft {
   return {
     ...emptyDraft(plan.stack),
     status: 'ok',
     stateBefore: plan.state.condition,
     servicesBefore: runningServices(plan.state),
-    problems: [...plan.problems],
+    problems: [...plan.problems, ...problems],
     before: plan.state,
     ownFiles,
   }

@@ -6,6 +6,9 @@ export const ownTag = 'stackbk'
 export const marks = ['live', 'partial', 'shrunk'] as const
 export type Mark = (typeof marks)[number]
 
+/** On a snapshot of a live stack that only prepares the real one: it belongs to no stack. */
+export const warmTag = 'stackbk-warm'
+
 const stackTagPrefix = 'stack:'
 
 /** By these its snapshots are found again. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Answer, ContainerEnd, Log, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import type { Answer, ContainerEnd, FrozenCopy, Log, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
 import { deviceOf, mountPointOf, nearestExisting } from '../../host/mounts.js'
@@ -13,6 +13,12 @@ import { otherUsersOf, type StackPlan } from './stack-plan.js'
 /** The engine's events may arrive a little after what they tell of is already visible. */
 const eventsLimitMs = 2_000
 const pollMs = 10
+
+/**
+ * How long a snapshot that is given up for lack of time may take to end: restic needs a moment for its lock. One that is stuck
+ * in the kernel, with its disk, ends when it can, and the stack does not wait for that.
+ */
+const givingUpMs = 2_000
 
 /** How often an engine that went away is asked whether it is back. */
 const engineAwayPollMs = 500
@@ -29,6 +35,8 @@ export interface WindowContext {
   readonly maxDowntimeMs: number | null
   readonly log: Log
   readonly onPhase: (phase: StackPhase, progress?: Progress) => void
+  /** Makes a still copy of all that the snapshot will hold, to be read when the stack runs again; null: the stack is read in the window. */
+  readonly freeze: ((signal: AbortSignal) => Promise<Answer<FrozenCopy>>) | null
   /** The stop is over, nothing is read yet: the last moment to write what the snapshot should hold of it. */
   readonly onStopped: (ended: readonly ContainerEnd[]) => void
   /** Called when the snapshot is over and the start begins: from here on something else may be prepared. */
@@ -41,8 +49,12 @@ type Watchers = Pick<WindowContext, 'log' | 'onPhase' | 'onStarting'>
 export interface WindowResult {
   readonly stop: Answer<readonly string[]>
   readonly ended: readonly ContainerEnd[]
+  /** `null` when nothing was to be frozen. Where it worked, no snapshot was tried. */
+  readonly frozen: Answer<FrozenCopy> | null
   /** `null` when no snapshot was tried, because the run was interrupted before. */
   readonly snapshot: Answer<SnapshotResult> | null
+  /** A snapshot that was given up and had not ended when the stack was started; what comes of it is no snapshot of a quiet stack. */
+  readonly late: Promise<Answer<SnapshotResult>> | null
   /** The snapshot was given up because the stack had been down for as long as it may. */
   readonly isOverBudget: boolean
   /** Why the stack was not started: its disk is not where it was. Empty when it was. */
@@ -73,7 +85,9 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
 
   let stop: Answer<readonly string[]> = notReached('the stop')
   let ended: readonly ContainerEnd[] = []
+  let frozen: Answer<FrozenCopy> | null = null
   let snapshot: Answer<SnapshotResult> | null = null
+  let late: Promise<Answer<SnapshotResult>> | null = null
   const reading = { from: 0, until: 0 }
   try {
     onPhase('stopping')
@@ -83,14 +97,24 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     if (evidence.ok) ended = evidence.value.ended
     log('info', 'stopped', { stack: plan.stack.name, ended })
 
+    if (!signal.aborted) {
+      context.onStopped(ended)
+      reading.from = Date.now()
+      if (context.freeze !== null) {
+        onPhase('freezing')
+        frozen = await within(budget, context.freeze(signal), copyGivenUp)
+        reading.until = Date.now()
+        log('info', 'frozen', { stack: plan.stack.name, failure: frozen.ok ? null : frozen.failure })
+      }
+    }
     if (signal.aborted) {
       await prepared.abandon()
-    } else {
-      context.onStopped(ended)
+    } else if (frozen?.ok !== true) {
       onPhase('snapshot')
-      reading.from = Date.now()
       log('info', 'snapshot begun', { stack: plan.stack.name })
-      snapshot = await prepared.take({ signal, onProgress: (progress) => onPhase('snapshot', progress) })
+      const taking = prepared.take({ signal, onProgress: (progress) => onPhase('snapshot', progress) })
+      snapshot = await within(budget, taking, snapshotGivenUp)
+      if (snapshot === snapshotGivenUp) late = settled(() => taking)
       reading.until = Date.now()
       log('info', 'snapshot ended', { stack: plan.stack.name, snapshot: snapshot.ok ? snapshot.value.id : null })
     }
@@ -101,14 +125,33 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     await prepared.abandon().catch(() => {})
   }
 
-  const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true
+  const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true && frozen?.ok !== true
   const movedSources = sourcesThatMoved(entry)
   if (movedSources.length > 0) {
     log('error', 'not started: sources are not where they were', { stack: plan.stack.name, movedSources })
-    return { stop, ended, snapshot, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], couldNotWatch: false }
+    return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], couldNotWatch: false }
   }
   const { start, up } = await startAndConfirm(entry, since, context)
-  return { stop, ended, snapshot, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, log)) }
+  return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, log)) }
+}
+
+const snapshotGivenUp = givenUp('the snapshot was given up')
+const copyGivenUp = givenUp('the frozen copy was given up')
+
+function givenUp(message: string): { readonly ok: false; readonly failure: { readonly kind: 'timed-out'; readonly message: string } } {
+  return { ok: false, failure: { kind: 'timed-out', message } }
+}
+
+/** What is under way, or `otherwise` when it has still not ended a moment after the budget was spent. */
+async function within<T>(budget: AbortSignal | null, underway: Promise<Answer<T>>, otherwise: Answer<T>): Promise<Answer<T>> {
+  if (budget === null) return await underway
+  const done = new AbortController()
+  const spent = new Promise<void>((resolve) => (budget.aborted ? resolve() : budget.addEventListener('abort', () => resolve(), { once: true, signal: done.signal })))
+  try {
+    return await Promise.race([underway, spent.then(() => delay(givingUpMs, otherwise, { ref: false, signal: done.signal }))])
+  } finally {
+    done.abort()
+  }
 }
 
 /** Starts what the entry says ran, waits until it is up, and removes the entry if it is. Used by `resume` as well. */

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import type { Answer, ContainerState, Engine, Failure, ProjectState, Runtime, Snapshot, Source, StackState, Transport } from '@stackbk/contract'
+import type { Answer, ContainerState, Engine, Failure, Freezer, ProjectState, Runtime, Snapshot, Source, StackState, Transport } from '@stackbk/contract'
+import { createExec } from '@stackbk/tool-runner'
 import { afterEach, beforeEach } from 'vitest'
 
 import { type Configuration, checkConfiguration } from '../../../src/config/configuration.js'
@@ -108,7 +109,7 @@ export interface TestRun extends Run {
   readonly logged: { readonly level: string; readonly message: string; readonly fields: unknown }[]
 }
 
-export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<Engine>; transport?: Partial<Transport>; configuration?: Configuration; signal?: AbortSignal; dryRun?: boolean } = {}): TestRun {
+export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<Engine>; transport?: Partial<Transport>; freezers?: Readonly<Record<string, Partial<Freezer>>>; configuration?: Configuration; signal?: AbortSignal; dryRun?: boolean } = {}): TestRun {
   const state: StateFolder = stateFolder({ STACKBK_STATE_DIR: at('state') })
   const locked: LockSubject[] = []
   const logged: TestRun['logged'] = []
@@ -127,6 +128,9 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     runtime: () => Promise.resolve(partly<Runtime>('runtime', parts.runtime ?? {})),
     engine: () => Promise.resolve(partly<Engine>('engine', parts.engine ?? {})),
     transport: () => Promise.resolve(partly<Transport>('transport', parts.transport ?? {})),
+    freezerIds: () => Object.keys(parts.freezers ?? {}),
+    freezer: (id) => Promise.resolve(partly<Freezer>(`freezer ${id}`, parts.freezers?.[id] ?? {})),
+    exec: createExec(),
     lock: (...subjects) => {
       locked.push(...subjects)
       return Promise.resolve()

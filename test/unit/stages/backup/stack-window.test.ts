@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 
-import type { Answer, PreparedSnapshot, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import type { Answer, FrozenCopy, PreparedSnapshot, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { stackKey } from '../../../../src/stacks/identity.js'
@@ -21,6 +21,7 @@ interface Steps {
   start: () => Promise<Answer<void>>
   waitUntilUp: () => Promise<Answer<UpReport>>
   ready: () => Promise<Answer<void>>
+  freeze: (signal?: AbortSignal) => Promise<Answer<FrozenCopy>>
   onPhase: (phase: string) => void
   onStopped: () => void
   onStarting: () => void
@@ -89,6 +90,7 @@ describe('the window in which a stack is down', () => {
       maxDowntimeMs: steps.maxDowntimeMs ?? null,
       log: (_level, message) => steps.log?.(message),
       onPhase: (phase) => steps.onPhase?.(phase),
+      freeze: steps.freeze === undefined ? null : (signal) => noted('freeze', steps.freeze, ok({ id: 'copy', bindMounts: [] }), signal),
       onStopped: () => steps.onStopped?.(),
       onStarting: () => {
         happened.push('onStarting')

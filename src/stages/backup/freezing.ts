@@ -1,0 +1,118 @@
+import type { Answer, Freezer, FrozenCopy } from '@stackbk/contract'
+
+import { problemFrom, StackbkError, type Problem } from '../../errors.js'
+import { stackKey } from '../../stacks/identity.js'
+import type { OpenRepository } from '../repository.js'
+import type { Run } from '../run.js'
+import { forgetFrozen, frozenRecords, noteFrozen, type FrozenRecord } from './frozen-record.js'
+import type { StackPlan } from './stack-plan.js'
+import { lastGoodSnapshot } from './stack-snapshots.js'
+
+/** The freezer that a stack is read with. */
+export interface ChosenFreezer {
+  readonly id: string
+  readonly freezer: Freezer
+}
+
+/**
+ * The freezer for this stack, if one can freeze all that its snapshot will hold. `auto` takes one whose copies the engine
+ * has to read anew only for a first backup, where all is read in any case; the others before those.
+ *
+ * A freezer that was asked for and cannot do it costs the stack a longer stop and not its backup: that is a warning.
+ */
+export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenRepository | null): Promise<{ readonly chosen: ChosenFreezer | null; readonly problems: readonly Problem[] }> {
+  const wanted = run.configuration.stack(plan.stack.name).freeze
+  if (wanted === 'none' || !plan.willStop) return { chosen: null, problems: [] }
+  if (wanted !== 'auto') {
+    const answer = await ask(run, wanted, plan)
+    if (answer.ok) return { chosen: { id: wanted, freezer: answer.value }, problems: [] }
+    const problem = problemFrom(answer.failure, { severity: 'warning', code: 'not-frozen', stack: plan.stack.name })
+    return { chosen: null, problems: [{ ...problem, message: `read while it is stopped, and not from a frozen copy: ${problem.message}`, fix: problem.fix === '' ? 'Set FREEZE=auto for this stack' : problem.fix }] }
+  }
+  const isFirst = repository === null || lastGoodSnapshot(repository.snapshots, plan.stack.name, run.configuration.backup.hostname) === undefined
+  let second: ChosenFreezer | null = null
+  for (const id of run.freezerIds()) {
+    const answer = await ask(run, id, plan)
+    if (!answer.ok) {
+      run.log('debug', 'not frozen', { stack: plan.stack.name, freezer: id, reason: answer.failure.message })
+      continue
+    }
+    const chosen = { id, freezer: answer.value }
+    if (answer.value.keepsChangeTimes) return { chosen, problems: [] }
+    second ??= chosen
+  }
+  return { chosen: isFirst ? second : null, problems: [] }
+}
+
+/** The freezer, if it can do it. */
+async function ask(run: Run, id: string, plan: StackPlan): Promise<Answer<Freezer>> {
+  try {
+    const freezer = await run.freezer(id)
+    const can = await freezer.canFreeze(plan.paths, { signal: run.signal })
+    return can.ok ? { ok: true, value: freezer } : can
+  } catch (error) {
+    if (error instanceof StackbkError) return { ok: false, failure: { kind: 'unsupported', message: error.message, toolOutput: error.detail, fix: error.fix } }
+    return { ok: false, failure: { kind: 'failed', message: `the freezer ${id} failed unexpectedly`, toolOutput: String(error) } }
+  }
+}
+
+/**
+ * Notes on disk that a copy is going to be there, before the stop. The answer makes the copy, within the window.
+ *
+ * Throws when it cannot be noted.
+ */
+export function readyToFreeze(run: Run, plan: StackPlan, { id, freezer }: ChosenFreezer): (signal: AbortSignal) => Promise<Answer<FrozenCopy>> {
+  const key = stackKey(plan.stack)
+  const label = `${run.id}${labelEnd(key)}`
+  noteFrozen(run.state.frozen, { schemaVersion: 1, key, name: plan.stack.name, freezer: id, paths: plan.paths })
+  return (signal) => freezer.freeze(plan.paths, { label, signal })
+}
+
+/** Takes the copy away, and the note of it; what cannot be taken away is tried again by the next run. Never throws. */
+export async function releaseFrozen(run: Run, plan: StackPlan, { freezer }: ChosenFreezer, copy: FrozenCopy | null): Promise<readonly Problem[]> {
+  try {
+    if (copy !== null) {
+      const released = await freezer.release(copy)
+      if (!released.ok) return [problemFrom(released.failure, { severity: 'warning', code: 'frozen-copy-left', stack: plan.stack.name })]
+    }
+    forgetFrozen(run.state.frozen, stackKey(plan.stack))
+    return []
+  } catch (error) {
+    return [copyLeft(plan.stack.name, String(error))]
+  }
+}
+
+/** Takes away the frozen copies that a killed run has left. Never throws. */
+export async function releaseLeftFrozen(run: Run): Promise<readonly Problem[]> {
+  const problems: Problem[] = []
+  for (const record of frozenRecords(run.state.frozen)) {
+    try {
+      problems.push(...(await releaseRecorded(run, record)))
+    } catch (error) {
+      problems.push(copyLeft(record.name, error instanceof Error ? error.message : String(error)))
+    }
+  }
+  return problems
+}
+
+async function releaseRecorded(run: Run, record: FrozenRecord): Promise<readonly Problem[]> {
+  const freezer = await run.freezer(record.freezer)
+  const left = await freezer.leftovers(record.paths)
+  if (!left.ok) return [copyLeft(record.name, problemFrom(left.failure).message)]
+  for (const copy of left.value.filter(({ label }) => label.endsWith(labelEnd(record.key)))) {
+    const released = await freezer.release(copy)
+    if (!released.ok) return [copyLeft(record.name, problemFrom(released.failure).message)]
+    run.log('warning', 'released a frozen copy that an interrupted run had left', { stack: record.name, freezer: record.freezer })
+  }
+  forgetFrozen(run.state.frozen, record.key)
+  return []
+}
+
+/** By which all copies of one stack are known, of whatever run. */
+function labelEnd(key: string): string {
+  return `-${key}`
+}
+
+function copyLeft(stack: string, reason: string): Problem {
+  return { severity: 'warning', code: 'frozen-copy-left', message: `a frozen copy of its files could not be taken away: ${reason}`, fix: 'The next run tries again; or run: stackbk resume', stack }
+}

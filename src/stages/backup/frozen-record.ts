@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { writeFileAtomically } from '../../host/atomic-write.js'
+import { ensureFolder } from '../../host/state-folder.js'
+
+/** That a frozen copy of a stack's places may be there: on disk before it is made, gone when it is released. */
+export interface FrozenRecord {
+  readonly schemaVersion: 1
+  readonly key: string
+  readonly name: string
+  /** The freezer's id. */
+  readonly freezer: string
+  readonly paths: readonly string[]
+}
+
+/** Throws when it cannot be written: then nothing may be frozen. */
+export function noteFrozen(folder: string, record: FrozenRecord): void {
+  ensureFolder(folder)
+  writeFileAtomically(pathOf(folder, record.key), JSON.stringify(record), { mode: 0o600 })
+}
+
+export function forgetFrozen(folder: string, key: string): void {
+  rmSync(pathOf(folder, key), { force: true })
+}
+
+/** All that are noted. One that cannot be read is passed over: the write is atomic, so it is none of ours. */
+export function frozenRecords(folder: string): readonly FrozenRecord[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  } catch {
+    return []
+  }
+  return names.flatMap((name) => {
+    try {
+      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Partial<FrozenRecord> | null
+      const isWhole = record?.schemaVersion === 1 && [record.key, record.name, record.freezer].every((part) => typeof part === 'string') && Array.isArray(record.paths)
+      return isWhole ? [record as FrozenRecord] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+function pathOf(folder: string, key: string): string {
+  return join(folder, `${key}.json`)
+}
