@@ -102,11 +102,13 @@ export function renewSuspects(run: Run, plan: StackPlan, warm: WarmPass | null):
   ]
 }
 
-/** The figures of both passes as those of one snapshot: what is new is so against the one before. */
-export function withWarmPass(figures: SnapshotFigures, { snapshot: warm }: WarmPass): SnapshotFigures {
+/** The figures of both passes as those of one snapshot: what is new is so against the one before. Suspects are read again, and no change for that. */
+export function withWarmPass(figures: SnapshotFigures, { snapshot: warm, suspects }: WarmPass): SnapshotFigures {
+  if (suspects === null) return { ...figures, bytesAdded: figures.bytesAdded + warm.bytesAdded }
   const all = figures.filesNew + figures.filesChanged + figures.filesUnmodified
   const filesNew = Math.min(all, figures.filesNew + warm.filesNew)
-  const filesChanged = Math.min(all - filesNew, figures.filesChanged + warm.filesChanged)
+  const changedSince = Math.max(0, figures.filesChanged - suspects.length)
+  const filesChanged = Math.min(all - filesNew, changedSince + warm.filesChanged)
   return { ...figures, bytesAdded: figures.bytesAdded + warm.bytesAdded, filesNew, filesChanged, filesUnmodified: all - filesNew - filesChanged }
 }
 
