@@ -102,7 +102,8 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
       reading.from = Date.now()
       if (context.freeze !== null) {
         onPhase('freezing')
-        frozen = await within(budget, context.freeze(signal), copyGivenUp)
+        const { freeze } = context
+        frozen = await within(budget, settled(() => freeze(signal)), copyGivenUp)
         reading.until = Date.now()
         log('info', 'frozen', { stack: plan.stack.name, failure: frozen.ok ? null : frozen.failure })
       }
@@ -298,6 +299,6 @@ async function settled<T>(ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
   try {
     return await ask()
   } catch (error) {
-    return { ok: false, failure: { kind: 'failed', message: 'the container runtime failed unexpectedly', toolOutput: String(error) } }
+    return { ok: false, failure: { kind: 'failed', message: 'a plugin failed unexpectedly', toolOutput: String(error) } }
   }
 }

@@ -270,6 +270,42 @@ describe('the window in which a stack is down', () => {
     return entry
   }
 
+  describe('with a frozen copy', () => {
+    const copy: FrozenCopy = { id: 'copy', bindMounts: [] }
+
+    it('starts the stack as soon as it is made, and takes no snapshot meanwhile', async () => {
+      const result = await windowOf({ freeze: async () => ok(copy) })
+      expect(happened).toEqual(['stop', 'freeze', 'start', 'onStarting', 'waitUntilUp'])
+      expect(result).toMatchObject({ frozen: ok(copy), snapshot: null, late: null, isOverBudget: false, up: ok(isUp) })
+    })
+
+    it.each([
+      ['fails', async () => failure()],
+      ['throws', throwing],
+      ['throws at once', boom],
+    ] as const)('that %s takes the snapshot in the window', async (_, freeze) => {
+      const result = await windowOf({ freeze })
+      expect(happened).toEqual(['stop', 'freeze', 'take', 'start', 'onStarting', 'waitUntilUp'])
+      expect(result).toMatchObject({ frozen: { ok: false }, snapshot: ok(snapshot) })
+    })
+
+    it('that a signal meets takes no snapshot, and starts the stack', async () => {
+      const result = await windowOf({ freeze: async () => (controller.abort(), failure('cancelled')) })
+      expect(happened).toEqual(['stop', 'freeze', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
+      expect(result).toMatchObject({ frozen: { ok: false }, snapshot: null, up: ok(isUp) })
+    })
+
+    it('that was made at the very moment of a signal is there all the same, to be released', async () => {
+      expect(await windowOf({ freeze: async () => (controller.abort(), ok(copy)) })).toMatchObject({ frozen: ok(copy), snapshot: null, up: ok(isUp) })
+    })
+
+    it('that hangs is given up with the limit to the downtime', async () => {
+      const result = await windowOf({ freeze: () => new Promise(() => {}), maxDowntimeMs: 30 })
+      expect(happened).toEqual(['stop', 'freeze', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
+      expect(result).toMatchObject({ frozen: { ok: false, failure: { kind: 'timed-out' } }, isOverBudget: true, up: ok(isUp) })
+    })
+  })
+
   describe('with a limit to the downtime', () => {
     /** A step that goes on until it is told to end. */
     const untilTold = (signal?: AbortSignal): Promise<{ ok: false; failure: { kind: 'cancelled'; message: string } }> =>
@@ -295,6 +331,16 @@ describe('the window in which a stack is down', () => {
 
     it('counts a snapshot that was whole all the same', async () => {
       expect(await windowOf({ take: async (signal) => (await untilTold(signal), ok(snapshot)), maxDowntimeMs: 30 })).toMatchObject({ isOverBudget: false, snapshot: ok(snapshot) })
+    })
+
+    it('does not wait for a snapshot that cannot be ended, and hands on what becomes of it', async () => {
+      let end = (_: Answer<SnapshotResult>): void => {}
+      const stuck = new Promise<Answer<SnapshotResult>>((resolve) => (end = resolve))
+      const result = await windowOf({ take: () => stuck, maxDowntimeMs: 30 })
+      expect(happened).toEqual(['stop', 'take', 'start', 'onStarting', 'waitUntilUp'])
+      expect(result).toMatchObject({ isOverBudget: true, snapshot: { ok: false, failure: { kind: 'timed-out' } }, up: ok(isUp) })
+      end(ok(snapshot))
+      expect(await result.late).toEqual(ok(snapshot))
     })
 
     it('blames the limit for nothing else: not for a signal, nor for a failure before it', async () => {

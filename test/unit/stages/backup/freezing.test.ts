@@ -1,0 +1,111 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+
+import type { Freezer, FrozenCopy } from '@stackbk/contract'
+import { describe, expect, it } from 'vitest'
+
+import { stackKey } from '../../../../src/stacks/identity.js'
+import { chooseFreezer, readyToFreeze, releaseFrozen, releaseLeftFrozen } from '../../../../src/stages/backup/freezing.js'
+import { frozenRecords } from '../../../../src/stages/backup/frozen-record.js'
+import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
+import type { OpenRepository } from '../../../../src/stages/repository.js'
+import { at, configuration, failure, ok, partly, snapshotOf, stackAt, testRun, write, type TestRun } from '../fixtures.js'
+
+const plan = (more: Partial<StackPlan> = {}): StackPlan => partly<StackPlan>('plan', { stack: stackAt(), willStop: true, paths: [at('stacks/web')], ...more })
+const holding = (...ids: string[]): OpenRepository => partly<OpenRepository>('repository', { snapshots: ids.map((id) => snapshotOf(id)) })
+const can = (more: Partial<Freezer> = {}): Partial<Freezer> => ({ keepsChangeTimes: true, canFreeze: () => Promise.resolve(ok(undefined)), ...more })
+const cannot: Partial<Freezer> = { canFreeze: () => Promise.resolve(failure('unsupported', { message: 'it is ext4' })) }
+const set = (freeze: string) => configuration(`[docker]\nFREEZE=${freeze}\n`)
+
+describe('the choice of a freezer', () => {
+  const chosen = async (run: TestRun, repository = holding('earlier'), of = plan()): Promise<string | null> => (await chooseFreezer(run, of, repository)).chosen?.id ?? null
+
+  it('is by itself the first that can do it and whose copies the engine knows again', async () => {
+    expect(await chosen(testRun({ freezers: { one: cannot, two: can(), three: can() } }))).toBe('two')
+    expect(await chosen(testRun({ freezers: { one: cannot } }))).toBeNull()
+    expect(await chosen(testRun())).toBeNull()
+  })
+
+  it('is one whose copies have to be read anew only for a first backup', async () => {
+    const freezers = { anew: can({ keepsChangeTimes: false }), other: cannot }
+    expect(await chosen(testRun({ freezers }), holding())).toBe('anew')
+    expect(await chosen(testRun({ freezers }), holding('earlier'))).toBeNull()
+    expect(await chosen(testRun({ freezers: { ...freezers, other: can() } }), holding())).toBe('other')
+  })
+
+  it('is the one that was asked for, at every backup', async () => {
+    expect(await chosen(testRun({ freezers: { anew: can({ keepsChangeTimes: false }), first: can() }, configuration: set('anew') }))).toBe('anew')
+  })
+
+  it('says why one that was asked for cannot do it, or is not there, and backs the stack up without', async () => {
+    const { chosen: none, problems } = await chooseFreezer(testRun({ freezers: { zfs: cannot }, configuration: set('zfs') }), plan(), holding())
+    expect(none).toBeNull()
+    expect(problems).toMatchObject([{ severity: 'warning', code: 'not-frozen', stack: 'web', message: expect.stringContaining('it is ext4') as string }])
+  })
+
+  it('is none where that is said, and for a stack that is not stopped', async () => {
+    expect(await chosen(testRun({ freezers: { one: can() }, configuration: set('none') }))).toBeNull()
+    expect(await chosen(testRun({ freezers: { one: can() } }), holding(), plan({ willStop: false }))).toBeNull()
+  })
+
+  it('passes over a freezer that throws', async () => {
+    expect(await chosen(testRun({ freezers: { one: { canFreeze: () => Promise.reject(new Error('boom')) }, two: can() } }))).toBe('two')
+  })
+})
+
+describe('a frozen copy', () => {
+  const copy: FrozenCopy = { id: 'copy', bindMounts: [] }
+
+  it('is noted on disk before anything is stopped, and made only when it is time', async () => {
+    const asked: unknown[] = []
+    const run = testRun()
+    const freeze = readyToFreeze(run, plan(), { id: 'one', freezer: partly<Freezer>('freezer', { freeze: (paths, { label }) => (asked.push(paths, label), Promise.resolve(ok(copy))) }) })
+    expect([asked, frozenRecords(run.state.frozen)]).toMatchObject([[], [{ freezer: 'one', name: 'web', paths: [at('stacks/web')] }]])
+    expect(await freeze(run.signal)).toEqual(ok(copy))
+    expect(asked).toEqual([[at('stacks/web')], `run-1-${stackKey(stackAt())}`])
+  })
+
+  it('is not made where it cannot be noted', () => {
+    const run = testRun()
+    write('state/frozen')
+    expect(() => readyToFreeze(run, plan(), { id: 'one', freezer: partly<Freezer>('freezer', {}) })).toThrow(/EEXIST|ENOTDIR/)
+  })
+
+  it('is noted until it is released', async () => {
+    const run = testRun()
+    const refusing = { id: 'one', freezer: partly<Freezer>('freezer', { release: () => Promise.resolve(failure()) }) }
+    readyToFreeze(run, plan(), refusing)
+    expect(await releaseFrozen(run, plan(), refusing, copy)).toMatchObject([{ severity: 'warning', code: 'frozen-copy-left', stack: 'web' }])
+    expect(frozenRecords(run.state.frozen)).toHaveLength(1)
+    expect(await releaseFrozen(run, plan(), { id: 'one', freezer: partly<Freezer>('freezer', { release: () => Promise.resolve(ok(undefined)) }) }, copy)).toEqual([])
+    expect(frozenRecords(run.state.frozen)).toEqual([])
+  })
+
+  it('that a killed run has left is found by the note and released, those of other stacks are not', async () => {
+    const released: string[] = []
+    const key = stackKey(stackAt())
+    const freezer = can({
+      leftovers: (paths) => Promise.resolve(ok(paths.flatMap((path) => ['killed-before', 'run-1'].map((run) => ({ ...copy, id: `${run} ${path}`, label: `${run}-${key}` })).concat({ ...copy, id: 'of another', label: 'run-1-another' })))),
+      release: ({ id }) => (released.push(id), Promise.resolve(ok(undefined))),
+    })
+    const run = testRun({ freezers: { one: freezer } })
+    readyToFreeze(run, plan(), { id: 'one', freezer: partly<Freezer>('freezer', freezer) })
+    expect(await releaseLeftFrozen(run)).toEqual([])
+    expect(released).toEqual([`killed-before ${at('stacks/web')}`, `run-1 ${at('stacks/web')}`])
+    expect(readdirSync(run.state.frozen)).toEqual([])
+    expect(await releaseLeftFrozen(run)).toEqual([])
+  })
+
+  it('that cannot be released now is told and kept in mind', async () => {
+    const run = testRun({ freezers: { one: { leftovers: () => Promise.reject(new Error('boom')) } } })
+    readyToFreeze(run, plan(), { id: 'one', freezer: partly<Freezer>('freezer', {}) })
+    expect(await releaseLeftFrozen(run)).toMatchObject([{ code: 'frozen-copy-left', message: expect.stringContaining('boom') as string }])
+    expect(frozenRecords(run.state.frozen)).toHaveLength(1)
+  })
+
+  it('leaves nothing, and asks nobody, where nothing was noted', async () => {
+    mkdirSync(at('state/frozen'), { recursive: true })
+    write('state/frozen/half.json', '{"schemaVersion": 1, "ke')
+    expect(await releaseLeftFrozen(testRun())).toEqual([])
+    expect(existsSync(at('state/frozen/half.json'))).toBe(true)
+  })
+})
