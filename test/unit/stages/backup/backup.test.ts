@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 
-import type { Capsule, Engine, Runtime, StackState } from '@stackbk/contract'
+import type { Capsule, Engine, Freezer, Runtime, SnapshotRequest, StackState } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { EventQueue } from '../../../../src/providers/events.js'
@@ -95,6 +95,39 @@ describe('the backup of several stacks', () => {
     ]
     await backup(runWith({}, { prepare, snapshots: () => Promise.resolve(ok(snapshots)) }), choices)
     expect([...parents]).toEqual([['stack:one', 'good'], ['stack:two', null]])
+  })
+
+  it('reads a frozen copy with the stack running again, keeps the repository until that is open, and releases the copy', async () => {
+    const requests: SnapshotRequest[] = []
+    const bindMounts = [{ source: '/copy', target: at('stacks/one') }]
+    const run: TestRun = {
+      ...runWith({}, {
+        prepare: (request) => {
+          const which = request.bindMounts === undefined ? 'stack' : 'copy'
+          requests.push(request)
+          happened.push(`open ${which}`)
+          return {
+            ready: Promise.resolve(ok(undefined)),
+            take: () => (happened.push(`take ${which}`), Promise.resolve(ok({ id: `of the ${which}`, isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 5, filesChanged: 0, filesUnmodified: 0 }))),
+            abandon: () => (happened.push(`abandon ${which}`), Promise.resolve()),
+          }
+        },
+      }),
+      freezerIds: () => ['one'],
+      freezer: () =>
+        Promise.resolve({
+          keepsChangeTimes: true,
+          canFreeze: () => Promise.resolve(ok(undefined)),
+          freeze: () => (happened.push('freeze'), Promise.resolve(ok({ id: 'copy', bindMounts }))),
+          release: () => (happened.push('release'), Promise.resolve(ok(undefined))),
+        } as unknown as Freezer),
+    }
+    const { result, exitCode } = await backup(run, { ...choices, names: ['one'] })
+    expect(happened).toEqual(['plan one', 'open stack', 'stop one', 'freeze', 'start one', 'up one', 'open copy', 'abandon stack', 'take copy', 'release'])
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'ok', frozenBy: 'one', warmPass: false, quiet: true, snapshot: { id: 'of the copy' } }])
+    expect(exitCode).toBe(0)
+    const [first, second] = requests
+    expect(second).toEqual({ ...first, bindMounts })
   })
 
   it('tells nobody of anything while a stack is down', async () => {
