@@ -78,7 +78,14 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
   let ending: ReturnType<typeof endProcessGroup> | null = null
   // Resolved only when even SIGKILL does not end the tool: then nobody can, and its output is of no more use.
   const givenUp = new Promise<{ exitCode?: number; signal?: string }>((resolve) => {
-    giveUp = () => resolve({})
+    giveUp = () => {
+      // Nor must it keep us from ending.
+      subprocess.unref()
+      subprocess.stdin?.destroy()
+      subprocess.stdout.destroy()
+      subprocess.stderr.destroy()
+      resolve({})
+    }
   })
   const endGroup = (manner: StopManner): void => {
     ending = endProcessGroup(pid, manner)

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 import type { StopManner } from '@stackbk/contract'
 
-import { findProcesses } from './process-table.js'
+import { findProcesses, isAlive } from './process-table.js'
 
 /** After SIGKILL a process is gone at once, unless it is stuck in the kernel: then nobody can end it, and waiting helps nobody. */
 const killLimitMs = 10_000
@@ -17,7 +17,7 @@ export function groupIsAlive(group: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-  return findProcesses((facts) => facts.processGroup === group && facts.state !== 'Z' && facts.state !== 'X').length > 0
+  return findProcesses((facts) => facts.processGroup === group && isAlive(facts)).length > 0
 }
 
 /**

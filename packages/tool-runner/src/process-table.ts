@@ -6,8 +6,10 @@ import type { ToolProcess } from '@stackbk/contract'
 export interface ProcessFacts {
   readonly pid: number
   readonly command: string
-  /** One letter; `Z` and `X` are dead. */
+  /** One letter, of its first thread; `Z` and `X` are dead. */
   readonly state: string
+  /** All that are left, dead first one included. */
+  readonly threads: number
   readonly processGroup: number
   /** Clock ticks since boot: with the PID it names one process for as long as the machine is up. */
   readonly startTicks: number
@@ -28,6 +30,7 @@ export function readProcess(pid: number): ProcessFacts | null {
     pid,
     command: stat.slice(stat.indexOf('(') + 1, close),
     state: fields[0] ?? '?',
+    threads: Number(fields[17]),
     processGroup: Number(fields[2]),
     startTicks: Number(fields[19]),
   }
@@ -47,15 +50,22 @@ export function findProcesses(test: (facts: ProcessFacts) => boolean): ProcessFa
     .filter((facts): facts is ProcessFacts => facts !== null && test(facts))
 }
 
-/** Whether the process is still there: dead ones that nobody has reaped do not count. */
+/**
+ * Dead ones that nobody has reaped are not alive. One whose first thread is dead while another is stuck in the kernel is: it
+ * shows as a zombie too, yet the system does not say that it has ended.
+ */
+export function isAlive(facts: ProcessFacts): boolean {
+  return facts.state !== 'X' && (facts.state !== 'Z' || facts.threads > 1)
+}
+
 export function processState(pid: number): 'alive' | 'gone' {
   const facts = readProcess(pid)
-  return facts === null || facts.state === 'Z' || facts.state === 'X' ? 'gone' : 'alive'
+  return facts === null || !isAlive(facts) ? 'gone' : 'alive'
 }
 
 /** Whether this PID still belongs to the process that was noted. */
 export function isSameProcess(noted: ToolProcess): boolean {
   const facts = readProcess(noted.pid)
-  if (facts === null || facts.state === 'Z' || facts.state === 'X') return false
+  if (facts === null || !isAlive(facts)) return false
   return noted.startTicks === null || facts.startTicks === noted.startTicks
 }

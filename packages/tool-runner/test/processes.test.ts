@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 
 import { describe, expect, it } from 'vitest'
@@ -24,6 +24,21 @@ async function zombie(): Promise<number> {
   await until(() => readProcess(pid)?.state === 'Z', 'the child is a zombie')
   return pid
 }
+
+/** A process whose first thread is dead while another lives, as one has it that is stuck in the kernel after its SIGKILL. */
+async function headless(): Promise<number> {
+  const { said } = await spawned(`exec python3 -c '
+import ctypes, os, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+print(os.getpid(), flush=True)
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+'`)
+  const pid = Number(said)
+  await until(() => readProcess(pid)?.state === 'Z', 'its first thread is dead')
+  return pid
+}
+
+const hasPython = spawnSync('python3', ['-c', '']).status === 0
 
 describe('the process table', () => {
   it('knows a process by its PID and the time of its start', async () => {
@@ -56,6 +71,13 @@ describe('the process table', () => {
     const pid = await zombie()
     expect(processState(pid)).toBe('gone')
     expect(isSameProcess({ pid, startTicks: readProcess(pid)?.startTicks ?? null })).toBe(false)
+  })
+
+  it.skipIf(!hasPython)('counts one that has lost its first thread alone as alive, until its last thread has ended', async () => {
+    const pid = await headless()
+    expect([processState(pid), isSameProcess({ pid, startTicks: readProcess(pid)?.startTicks ?? null }), groupIsAlive(pid)]).toEqual(['alive', true, true])
+    expect(await endProcessGroup(pid, { signal: 'SIGTERM', graceMs: 0 })).toEqual({ wasKilled: true, isGone: true })
+    expect([processState(pid), groupIsAlive(pid)]).toEqual(['gone', false])
   })
 })
 
