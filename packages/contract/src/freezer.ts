@@ -21,7 +21,7 @@ export interface Freezer extends LiveProvider {
    * read before. False: it reads all of them, and at the next backup of the originals once more.
    */
   readonly keepsChangeTimes: boolean
-  /** All of these paths lie where this freezer can work, with nothing mounted below; if not, the failure (kind `unsupported`) says why. */
+  /**
    * All of these paths lie where this freezer can work, with nothing mounted below; if not, the failure (kind `unsupported`) says
    * why. Quick, and changes nothing.
    */

@@ -12,6 +12,7 @@ export const btrfsMethod: Method = {
   id: 'btrfs',
   fileSystems: ['btrfs'],
   tool: { file: 'btrfs', version: /^btrfs-progs v\S+/m, needed: 'btrfs-progs', fix: 'Install btrfs-progs' },
+  keepsChangeTimes: true,
   acrossMounts: true,
 
   async check(sources, work) {

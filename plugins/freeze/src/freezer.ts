@@ -22,6 +22,7 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
   const ready = (): Promise<Answer<void>> => (known ??= readiness(method, tools))
 
   return {
+    keepsChangeTimes: method.keepsChangeTimes,
     ready: async () => ready(),
     examine: async () => examine(method, tools, MountTable.now()),
     close: async () => {},

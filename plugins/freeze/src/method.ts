@@ -19,6 +19,8 @@ export interface Method {
   }
   /** Copies can be made from one mount of a file system to another. */
   readonly acrossMounts: boolean
+  /** See `Freezer.keepsChangeTimes`. */
+  readonly keepsChangeTimes: boolean
   /** What has to be asked of tools and files, outside the window. */
   check(sources: readonly Source[], work: Work): Promise<Answer<void>>
   /** Fills the folder, which is empty and may be gone again if this fails. */

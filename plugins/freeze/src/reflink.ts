@@ -15,6 +15,7 @@ export const reflinkMethod: Method = {
   fileSystems: ['xfs', 'btrfs'],
   // The options are those of GNU; that of busybox knows none of them.
   tool: { file: 'cp', version: /^cp \(GNU coreutils\) \S+/m, needed: 'cp of GNU coreutils', fix: 'Install GNU coreutils' },
+  keepsChangeTimes: false,
   acrossMounts: kernelClonesAcrossMounts(),
 
   async check(sources, work) {

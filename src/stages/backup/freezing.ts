@@ -56,6 +56,16 @@ async function ask(run: Run, id: string, plan: StackPlan): Promise<Answer<Freeze
   }
 }
 
+/** Lets the freezer do before the stop what need not wait for it. Never throws. */
+export async function settleBefore(run: Run, plan: StackPlan, chosen: ChosenFreezer | null): Promise<void> {
+  try {
+    const settled = await chosen?.freezer.settle?.(plan.paths, { signal: run.signal })
+    if (settled?.ok === false) run.log('info', 'not all could be done before the stop', { stack: plan.stack.name, failure: settled.failure })
+  } catch (error) {
+    run.log('warning', 'a freezer failed before the stop', { stack: plan.stack.name, reason: String(error) })
+  }
+}
+
 /**
  * Notes on disk that a copy is going to be there, before the stop. The answer makes the copy, within the window.
  *

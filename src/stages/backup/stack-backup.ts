@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Answer, PreparedSnapshot, Runtime, SnapshotRequest, Source, StackState, Watch } from '@stackbk/contract'
+import { frozenFolderName, type Answer, type PreparedSnapshot, type Runtime, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
@@ -9,7 +9,7 @@ import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { writeCapsule } from './capsule-file.js'
-import { chooseFreezer, readyToFreeze, releaseFrozen, type ChosenFreezer } from './freezing.js'
+import { chooseFreezer, readyToFreeze, releaseFrozen, settleBefore, type ChosenFreezer } from './freezing.js'
 import { giveUp, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
 import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
@@ -68,7 +68,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
     tags: stackTags(stack.name),
     host: run.configuration.backup.hostname,
     parent: warm?.suspects != null ? warm.snapshot.id : parent,
-    excludes: run.configuration.stack(stack.name).exclude,
+    excludes: [...run.configuration.stack(stack.name).exclude, frozenFolderName],
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
   }
@@ -88,6 +88,7 @@ export async function abandonStack(ready: ReadyStack): Promise<void> {
 
 /** Takes the snapshot of a prepared stack, in a window of its own if it runs, and gives its report. Never throws. */
 export async function backUpStack(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
+  await settleBefore(context.run, first.plan, first.freezer)
   const { ready, opened } = await freshlyPlanned(first.isWarmPass ? await warmedUp(first, context) : first, context)
   if (!opened.ok) {
     await ready.prepared.abandon()
