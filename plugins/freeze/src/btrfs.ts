@@ -6,6 +6,7 @@ import { answered, done, failed, frozenFolderName, type Answer, type BindMount }
 import type { Method, Work } from './method.js'
 import { isWithin, type MountTable } from './mounts.js'
 import { unsupported, type Source } from './sources.js'
+import { questionLimitMs } from './tools.js'
 
 /** One read-only snapshot a subvolume: it takes as long whatever the subvolume holds. */
 export const btrfsMethod: Method = {
@@ -62,7 +63,8 @@ export const btrfsMethod: Method = {
 interface Subvolume {
   /** Its root, by whatever mount it can be seen. */
   readonly root: string
-  readonly members: readonly (Source & { readonly path: string })[]
+  /** With their paths by that same mount. */
+  readonly members: readonly Source[]
 }
 
 /** The root folder of each subvolume has this inode number (btrfs(5)); no other file has it. */
@@ -105,7 +107,7 @@ function seenWithRoot(source: Source, mounts: MountTable): { readonly root: stri
 async function nothingNested(subvolumes: readonly Subvolume[], { tools, signal }: Work): Promise<Answer<void>> {
   const answers = await Promise.all(
     subvolumes.map(async ({ root, members }) => {
-      const listed = await tools.run({ file: 'btrfs', args: ['subvolume', 'list', '-o', '--', root], what: `listing the subvolumes of ${root}`, signal })
+      const listed = await tools.run({ file: 'btrfs', args: ['subvolume', 'list', '-o', '--', root], what: `listing the subvolumes of ${root}`, signal, timeoutMs: questionLimitMs })
       if (!listed.ok) return listed
       for (const nested of listed.value.split('\n').flatMap(pathInList)) {
         const above = members.find(({ pathOnFileSystem }) => isWithin(nested, pathOnFileSystem) && nested !== pathOnFileSystem)

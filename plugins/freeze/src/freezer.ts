@@ -24,7 +24,7 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
   return {
     keepsChangeTimes: method.keepsChangeTimes,
     ready: async () => ready(),
-    examine: async () => examine(method, tools, MountTable.now()),
+    examine: async (options) => examine(method, tools, MountTable.now(), options?.signal),
     close: async () => {},
 
     async canFreeze(paths, options) {
@@ -133,7 +133,7 @@ async function removeOne(method: Method, folder: string, work: Work): Promise<An
     case 'gone':
       return done
     case 'foreign':
-      return failed({ kind: 'guard', message: `${folder} is not removed: ${whose.reason}`, fix: `Look what it is, and remove it by hand` })
+      return failed({ kind: 'guard', message: `${folder} is not removed: ${whose.reason}`, fix: 'Look what it is, and remove it by hand' })
     case 'ours': {
       const emptied = await method.empty(folder, work)
       return emptied.ok ? removeFrozenFolder(folder) : emptied

@@ -104,8 +104,9 @@ export async function removeFrozenFolder(path: string): Promise<Answer<void>> {
   }
 }
 
+/** Where that cannot be, it stays: an empty folder does no harm. */
 export function removeHiddenFolderIfEmpty(hidden: string): void {
-  unlessCode(['ENOENT', 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(hidden))
+  if (hiddenFolderProblem(hidden) === null) unlessCode(['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EROFS', 'EBUSY'], () => rmdirSync(hidden))
 }
 
 /** Only this user may be able to put anything there: what lies there is removed without a further question. */

@@ -8,6 +8,7 @@ import { swapFiles } from './btrfs.js'
 import type { Method, Work } from './method.js'
 import { isWithin } from './mounts.js'
 import { unsupported, type Source } from './sources.js'
+import { questionLimitMs } from './tools.js'
 
 /** One copy a path, that shares its data with the original: it takes as long as there are files, whatever their size. */
 export const reflinkMethod: Method = {
@@ -78,7 +79,7 @@ function spoken(answer: Answer<string>): Answer<void> {
 }
 
 async function sharesBlocks(point: string, { tools, signal }: Work): Promise<Answer<void>> {
-  const told = await tools.run({ file: 'xfs_info', args: [point], what: `asking for the features of ${point}`, signal })
+  const told = await tools.run({ file: 'xfs_info', args: [point], what: `asking for the features of ${point}`, signal, timeoutMs: questionLimitMs })
   if (!told.ok) return told.failure.kind === 'tool-missing' ? unsupported('whether this XFS can share data between files cannot be found out: xfs_info is not there', 'Install xfsprogs') : told
   return /\breflink=1\b/.test(told.value) ? done : unsupported(`the XFS at ${point} was made without reflink=1, and cannot share data between files`)
 }
@@ -87,8 +88,8 @@ async function sharesBlocks(point: string, { tools, signal }: Work): Promise<Ans
 async function copiesOnWrite({ target, path, isDirectory, mount }: Source, { tools, signal }: Work): Promise<Answer<void>> {
   const marked = `${target} cannot be frozen: it holds files without copy-on-write`
   const lists = await Promise.all([
-    tools.run({ file: 'lsattr', args: ['-d', '--', mount.point], what: `reading the attributes of ${mount.point}`, signal }),
-    tools.run({ file: 'lsattr', args: [...(isDirectory ? ['-R', '-a'] : []), '--', path], what: `reading the attributes of ${target}`, signal }),
+    tools.run({ file: 'lsattr', args: ['-d', '--', mount.point], what: `reading the attributes of ${mount.point}`, signal, timeoutMs: questionLimitMs }),
+    tools.run({ file: 'lsattr', args: [...(isDirectory ? ['-R', '-a'] : []), '--', path], what: `reading the attributes of ${target}`, signal, timeoutMs: questionLimitMs }),
   ])
   for (const list of lists) {
     if (!list.ok) return list.failure.kind === 'tool-missing' ? unsupported('whether files without copy-on-write are there cannot be found out: lsattr is not there', 'Install e2fsprogs') : list

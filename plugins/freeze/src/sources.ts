@@ -1,4 +1,5 @@
 import { realpathSync, statSync } from 'node:fs'
+import { normalize } from 'node:path'
 
 import { answered, type Answer } from '@stackbk/contract'
 
@@ -6,7 +7,7 @@ import { isWithin, pathOnFileSystem, type Mount, type MountTable } from './mount
 
 /** A path that is to be frozen. */
 export interface Source {
-  /** As it was given: where the copy is to be shown. */
+  /** As it was given, without a slash at its end: where the copy is to be shown. */
   readonly target: string
   /** The same, symbolic links resolved. */
   readonly path: string
@@ -18,7 +19,8 @@ export interface Source {
 /** What lies where; paths within others are left out, since those others hold them. Fails where something is mounted below one. */
 export function sourcesOf(paths: readonly string[], mounts: MountTable): Answer<readonly Source[]> {
   const sources: Source[] = []
-  for (const target of paths) {
+  for (const given of paths) {
+    const target = normalize(`${given}/`).replace(/(?<=.)\/$/, '')
     let path: string
     let isDirectory: boolean
     try {

@@ -9,6 +9,9 @@ export interface ToolCall {
   readonly timeoutMs?: number
 }
 
+/** For what only asks and has to be quick: a dead disk must not hold up a night's run. */
+export const questionLimitMs = 30_000
+
 /** Runs the tools of the base system; the answer is what they wrote to standard output. */
 export interface Tools {
   run(call: ToolCall): Promise<Answer<string>>

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { AnyDescriptor, Exec, Freezer } from '@stackbk/contract'
+import type { Answer, Descriptor, Exec, Failure, Freezer } from '@stackbk/contract'
 import { btrfs, reflink } from '@stackbk/plugin-freeze'
 import { createExec } from '@stackbk/tool-runner'
 
@@ -48,8 +48,8 @@ export class Bench {
 
   close(): void {
     for (let left = this.#mounted(); left.length > 0; left = this.#mounted()) {
-      // The last mounted lies over the others.
-      tool('umount', left.at(-1) ?? '')
+      // The last mounted lies over the others. What is still in use (a test that was cut short) goes when it no longer is.
+      tool('umount', '--lazy', left.at(-1) ?? '')
     }
     rmSync(this.folder, { recursive: true, force: true })
   }
@@ -71,6 +71,17 @@ const descriptors = { btrfs, reflink }
 export type Method = keyof typeof descriptors
 
 export async function freezerOf(method: Method, { exec = createExec(), dryRun = false }: { readonly exec?: Exec; readonly dryRun?: boolean } = {}): Promise<Freezer> {
-  const descriptor: AnyDescriptor & { kind: 'freezer' } = descriptors[method]
+  const descriptor: Descriptor<'freezer'> = descriptors[method]
   return descriptor.create({}, { signal: new AbortController().signal, log: () => {}, exec, dryRun, cacheDir: join(tmpdir(), 'stackbk-no-cache') })
+}
+
+/** The value of a good answer; a failed one fails the test, with its own words. */
+export function valueOf<T>(answer: Answer<T>): T {
+  if (answer.ok) return answer.value
+  throw new Error(`${answer.failure.kind}: ${answer.failure.message}\n${answer.failure.toolOutput ?? ''}`)
+}
+
+export function failureOf(answer: Answer<unknown>): Failure {
+  if (!answer.ok) return answer.failure
+  throw new Error(`expected a failure, got ${JSON.stringify(answer.value)}`)
 }

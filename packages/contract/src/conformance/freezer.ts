@@ -73,6 +73,27 @@ export function freezerSuite(make: () => Promise<FreezerSubject>): readonly Conf
       // As a later run does it, with nothing but what the journal holds.
       valueOf(await freezer.release(JSON.parse(JSON.stringify(copy)) as FrozenCopy))
       assert.deepEqual(valueOf(await freezer.leftovers([directory])), [])
+      // A kill may come between the release and its note in the journal.
+      valueOf(await freezer.release(copy))
+    }),
+
+    test('shows single files too, and settles without a trace before', async ({ freezer, directory }) => {
+      const path = join(directory, 'file')
+      await writeFile(path, 'before')
+      if (freezer.settle !== undefined) valueOf(await freezer.settle([path]))
+      assert.deepEqual(valueOf(await freezer.leftovers([path])), [])
+      const copy = valueOf(await freezer.freeze([path], { label: 'conformance-file' }))
+      await writeFile(path, 'after')
+      assert.deepEqual(copy.bindMounts.map(({ target }) => target), [path])
+      assert.equal(await readFile(copy.bindMounts[0]?.source ?? '', 'utf8'), 'before')
+      valueOf(await freezer.release(copy))
+    }),
+
+    test('says why it does not freeze what it cannot, and leaves nothing of it', async ({ freezer, directory, foreignDirectory }) => {
+      const answer = await freezer.freeze([directory, foreignDirectory], { label: 'conformance-failed' })
+      assert.ok(!answer.ok)
+      assert.notEqual(answer.failure.message, '')
+      assert.deepEqual(valueOf(await freezer.leftovers([directory, foreignDirectory])), [])
     }),
 
     test('leaves nothing behind when it is cancelled', async ({ freezer, directory }) => {
