@@ -36,5 +36,5 @@ async function version({ tool }: Method, tools: Tools, signal?: AbortSignal): Pr
 /** A container without the right to mount has root and cannot show a copy at its original path. */
 async function privateMounts(tools: Tools, signal?: AbortSignal): Promise<Answer<void>> {
   const tried = await tools.run({ file: 'unshare', args: ['--mount', '--propagation', 'private', '--', 'true'], what: 'making a private mount namespace', signal, timeoutMs: questionLimitMs })
-  return tried.ok ? done : tried
+  return tried.ok ? done : failed({ ...tried.failure, fix: 'Run stackbk where it may mount (outside of a container, or with CAP_SYS_ADMIN), or set FREEZE=none' })
 }
