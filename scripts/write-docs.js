@@ -14,7 +14,6 @@ const file = `${root}docs/configuration.md`
 
 /** Read and checked, and without effect in this version. */
 const withoutEffect = new Set([
-  ...['docker', 'stack'].flatMap((section) => ['WARM_PASS', 'FREEZE'].map((key) => `${section}/${key}`)),
   'drill/PROBE',
   'drill/PROBE_TIMEOUT',
   'drill/SAMPLE_FILES',
