@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, rmdirSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 
 import { answered, done, failed, frozenFolderName, type Answer, type BindMount } from '@stackbk/contract'
@@ -6,6 +6,7 @@ import { answered, done, failed, frozenFolderName, type Answer, type BindMount }
 import type { Method, Work } from './method.js'
 import { isWithin, type MountTable } from './mounts.js'
 import { unsupported, type Source } from './sources.js'
+import { swapFiles } from './swap-files.js'
 import { questionLimitMs } from './tools.js'
 
 /** One read-only snapshot a subvolume: it takes as long whatever the subvolume holds. */
@@ -20,7 +21,7 @@ export const btrfsMethod: Method = {
     const subvolumes = subvolumesOf(sources, work.mounts)
     if (!subvolumes.ok) return subvolumes
     const swapFile = subvolumes.value.map(activeSwapFile).find((file) => file !== null)
-    // https://btrfs.readthedocs.io/en/latest/Swapfile.html
+    // https://btrfs.readthedocs.io/en/latest/Swapfile.html: the kernel answers "Text file busy"
     if (swapFile !== undefined) return unsupported(`the subvolume of the swap file ${swapFile} cannot be snapshotted while it is in use`, 'Move the swap file to a subvolume of its own')
     return nothingNested(subvolumes.value, work)
   },
@@ -128,14 +129,4 @@ function pathInList(line: string): string[] {
 function activeSwapFile({ root }: Subvolume): string | null {
   const { dev } = statSync(root)
   return swapFiles().find((file) => statSync(file, { throwIfNoEntry: false })?.dev === dev) ?? null
-}
-
-/** Those that are in use. */
-export function swapFiles(): readonly string[] {
-  try {
-    const lines = readFileSync('/proc/swaps', 'utf8').split('\n').slice(1)
-    return lines.flatMap((line) => /^(\S+)\s+file\s/.exec(line)?.[1]?.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))) ?? [])
-  } catch {
-    return []
-  }
 }

@@ -72,6 +72,7 @@ function isWritable(options: string | undefined): boolean {
   return options !== undefined && options.split(',').includes('rw')
 }
 
-function unescaped(text: string): string {
+/** Blanks and the like are written as octal numbers in the kernel's lists. */
+export function unescaped(text: string): string {
   return text.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 
 import { answered, done, frozenFolderName, type Answer, type BindMount } from '@stackbk/contract'
 
-import { swapFiles } from './btrfs.js'
 import type { Method, Work } from './method.js'
 import { isWithin } from './mounts.js'
 import { unsupported, type Source } from './sources.js'
+import { swapFiles } from './swap-files.js'
 import { questionLimitMs } from './tools.js'
 
 /** One copy a path, that shares its data with the original: it takes as long as there are files, whatever their size. */
