@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+
 import type { Answer, Freezer, FrozenCopy } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
@@ -79,12 +81,10 @@ export function readyToFreeze(run: Run, plan: StackPlan, { id, freezer }: Chosen
 }
 
 /** Takes the copy away, and the note of it; what cannot be taken away is tried again by the next run. Never throws. */
-export async function releaseFrozen(run: Run, plan: StackPlan, { freezer }: ChosenFreezer, copy: FrozenCopy | null): Promise<readonly Problem[]> {
+export async function releaseFrozen(run: Run, plan: StackPlan, { freezer }: ChosenFreezer, copy: FrozenCopy): Promise<readonly Problem[]> {
   try {
-    if (copy !== null) {
-      const released = await freezer.release(copy)
-      if (!released.ok) return [problemFrom(released.failure, { severity: 'warning', code: 'frozen-copy-left', stack: plan.stack.name })]
-    }
+    const released = await freezer.release(copy)
+    if (!released.ok) return [copyLeft(plan.stack.name, problemFrom(released.failure).message)]
     forgetFrozen(run.state.frozen, stackKey(plan.stack))
     return []
   } catch (error) {
@@ -106,6 +106,8 @@ export async function releaseLeftFrozen(run: Run): Promise<readonly Problem[]> {
 }
 
 async function releaseRecorded(run: Run, record: FrozenRecord): Promise<readonly Problem[]> {
+  // A disk that is not mounted shows no copy, and holds it.
+  if (!record.paths.every((path) => existsSync(path))) return []
   const freezer = await run.freezer(record.freezer)
   const left = await freezer.leftovers(record.paths)
   if (!left.ok) return [copyLeft(record.name, problemFrom(left.failure).message)]

@@ -294,8 +294,7 @@ async function readFrozen(ready: ReadyStack, freezer: ChosenFreezer, result: Win
   const { plan, draft, prepared, request } = ready
   const { frozen } = result
   if (frozen?.ok !== true) {
-    // One that was given up may still become a copy: the note of it stays, and the next run looks.
-    if (!result.isOverBudget) draft.problems.push(...(await releaseFrozen(run, plan, freezer, null)))
+    // One that was given up may still become a copy: the note of it stays until the next run has looked.
     if (frozen !== null && !result.isOverBudget && frozen.failure.kind !== 'cancelled') draft.problems.push(problemFrom(frozen.failure, { severity: 'warning', code: 'not-frozen', stack: plan.stack.name }))
     return result.snapshot
   }

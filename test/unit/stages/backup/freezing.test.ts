@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 
 import type { Freezer, FrozenCopy } from '@stackbk/contract'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 
 import { stackKey } from '../../../../src/stacks/identity.js'
 import { chooseFreezer, readyToFreeze, releaseFrozen, releaseLeftFrozen } from '../../../../src/stages/backup/freezing.js'
@@ -53,6 +53,9 @@ describe('the choice of a freezer', () => {
 })
 
 describe('a frozen copy', () => {
+  beforeEach(() => {
+    mkdirSync(at('stacks/web'), { recursive: true })
+  })
   const copy: FrozenCopy = { id: 'copy', bindMounts: [] }
 
   it('is noted on disk before anything is stopped, and made only when it is time', async () => {
@@ -93,6 +96,13 @@ describe('a frozen copy', () => {
     expect(released).toEqual([`killed-before ${at('stacks/web')}`, `run-1 ${at('stacks/web')}`])
     expect(readdirSync(run.state.frozen)).toEqual([])
     expect(await releaseLeftFrozen(run)).toEqual([])
+  })
+
+  it('on a disk that is not mounted now is kept in mind', async () => {
+    const run = testRun()
+    readyToFreeze(run, plan({ paths: [at('elsewhere/web')] }), { id: 'one', freezer: partly<Freezer>('freezer', {}) })
+    expect(await releaseLeftFrozen(run)).toEqual([])
+    expect(frozenRecords(run.state.frozen)).toHaveLength(1)
   })
 
   it('that cannot be released now is told and kept in mind', async () => {
