@@ -30,11 +30,12 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
     async canFreeze(paths, options) {
       return asUnsupported(
         await foreseen('looking at the file systems', async () => {
-          const isReady = await ready()
-          if (!isReady.ok) return isReady
           const here = work(options)
+          // Most stacks lie on other file systems: for those no tool is asked for its version.
           const shares = sharesOf(method, paths, here.mounts)
-          return shares.ok ? method.check(shares.value.flatMap(({ sources }) => sources), here) : shares
+          if (!shares.ok) return shares
+          const isReady = await ready()
+          return isReady.ok ? method.check(shares.value.flatMap(({ sources }) => sources), here) : isReady
         }),
       )
     },

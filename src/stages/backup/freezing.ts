@@ -26,7 +26,7 @@ export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenR
   const wanted = run.configuration.stack(plan.stack.name).freeze
   if (wanted === 'none' || !plan.willStop) return { chosen: null, problems: [] }
   if (wanted !== 'auto') {
-    const answer = await ask(run, wanted, plan)
+    const answer = await ask(run, wanted, plan, () => true)
     if (answer.ok) return { chosen: { id: wanted, freezer: answer.value }, problems: [] }
     const problem = problemFrom(answer.failure, { severity: 'warning', code: 'not-frozen', stack: plan.stack.name })
     return { chosen: null, problems: [{ ...problem, message: `read while it is stopped, and not from a frozen copy: ${problem.message}`, fix: problem.fix === '' ? 'Set FREEZE=auto for this stack' : problem.fix }] }
@@ -34,7 +34,7 @@ export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenR
   const isFirst = repository === null || lastGoodSnapshot(repository.snapshots, plan.stack.name, run.configuration.backup.hostname) === undefined
   let second: ChosenFreezer | null = null
   for (const id of run.freezerIds()) {
-    const answer = await ask(run, id, plan)
+    const answer = await ask(run, id, plan, ({ keepsChangeTimes }) => keepsChangeTimes || isFirst)
     if (!answer.ok) {
       run.log('debug', 'not frozen', { stack: plan.stack.name, freezer: id, reason: answer.failure.message })
       continue
@@ -43,13 +43,14 @@ export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenR
     if (answer.value.keepsChangeTimes) return { chosen, problems: [] }
     second ??= chosen
   }
-  return { chosen: isFirst ? second : null, problems: [] }
+  return { chosen: second, problems: [] }
 }
 
-/** The freezer, if it can do it. */
-async function ask(run: Run, id: string, plan: StackPlan): Promise<Answer<Freezer>> {
+/** The freezer, if it pays and can do it. */
+async function ask(run: Run, id: string, plan: StackPlan, pays: (freezer: Freezer) => boolean): Promise<Answer<Freezer>> {
   try {
     const freezer = await run.freezer(id)
+    if (!pays(freezer)) return { ok: false, failure: { kind: 'unsupported', message: 'all would have to be read anew' } }
     const can = await freezer.canFreeze(plan.paths, { signal: run.signal })
     return can.ok ? { ok: true, value: freezer } : can
   } catch (error) {
