@@ -10,6 +10,7 @@ import type { Run } from '../run.js'
 import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { writeCapsule } from './capsule-file.js'
 import { chooseFreezer, readyToFreeze, releaseFrozen, settleBefore, type ChosenFreezer } from './freezing.js'
+import { beforeReading, hasLivingWriters } from './living-writers.js'
 import { giveUp, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
 import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
@@ -89,6 +90,8 @@ export async function abandonStack(ready: ReadyStack): Promise<void> {
 /** Takes the snapshot of a prepared stack, in a window of its own if it runs, and gives its report. Never throws. */
 export async function backUpStack(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
   await settleBefore(context.run, first.plan, first.freezer)
+  // What is frozen is settled by that.
+  const afterReading = first.freezer === null && hasLivingWriters(first.plan) ? await beforeReading(context.run, first.plan) : null
   const { ready, opened } = await freshlyPlanned(first.isWarmPass ? await warmedUp(first, context) : first, context)
   if (!opened.ok) {
     await ready.prepared.abandon()
@@ -102,6 +105,7 @@ export async function backUpStack(first: ReadyStack, context: StackBackupContext
     await takeAsItIs(ready, context)
   }
   await ready.watch?.close()
+  if (ready.draft.snapshot !== null) await afterReading?.()
   ready.draft.durationMs = Math.round(performance.now() - first.startedAt)
   return ready.draft
 }
