@@ -7,15 +7,19 @@ export function measure(file, args, options = {}) {
     const begun = performance.now()
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
     let output = ''
+    let stdout = ''
     let peak = 0
-    child.stdout.on('data', (chunk) => (output += chunk))
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+      stdout += chunk
+    })
     child.stderr.on('data', (chunk) => (output += chunk))
     const look = options.withMemory ? setInterval(() => (peak = Math.max(peak, peakOf(child.pid))), 20) : null
     child.on('error', reject)
     child.on('close', (code) => {
       if (look !== null) clearInterval(look)
       if (code !== 0) reject(new Error(`${file} ${args.join(' ')} ended with ${code}:\n${output}`))
-      else resolve({ ms: performance.now() - begun, peakBytes: peak, output })
+      else resolve({ ms: performance.now() - begun, peakBytes: peak, output, stdout })
     })
   })
 }

@@ -1,12 +1,12 @@
 // A night over ten small running stacks of which nothing has changed: stackbk with verification and retention, against a
 // shell script that does down, restic backup, up -d for each and one forget --prune at the end. In turns, each with a
 // repository of its own. Downtime is first container die → last start, from the engine's own events.
-import { spawn } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { measure, median, report } from './measure.js'
+import { listenToEngine, makeImage, writeStack } from './stack.js'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
 const count = Number(process.env.BENCH_STACKS ?? 10)
@@ -15,33 +15,9 @@ const folder = mkdtempSync(join(tmpdir(), 'stackbk-bench-'))
 const image = `${tag}/busybox:1`
 const names = Array.from({ length: count }, (_, index) => `stack${index + 1}`)
 
-async function makeImage() {
-  const root = join(folder, 'image')
-  for (const part of ['bin', 'tmp', 'data']) mkdirSync(join(root, part), { recursive: true })
-  copyFileSync((await measure('sh', ['-c', 'command -v busybox'])).output.trim(), join(root, 'bin/busybox'))
-  for (const applet of ['sh', 'sleep', 'test', 'touch']) symlinkSync('busybox', join(root, 'bin', applet))
-  await measure('sh', ['-c', `tar -C "${root}" -c . | docker import - ${image}`])
-}
-
 async function makeStack(name) {
   const directory = join(folder, 'stacks', name)
-  mkdirSync(join(directory, 'data'), { recursive: true })
-  writeFileSync(
-    join(directory, 'compose.yaml'),
-    `name: ${tag}-${name}
-services:
-  database:
-    image: ${image}
-    command: ["/bin/sh", "-c", "trap 'exit 0' TERM; touch /tmp/ready; while :; do sleep 0.1; done"]
-    volumes: ["./data:/data", "keep:/keep"]
-    healthcheck: {test: ["CMD", "/bin/test", "-f", "/tmp/ready"], interval: 0.5s, retries: 20}
-  web:
-    image: ${image}
-    command: ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"]
-    depends_on: {database: {condition: service_healthy}}
-volumes: {keep: {}}
-`,
-  )
+  writeStack(directory, { project: `${tag}-${name}`, image, volumes: '"./data:/data", "keep:/keep"', declared: 'volumes: {keep: {}}\n' })
   for (let file = 0; file < 20; file++) writeFileSync(join(directory, 'data', `file${file}`), `${name} ${file}\n`.repeat(200))
   await measure('docker', ['compose', 'up', '-d'], { cwd: directory })
 }
@@ -70,32 +46,14 @@ restic forget -q --keep-daily 7 --keep-weekly 4 --keep-monthly 6 --group-by host
   )
 }
 
-/** Downtime of each stack in milliseconds, from the engine's events while the work ran. */
-async function withDowntimes(work) {
-  const file = join(folder, 'events')
-  const since = (Date.now() / 1000).toFixed(3)
-  const listener = spawn('sh', ['-c', `exec docker events --since ${since} --filter type=container --filter event=die --filter event=start --format '{{.TimeNano}} {{.Action}} {{index .Actor.Attributes "com.docker.compose.project"}}' > "${file}"`], { stdio: 'ignore' })
-  const result = await work()
-  const done = () => readFileSync(file, 'utf8').trim().split('\n').filter((line) => line.includes(tag)).length >= count * 4
-  for (const limit = Date.now() + 10_000; !done() && Date.now() < limit; ) await new Promise((resolve) => setTimeout(resolve, 50))
-  listener.kill()
-  const seen = new Map()
-  for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
-    const [nano, action, project] = line.split(' ')
-    if (!project?.startsWith(tag)) continue
-    const at = Number(nano) / 1e6
-    const entry = seen.get(project) ?? { die: Infinity, start: -Infinity }
-    seen.set(project, action === 'die' ? { ...entry, die: Math.min(entry.die, at) } : { ...entry, start: Math.max(entry.start, at) })
-  }
-  return { ...result, downtimes: [...seen.values()].map(({ die, start }) => start - die) }
-}
-
+const engine = listenToEngine(tag)
+const withDowntimes = (work) => engine.during(work, { projects: names.map((name) => `${tag}-${name}`), containers: 2 })
 const byScript = () => withDowntimes(() => measure('sh', [join(folder, 'script')]))
 const byStackbk = () =>
   withDowntimes(() => measure(process.execPath, ['bin/run.js', 'backup', '--json', '--config', join(folder, 'config.ini')], { withMemory: true, env: { ...process.env, STACKBK_STATE_DIR: join(folder, 'state') } }))
 
 try {
-  await makeImage()
+  await makeImage(folder, image)
   for (const name of names) await makeStack(name)
   configure()
   await byScript()
@@ -119,6 +77,7 @@ try {
   report('downtime per stack against the script', median(down), 0.75)
   report('peak memory of our own process', Math.max(...figures.peak), 120, ' MiB')
 } finally {
+  engine.close()
   for (const name of names) await measure('docker', ['compose', 'down', '--volumes', '--timeout', '1'], { cwd: join(folder, 'stacks', name) }).catch(() => {})
   await measure('docker', ['image', 'rm', image]).catch(() => {})
   rmSync(folder, { recursive: true, force: true })
