@@ -149,7 +149,7 @@ async function onOrdinaryDisk() {
       },
       async () => {
         const own = stackbkFor(stack, ['WARM_PASS=auto', 'FREEZE=none'])
-        note('stackbk, first, warm pass', await own.backup({ stopMode: 'down', warmPass: true }))
+        note('stackbk, first, warm pass', await own.backup({ stopMode: 'down', warmPass: true, frozenBy: null }))
         note('stackbk, unchanged, down', await own.backup({ stopMode: 'down', warmPass: false }, ['--stop-mode', 'down']))
         note('stackbk, unchanged, stop', await own.backup({ stopMode: 'stop', warmPass: false }, ['--stop-mode', 'stop']))
       },
@@ -166,8 +166,8 @@ async function onBtrfs() {
         async () => note(`btrfs, ${size}: bare down, up`, await bare(stack)),
         async () => {
           const own = stackbkFor(stack, ['FREEZE=auto'])
-          note(`btrfs, ${size}: stackbk, first`, await own.backup({ stopMode: 'down', freeze: 'btrfs' }))
-          note(`btrfs, ${size}: stackbk, unchanged`, await own.backup({ stopMode: 'down', freeze: 'btrfs' }))
+          note(`btrfs, ${size}: stackbk, first`, await own.backup({ stopMode: 'down', frozenBy: 'btrfs' }))
+          note(`btrfs, ${size}: stackbk, unchanged`, await own.backup({ stopMode: 'down', frozenBy: 'btrfs' }))
         },
       ])
     }
@@ -186,7 +186,7 @@ async function onXfs() {
           await script.init()
           note(`xfs, ${size}: script, first`, await script.backup())
         },
-        async () => note(`xfs, ${size}: stackbk, first, reflink`, await stackbkFor(stack, ['FREEZE=reflink']).backup({ stopMode: 'down', freeze: 'reflink' })),
+        async () => note(`xfs, ${size}: stackbk, first, reflink`, await stackbkFor(stack, ['FREEZE=reflink']).backup({ stopMode: 'down', frozenBy: 'reflink' })),
       ])
     }
   }

@@ -8,6 +8,7 @@ import type { Docker } from './docker.js'
 import { projectOfFolder } from './folder.js'
 import { inspectContainers, type Listed, listContainers } from './look.js'
 import { realPath, splitPaths } from './paths.js'
+import type { Whereabouts } from './whereabouts.js'
 
 /** A container may vanish between the listing and the look at it; then both are done again. */
 const attempts = 5
@@ -21,8 +22,9 @@ const attempts = 5
  * carries it, from wherever, makes the stack `running`. Containers of no project of the stack that mount its paths do not;
  * `sources` tells them.
  */
-export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}): Promise<Answer<readonly StackState[]>> {
+export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts): Promise<Answer<readonly StackState[]>> {
   for (let attempt = 1; ; attempt += 1) {
+    const begunAt = performance.now()
     const listed = await listContainers(docker, options)
     if (!listed.ok) return listed
     const folders = await foldersOf(listed.value)
@@ -46,6 +48,10 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     if (!inspected.ok) return inspected
     if (inspected.value.size < wanted.size && attempt < attempts) continue
     const takenAt = new Date().toISOString()
+    for (const [directory, own] of matched) {
+      const projects = new Set(own.map((container) => container.project))
+      whereabouts?.looked(directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && (own.includes(container) || projects.has(container.project))) })
+    }
     const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => inspected.value.get(row.id) ?? [])
     return answered(
       directories.map((directory) => {

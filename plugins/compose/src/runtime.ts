@@ -19,6 +19,7 @@ import { stopStack } from './stop.js'
 import type { Tools } from './tools.js'
 import { waitUntilUp } from './up.js'
 import { type Places, placesOf, watchStack } from './watch.js'
+import { Whereabouts } from './whereabouts.js'
 
 /** The live runtime: one docker client, one stream of the engine's events, and what was learnt of the stacks on the way. */
 export function createComposeRuntime(context: ProviderContext): Runtime {
@@ -31,7 +32,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     return answer
   }
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(socketPath, context.signal), log: context.log, hooks: new HooksOfServices(models), graces: new Map() }
+  const tools: Tools = { docker, events: new EngineEvents(socketPath, context.signal), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts() }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 
@@ -50,7 +51,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
       return answered({ id, version })
     },
 
-    inspect: (directories, options) => inspectStacks(docker, directories, options),
+    inspect: (directories, options) => inspectStacks(docker, directories, options, tools.whereabouts),
     preflight: (state, options) => preflightStack(tools, models, state, options),
 
     async sources(state, options) {

@@ -33,10 +33,12 @@ export async function startStack(tools: Tools, state: StackState, request: Start
   if (units.length === 0) return done
   const failures: Failure[] = []
   const waiting = await beginWaiting(tools)
+  const slots = new Slots(startsAtATime)
+  const early = startEarly(tools, state, units, { request, slots })
   try {
     // After a `down` all are made again, so what their images are by now is asked while the containers are looked for.
     const [present, hooks, images] = await Promise.all([
-      presentOnceSettled(tools, state, units, request),
+      presentOnceSettled(tools, state, units, { request, areSettled: early.size > 0 }),
       tools.hooks.ofAll(state),
       request.mode === 'down' ? presentImages(tools, units) : null,
     ])
@@ -48,8 +50,8 @@ export async function startStack(tools: Tools, state: StackState, request: Start
     const chosen = new Map(units.map((unit) => [unit.key, chooseContainers(state, unit, containers.value)]))
     const unfrozen = await unfreeze(tools, state, [...chosen.values()].flat())
     failures.push(...unfrozen.failures)
-    const slots = new Slots(startsAtATime)
     await inOrder(units, 'start', async (unit) => {
+      if ((await early.get(unit.key)) === true) return
       const toStart = (chosen.get(unit.key) ?? []).filter((container) => !isAlive(container))
       if (toStart.length === 0) return
       for (const need of unit.needs) failures.push(...(await waitForNeed(tools, { need, units, chosen, request, waiting })))
@@ -59,6 +61,7 @@ export async function startStack(tools: Tools, state: StackState, request: Start
     })
     failures.push(...(await pauseAgain(tools, units, chosen)))
   } finally {
+    await Promise.all(early.values())
     waiting.end()
   }
   const [first, ...others] = failures
@@ -66,10 +69,28 @@ export async function startStack(tools: Tools, state: StackState, request: Start
   return failed(others.length === 0 ? first : { ...first, message: [first, ...others].map((failure) => failure.message).join('; ') })
 }
 
+/**
+ * Right after our own stop, what needs nothing is started before anything is looked at: it is known to be there and to be down.
+ * True when all of a unit started; any that did not is left to the look.
+ */
+function startEarly(tools: Tools, state: StackState, units: readonly Unit[], { request, slots }: { request: StartRequest; slots: Slots }): ReadonlyMap<string, Promise<boolean>> {
+  const stopped = tools.whereabouts.takeStopped(state.directory)
+  if (request.mode !== 'stop') return new Map()
+  const roots = units.filter((unit) => unit.needs.length === 0 && unit.containers.every((container) => stopped.has(container.id)))
+  return new Map(roots.map((unit) => [unit.key, startUnitEarly(tools, state, unit, slots)]))
+}
+
+async function startUnitEarly(tools: Tools, state: StackState, unit: Unit, slots: Slots): Promise<boolean> {
+  const project = state.projects.find((one) => one.name === unit.project)
+  if (project !== undefined && (await tools.hooks.of(project)).postStart.has(unit.service)) return false
+  const started = await Promise.all(unit.containers.map((container) => slots.use(() => bringUp(tools, container))))
+  return started.flat().length === 0
+}
+
 /** What is there, after stops that are still under way. */
-async function presentOnceSettled(tools: Tools, state: StackState, units: readonly Unit[], request: StartRequest): Promise<Answer<readonly Listed[]>> {
+async function presentOnceSettled(tools: Tools, state: StackState, units: readonly Unit[], { request, areSettled }: { request: StartRequest; areSettled: boolean }): Promise<Answer<readonly Listed[]>> {
   const present = await listContainers(tools.docker)
-  if (!present.ok || request.mode === 'none' || request.mode === 'pause') return present
+  if (!present.ok || areSettled || request.mode === 'none' || request.mode === 'pause') return present
   const recorded = units.flatMap((unit) => unit.containers)
   const unsettled = present.value.filter((container) => recorded.some((one) => one.id === container.id) && (isAlive(container) || container.condition === 'removing'))
   if (unsettled.length === 0) return present
@@ -219,7 +240,7 @@ async function startByCompose(tools: Tools, project: ProjectState, unit: Unit, {
   return started.ok
 }
 
-async function bringUp(tools: Tools, container: Listed): Promise<Failure[]> {
+async function bringUp(tools: Tools, container: { readonly id: string; readonly name: string }): Promise<Failure[]> {
   const started = await tools.docker.ask(`docker start of ${container.name}`, ['start', '--', container.id], { timeoutMs: startLimitMs })
   return started.ok ? [] : [{ ...started.failure, fix: started.failure.fix ?? `Start it by hand: docker start ${container.name}` }]
 }
@@ -247,11 +268,11 @@ class Slots {
     this.#free = count
   }
 
-  async use(work: () => Promise<unknown>): Promise<void> {
+  async use<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
-      await work()
+      return await work()
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#free += 1

@@ -17,7 +17,8 @@ const newsLimitMs = 500
 
 /**
  * Stops what runs. `down` addresses the project by its name, so that services of profiles and of edited files go too; `stop`
- * goes container by container, what needs others first. Services with a `pre_stop` hook are stopped by Compose. What still runs afterwards is looked up, whatever the tools said.
+ * goes container by container, what needs others first. Services with a `pre_stop` hook are stopped by Compose. What still runs
+ * afterwards is looked up, whatever the tools said, unless the engine's events have proven that nothing does.
  */
 export async function stopStack(tools: Tools, state: StackState, request: StopRequest): Promise<Answer<StopEvidence>> {
   if (request.mode === 'none') return answered({ ended: [], stillRunning: [] })
@@ -35,15 +36,20 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     }
     const failures = request.mode === 'down' ? await takeDown(tools, state, request) : await stopInOrder(tools, state, toStop, request)
     if (request.signal?.aborted) return failed(cancelled(state))
-    const now = await listContainers(tools.docker, request)
-    if (!now.ok) return now
-    const alive = now.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
+    const wasAlive = containers.filter((container) => container.condition !== 'restarting')
+    const graceSecondsOf = (id: string): number => tools.graces.get(id) ?? request.graceSeconds
+    const heardEnds = failures.length === 0 ? await collectEnds(ear, wasAlive, graceSecondsOf) : null
+    const isProven = heardEnds !== null && tools.whereabouts.nothingRuns(state)
+    const listed = isProven ? answered([]) : await listContainers(tools.docker, request)
+    if (!listed.ok) return listed
+    const alive = listed.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
     const remaining = new Set(alive.map((container) => container.id))
     if (alive.length > 0 && failures.length > 0) return failed(failures[0]!)
     for (const failure of failures) tools.log('warning', `${failure.message}, yet nothing of it runs`, { directory: state.directory, toolOutput: failure.toolOutput })
+    if (isProven && request.mode === 'stop') tools.whereabouts.stopped(state.directory, new Set(containers.map((container) => container.id)))
 
-    const expected = containers.filter((container) => container.condition !== 'restarting' && !remaining.has(container.id))
-    const ended = await collectEnds(ear, expected, (id) => tools.graces.get(id) ?? request.graceSeconds)
+    const expected = wasAlive.filter((container) => !remaining.has(container.id))
+    const ended = heardEnds ?? (await collectEnds(ear, expected, graceSecondsOf))
     const untold = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
     const present = await inspectContainers(tools.docker, untold.map((container) => container.id), request)
     for (const container of present.ok ? present.value.values() : []) ended.push(readEnd(container, projectOf(state, container.id), graceOf(container, request)))

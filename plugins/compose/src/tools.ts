@@ -3,6 +3,7 @@ import type { Log } from '@stackbk/contract'
 import type { Docker } from './docker.js'
 import type { EngineEvents } from './engine-events.js'
 import type { HooksOfServices } from './service-hooks.js'
+import type { Whereabouts } from './whereabouts.js'
 
 /** What every part of a live runtime works with. */
 export interface Tools {
@@ -12,4 +13,5 @@ export interface Tools {
   readonly hooks: HooksOfServices
   /** Seconds of grace that our stops gave, by container ID. */
   readonly graces: Map<string, number>
+  readonly whereabouts: Whereabouts
 }

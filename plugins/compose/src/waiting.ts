@@ -3,8 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ear } from './engine-events.js'
 import type { Tools } from './tools.js'
 
-/** How often facts are looked at while no event says that something changed. */
+/** How often facts are looked at where no event would say that something changed. */
 const pollMs = 100
+
+/** While the engine tells its events: each look is a process, which takes its time from what is being started. */
+const heardPollMs = 500
 
 /** Ends once it happened, at a poll's distance if the engine's events cannot be heard. */
 export interface Waiting {
@@ -23,7 +26,7 @@ export async function beginWaiting(tools: Tools): Promise<Waiting> {
   return {
     async change() {
       if (ear === null || ear.isLossy) return sleep(pollMs)
-      if (ear.events.length === seen) await ear.change(pollMs)
+      if (ear.events.length === seen) await ear.change(heardPollMs)
       seen = ear.events.length
     },
     heardHealthy: (id) => ear?.events.findLast((event) => event.id === id && (event.action === 'start' || event.action.startsWith('health_status')))?.action === 'health_status: healthy',

@@ -7,6 +7,7 @@ import { readEnds } from './ends.js'
 import { inspectContainers } from './look.js'
 import { isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
+import { isStart } from './whereabouts.js'
 
 /** Paths and volumes that the stack is known to use. */
 export interface Places {
@@ -65,9 +66,13 @@ export async function watchStack(tools: Tools, state: StackState, places: Places
   if (!heard.ok) return heard
   begun = true
   const ear = heard.value
+  tools.whereabouts.listening(state.directory, ear, performance.now())
   return answered({
     report: () => report({ state, events: ear.events, isLossy: ear.isLossy, isOfStack, isNeighbour: (event) => strangers.get(event.id) ?? true, graces: tools.graces }),
-    close: async () => ear.close(),
+    close: async () => {
+      tools.whereabouts.deaf(state.directory, ear)
+      ear.close()
+    },
   })
 }
 
@@ -92,10 +97,6 @@ function report({ state, events, isLossy, isOfStack, isNeighbour, graces }: Hear
     ended: readEnds(events, isOfStack, (id) => graces.get(id) ?? containers.find((container) => container.id === id)?.stopGraceSeconds ?? 10),
     starts: starts.map((event) => ({ at: event.at, container: event.name, isOfStack: isOfStack(event) })),
   }
-}
-
-function isStart(event: EngineEvent): boolean {
-  return event.action === 'start' || event.action === 'unpause'
 }
 
 /** `null` until each service that stopped is back. A paused container counts as unhealthy for the engine, and after the pause until its next check. */

@@ -1,4 +1,4 @@
-import type { Answer, LogLevel, Runtime, StackState } from '@stackbk/contract'
+import type { Answer, Exec, LogLevel, Runtime, StackState } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 import { onTestFinished } from 'vitest'
 
@@ -8,6 +8,8 @@ import { composeRuntime } from '../src/index.js'
 export interface LiveRuntime {
   readonly runtime: Runtime
   readonly log: readonly { readonly level: LogLevel; readonly message: string }[]
+  /** The docker calls so far, by their arguments. */
+  readonly calls: readonly string[]
 }
 
 /** A live runtime on the real engine, closed when the test ends. */
@@ -20,18 +22,27 @@ export async function liveRuntime(): Promise<LiveRuntime> {
 /** The same, to be closed by the caller. */
 export async function unownedRuntime(): Promise<LiveRuntime> {
   const log: { level: LogLevel; message: string }[] = []
+  const calls: string[] = []
+  const exec = createExec()
+  const counting: Exec = {
+    ...exec,
+    run: (call) => {
+      calls.push((call.args ?? []).join(' '))
+      return exec.run(call)
+    },
+  }
   const runtime = await composeRuntime.create(
     {},
     {
       signal: new AbortController().signal,
       log: (level, message) => log.push({ level, message }),
-      exec: createExec(),
+      exec: counting,
       dryRun: false,
       // It keeps nothing.
       cacheDir: '/nonexistent',
     },
   )
-  return { runtime, log }
+  return { runtime, log, calls }
 }
 
 /** A real stack, removed when the test ends. */

@@ -373,3 +373,46 @@ test('a container that crashes over and over counts as restarting, also in the m
   await until('it was restarted', async () => Number(await docker('inspect', '--format', '{{.RestartCount}}', `${stack.project}-web-1`)) > 0)
   expect(containersOf(await look(runtime, stack.directory))[0]?.condition).toBe('restarting')
 })
+
+test('in the window nothing is asked that the events have told, and a start does not wait for a look', async () => {
+  const { runtime, calls } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db, web: service({ depends_on: { db: { condition: 'service_healthy' } } }) }, volumes: { data: {} } } })
+  const state = await look(runtime, stack.directory)
+  const watch = good(await runtime.watch(state))
+  onTestFinished(() => watch.close())
+  await look(runtime, stack.directory)
+  good(await runtime.preflight(state))
+  const before = calls.length
+  const evidence = good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  expect([evidence.stillRunning, evidence.ended.map((end) => end.service)]).toEqual([[], ['web', 'db']])
+  expect(calls.slice(before).map((call) => call.split(' ')[0])).toEqual(['stop', 'stop'])
+  const afterStop = calls.length
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 20_000 }))
+  expect(calls.slice(afterStop, afterStop + 2).map((call) => call.split(' ')[0]).sort()).toEqual(['ps', 'start'])
+  expect(await stack.running()).toEqual(['db', 'web'])
+})
+
+test('a container of the stack that somebody starts between the look and the stop is seen to run', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  const state = await look(runtime, stack.directory)
+  const watch = good(await runtime.watch(state))
+  onTestFinished(() => watch.close())
+  await look(runtime, stack.directory)
+  await stack.up('--scale', 'web=2')
+  const { stillRunning } = good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  expect(stillRunning).toEqual([`${stack.project}-web-2`])
+})
+
+test('what somebody removes right after the stop is made again', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service(), other: service() } } })
+  const state = await look(runtime, stack.directory)
+  const watch = good(await runtime.watch(state))
+  onTestFinished(() => watch.close())
+  await look(runtime, stack.directory)
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  await docker('rm', `${stack.project}-web-1`)
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 20_000 }))
+  expect(await stack.running()).toEqual(['other', 'web'])
+})
