@@ -1,15 +1,17 @@
 import type { ContainerEnd } from './container-end.js'
 
+/** What a service's containers were made of. */
 export interface CapsuleImage {
   readonly service: string
   /** As the model names it. */
   readonly reference: string
-  /** The engine's own ID of what ran. */
+  /** The engine's own ID of what ran; empty where the image is not on the host. */
   readonly id: string
   /** `NAME@sha256:...`, where a registry gave it. */
   readonly digests: readonly string[]
 }
 
+/** A volume that the model declares or a container has mounted. */
 export interface CapsuleVolume {
   readonly name: string
   /** The key in the model; empty for an anonymous one. */
@@ -21,26 +23,40 @@ export interface CapsuleVolume {
   readonly isAnonymous: boolean
   /** Where its data lies on the host, which is the path in the snapshot. */
   readonly path: string
-  /** For an anonymous one: whose it is, and which of the service's containers, counting from 1; empty and 0 for others. */
+  /** For an anonymous one: whose it is; empty for others. */
   readonly service: string
+  /** For an anonymous one: which of the service's containers has it, counting from 1; 0 for others. */
   readonly containerNumber: number
+  /** Where it is mounted in the container. */
   readonly target: string
 }
 
+/** A network that the model declares or a container is connected to. */
 export interface CapsuleNetwork {
   readonly name: string
+  /** The key in the model; empty for one that a container was connected to by hand. */
   readonly key: string
   readonly driver: string
   readonly options: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
   readonly isExternal: boolean
+  /** No way out of it. */
+  readonly isInternal: boolean
+  /** Containers of elsewhere may be connected by hand. */
+  readonly isAttachable: boolean
+  readonly hasIpv6: boolean
+  /** The ranges of its addresses, those that the engine chose too. */
+  readonly subnets: readonly { readonly subnet: string; readonly gateway: string; readonly ipRange: string }[]
 }
 
+/** One compose project of the stack's folder. */
 export interface CapsuleProject {
   readonly name: string
   readonly workingDirectory: string
+  /** The files it was started with, in their order. */
   readonly configFiles: readonly string[]
   readonly environmentFiles: readonly string[]
+  /** Those of the services that ran. */
   readonly profiles: readonly string[]
   /** The model as Compose resolved it; `null` where it did not resolve. Its environment may hold secrets: the snapshot is encrypted, the file's mode is 0600. */
   readonly model: unknown
@@ -49,6 +65,7 @@ export interface CapsuleProject {
   readonly networks: readonly CapsuleNetwork[]
   /** Containers that ran, by service. */
   readonly replicas: Readonly<Record<string, number>>
+  /** Services with a container that was paused. */
   readonly pausedServices: readonly string[]
   /** Services that the user had stopped. */
   readonly stoppedServices: readonly string[]
@@ -58,15 +75,20 @@ export interface CapsuleProject {
 export interface Capsule {
   readonly schemaVersion: 1
   readonly stack: string
+  /** The stack's real folder. */
   readonly directory: string
   readonly host: string
+  /** ISO 8601. */
   readonly createdAt: string
+  /** As it was before the backup touched it. */
   readonly condition: 'running' | 'stopped' | 'not-found' | 'unknown'
   readonly projects: readonly CapsuleProject[]
+  /** How the containers ended before the snapshot; empty where nothing was stopped. */
   readonly ended: readonly ContainerEnd[]
+  /** `userNamespace`: `rootless` or `userns-remap` where the engine's users are not the host's, else empty. */
   readonly engine: { readonly name: string; readonly version: string; readonly userNamespace: string }
   /** Tool name to version. */
   readonly tools: Readonly<Record<string, string>>
-  /** Sentences on anything of the stack that the snapshot does not hold. */
+  /** Sentences on anything of the stack that neither the snapshot nor the rest of the capsule holds. */
   readonly notes: readonly string[]
 }

@@ -7,8 +7,9 @@ import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, Capsul
 import { isAlive } from './container.js'
 import type { DockerCall } from './docker.js'
 import { type LocalImage, localImages } from './images.js'
-import { children, type Json, record, text, textList, texts } from './json.js'
+import { children, type Json, list, record, text, textList, texts } from './json.js'
 import type { Models } from './models.js'
+import { dependent, networkNames, oneOff, otherNetworks, unappliedChange } from './preflight.js'
 import { readVersions } from './readiness.js'
 import type { Tools } from './tools.js'
 import { existingVolumes, type Volume, volumeUses } from './volumes.js'
@@ -22,6 +23,7 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
   if (!versions.ok) return versions
   for (const model of resolved) if (!model.ok && model.failure.kind !== 'configuration') return model
   const projects = state.projects.map((project, at) => ({ project, model: modelOf(resolved[at]) }))
+  const handmade = await Promise.all(projects.map(({ project, model }) => whatTheModelDoesNotSay(models, project, model, options)))
 
   const uses = volumeUses(state, projects.map(({ project, model }) => ({ project: project.name, model })))
   const references = projects.flatMap(({ project, model }) => [...project.containers.flatMap((container) => [container.image.reference, container.image.id]), ...imagesInModel(model).map((image) => image.reference)])
@@ -45,8 +47,26 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
     ended: [],
     engine: { name: 'docker', version: versions.value.engine, userNamespace: versions.value.userNamespace },
     tools: { docker: versions.value.client, compose: versions.value.compose },
-    notes: resolved.flatMap((model, at) => (model.ok ? [] : [`The compose model of project ${state.projects[at]!.name} did not resolve: ${model.failure.toolOutput || model.failure.message}`])),
+    notes: [
+      ...resolved.flatMap((model, at) => (model.ok ? [] : [`The compose model of project ${state.projects[at]!.name} did not resolve: ${model.failure.toolOutput || model.failure.message}`])),
+      ...handmade.flat(),
+      ...state.dependents.map(dependent),
+    ],
   })
+}
+
+/** What ran and would not come back from the model: made or changed by hand. */
+async function whatTheModelDoesNotSay(models: Models, project: ProjectState, model: Json | null, options: CallOptions): Promise<string[]> {
+  const alive = project.containers.filter(isAlive)
+  const oneOffs = alive.filter((container) => container.isOneOff).map(oneOff)
+  if (model === null) return oneOffs
+  const hashes = await models.hashes(project, model, options)
+  const names = networkNames(model)
+  const byService = children(model['services']).flatMap(([service, definition]) => {
+    const containers = alive.filter((container) => container.service === service && !container.isOneOff)
+    return containers.length === 0 ? [] : [...(hashes.ok ? unappliedChange(service, containers, hashes.value) : []), ...otherNetworks(containers, definition, names)]
+  })
+  return [...oneOffs, ...byService]
 }
 
 function modelOf(answer: Answer<Json> | undefined): Json | null {
@@ -135,8 +155,20 @@ function networksOf({ project, model, networks }: Described): CapsuleNetwork[] {
     const network = networks.get(name)
     if (network === undefined) return []
     const labels = texts(network['Labels'])
-    const key = declared.get(name)?.key ?? labels['com.docker.compose.network'] ?? ''
-    return [{ name, key, driver: text(network['Driver']), options: texts(network['Options']), labels, isExternal: declared.get(name)?.isExternal ?? labels['com.docker.compose.project'] !== project.name }]
+    // A network of another project has the key that it has there.
+    const isOwn = labels['com.docker.compose.project'] === project.name
+    return [{
+      name,
+      key: declared.get(name)?.key ?? (isOwn ? (labels['com.docker.compose.network'] ?? '') : ''),
+      driver: text(network['Driver']),
+      options: texts(network['Options']),
+      labels,
+      isExternal: declared.get(name)?.isExternal ?? !isOwn,
+      isInternal: network['Internal'] === true,
+      isAttachable: network['Attachable'] === true,
+      hasIpv6: network['EnableIPv6'] === true,
+      subnets: list(record(network['IPAM'])['Config']).map((range) => ({ subnet: text(range['Subnet']), gateway: text(range['Gateway']), ipRange: text(range['IPRange']) })),
+    }]
   })
 }
 

@@ -5,7 +5,6 @@ import { isAlive } from './container.js'
 import { imageIds } from './images.js'
 import { children, type Json, list, record, text } from './json.js'
 import { type Listed, listContainers } from './look.js'
-import { configHashes } from './model.js'
 import type { Models } from './models.js'
 import type { Tools } from './tools.js'
 
@@ -71,7 +70,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
   await tools.hooks.of(project)
   const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
   if (ran.length === 0) return answered({ gone: [], differences: [] })
-  const hashes = await configHashes(tools.docker, project, model.value, options)
+  const hashes = await models.hashes(project, model.value, options)
   if (!hashes.ok) return hashes
   const services = record(model.value['services'])
   const gone: string[] = []
@@ -83,12 +82,14 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
       gone.push(`service ${service} is no longer in the compose file`)
       continue
     }
-    if (containers.some((container) => container.configHash !== hashes.value.get(service))) {
-      reasons.push(`service ${service} was changed in the compose file or what it reads, and the change was not applied yet`)
-    }
-    reasons.push(...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers, record(definition), networkNames(model.value)))
+    reasons.push(...unappliedChange(service, containers, hashes.value), ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers, record(definition), networkNames(model.value)))
   }
   return answered({ gone, differences: reasons })
+}
+
+export function unappliedChange(service: string, containers: readonly ContainerState[], hashes: ReadonlyMap<string, string>): string[] {
+  const isApplied = containers.every((container) => container.configHash === hashes.get(service))
+  return isApplied ? [] : [`service ${service} was changed in the compose file or what it reads, and the change was not applied yet`]
 }
 
 /** Secrets and configs whose content Compose copies into the container: what it would copy now, nobody can compare. */
@@ -112,7 +113,7 @@ function unusualReplicas(project: ProjectState, containers: readonly ContainerSt
 }
 
 /** Joined or left by hand: `up` would connect what the model says. */
-function otherNetworks(containers: readonly ContainerState[], definition: Json, names: ReadonlyMap<string, string>): string[] {
+export function otherNetworks(containers: readonly ContainerState[], definition: Json, names: ReadonlyMap<string, string>): string[] {
   if (text(definition['network_mode']) !== '') return []
   const wanted = Object.keys(record(definition['networks'])).map((key) => names.get(key) ?? key)
   return containers.flatMap((container) => [
@@ -138,11 +139,11 @@ function whatDownLoses(project: ProjectState, container: ContainerState): string
   return reasons
 }
 
-function oneOff(container: ContainerState): string {
+export function oneOff(container: ContainerState): string {
   return `${container.name} is a one-off container`
 }
 
-function dependent(container: ContainerState): string {
+export function dependent(container: ContainerState): string {
   return `${container.name} shares the network of a container of this stack`
 }
 
@@ -155,6 +156,6 @@ function guests(project: ProjectState, listed: readonly Listed[]): string[] {
 }
 
 /** The real names of the model's networks, by their keys. */
-function networkNames(model: Json): Map<string, string> {
+export function networkNames(model: Json): Map<string, string> {
   return new Map(children(model['networks']).map(([key, network]) => [key, text(network['name'])]))
 }
