@@ -17,12 +17,15 @@ export default class History extends StackbkCommand<HistoryResult> {
     stack: Flags.string({ description: 'only runs that had to do with this stack', helpValue: 'NAME' }),
   }
 
+  #stack: string | undefined
+
   protected async act(): Promise<{ result: HistoryResult; exitCode: number }> {
     const { flags } = await this.parse(History)
+    this.#stack = flags.stack
     return history(this.facts(), stateFolder(process.env).history, flags)
   }
 
   protected present(result: HistoryResult): string {
-    return presentHistory(result)
+    return presentHistory(result, this.#stack)
   }
 }

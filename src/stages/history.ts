@@ -50,7 +50,21 @@ function isRun(past: PastRun | null): past is PastRun {
 }
 
 function namesIn(past: PastRun): string[] {
+  return stacksIn(past).map(({ name }) => name)
+}
+
+/** A stack of a past run, as far as its report of that time says it. */
+export interface PastStack {
+  readonly name: string
+  /** Milliseconds. */
+  readonly downtimeMs: number | null
+  readonly readyMs: number | null
+}
+
+/** Those that a run had to do with, by itself or within a whole run. */
+export function stacksIn(past: PastRun): PastStack[] {
   const backup = past['backup'] as { stacks?: unknown } | null | undefined
-  const lists = [past['stacks'], backup?.stacks].filter((list): list is ({ name: string } | null)[] => Array.isArray(list))
-  return lists.flat().flatMap((stack) => stack?.name ?? [])
+  const lists = [past['stacks'], backup?.stacks].filter((list): list is (Partial<PastStack> | null)[] => Array.isArray(list))
+  const duration = (value: unknown): number | null => (typeof value === 'number' ? value : null)
+  return lists.flat().flatMap((stack) => (typeof stack?.name === 'string' ? [{ name: stack.name, downtimeMs: duration(stack.downtimeMs), readyMs: duration(stack.readyMs) }] : []))
 }

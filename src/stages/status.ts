@@ -18,6 +18,7 @@ export interface StackStatusReport {
   readonly lastSnapshot: { readonly id: string; readonly time: string } | null
   readonly ageMs: number | null
   readonly lastDowntimeMs: number | null
+  readonly lastReadyMs: number | null
   readonly overdue: boolean
 }
 
@@ -97,6 +98,7 @@ function reportFor(run: Run, listed: ListedStack, states: ReadonlyMap<string, St
     lastSnapshot: found === undefined ? null : { id: found.id, time: found.time },
     ageMs,
     lastDowntimeMs: memory?.lastDowntimeMs ?? null,
+    lastReadyMs: memory?.lastReadyMs ?? null,
     overdue: listed.enabled && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs),
   }
 }

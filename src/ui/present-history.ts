@@ -1,9 +1,23 @@
-import type { HistoryResult } from '../stages/history.js'
+import { stacksIn, type HistoryResult, type PastRun } from '../stages/history.js'
 import { formatDuration, table } from './table.js'
 
-/** A row a run. */
-export function presentHistory(result: HistoryResult): string {
+/** A row a run. How long it was down and until it was ready is that of the stack that took longest, or of the one that was asked for. */
+export function presentHistory(result: HistoryResult, stack: string | undefined): string {
   if (result.runs.length === 0) return 'no runs'
-  const rows = result.runs.map((run) => [run.startedAt.slice(0, 19).replace('T', ' '), run.command, run.status, String(run.exitCode), formatDuration(run.durationMs), run.problems[0]?.message.split('\n')[0] ?? ''])
-  return table(['BEGUN (UTC)', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', ''], rows)
+  const rows = result.runs.map((run) => [
+    run.startedAt.slice(0, 19).replace('T', ' '),
+    run.command,
+    run.status,
+    String(run.exitCode),
+    formatDuration(run.durationMs),
+    formatDuration(longest(run, 'downtimeMs', stack)),
+    formatDuration(longest(run, 'readyMs', stack)),
+    run.problems[0]?.message.split('\n')[0] ?? '',
+  ])
+  return table(['BEGUN (UTC)', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', 'DOWN', 'READY', ''], rows)
+}
+
+function longest(run: PastRun, key: 'downtimeMs' | 'readyMs', stack: string | undefined): number | null {
+  const durations = stacksIn(run).filter(({ name }) => stack === undefined || name === stack).flatMap((one) => one[key] ?? [])
+  return durations.length === 0 ? null : Math.max(...durations)
 }

@@ -10,6 +10,7 @@ export function presentStatus(result: StatusResult): string {
     stack.state,
     stack.lastSnapshot === null ? 'never' : `${formatDuration(stack.ageMs)} ago`,
     formatDuration(stack.lastDowntimeMs),
+    formatDuration(stack.lastReadyMs),
     stack.overdue ? 'overdue' : '',
   ])
   const { repository, cloud } = result
@@ -17,5 +18,5 @@ export function presentStatus(result: StatusResult): string {
     `repository  ${repository.path}${repository.reachable ? `, ${repository.snapshots ?? 0} snapshots, ${formatBytes(repository.bytes)}` : ' (not reachable)'}`,
     cloud === null ? 'cloud       not configured' : `cloud       ${cloud.remote}, ${cloud.lastSync === null ? 'never synced' : `synced ${formatDuration(cloud.ageMs)} ago`}, ${cloud.behindSnapshots ?? 0} snapshots behind`,
   ]
-  return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'DOWN', ''], rows), lines.join('\n'), presentProblems(result.problems))
+  return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'DOWN', 'READY', ''], rows), lines.join('\n'), presentProblems(result.problems))
 }

@@ -81,7 +81,7 @@ describe('the parts', () => {
   })
 
   it('of status', () => {
-    expect(Object.keys(at('status', 'stacks', 0)).sort()).toEqual(['ageMs', 'enabled', 'lastDowntimeMs', 'lastSnapshot', 'name', 'overdue', 'state'])
+    expect(Object.keys(at('status', 'stacks', 0)).sort()).toEqual(['ageMs', 'enabled', 'lastDowntimeMs', 'lastReadyMs', 'lastSnapshot', 'name', 'overdue', 'state'])
     expect(Object.keys(at('status', 'repository')).sort()).toEqual(['bytes', 'id', 'path', 'reachable', 'snapshots'])
     expect(Object.keys(at('status', 'cloud')).sort()).toEqual(['ageMs', 'behindSnapshots', 'lastSync', 'overdue', 'remote'])
   })

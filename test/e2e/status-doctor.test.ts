@@ -8,7 +8,7 @@ import { makeWorld, oneService, says, slowToStop, type World, type WorldStack } 
 
 interface Status {
   readonly status: string
-  readonly stacks: readonly { readonly name: string; readonly enabled: boolean; readonly state: string; readonly lastSnapshot: { readonly id: string } | null; readonly ageMs: number | null; readonly lastDowntimeMs: number | null; readonly overdue: boolean }[]
+  readonly stacks: readonly { readonly name: string; readonly enabled: boolean; readonly state: string; readonly lastSnapshot: { readonly id: string } | null; readonly ageMs: number | null; readonly lastDowntimeMs: number | null; readonly lastReadyMs: number | null; readonly overdue: boolean }[]
   readonly repository: { readonly path: string; readonly id: string; readonly bytes: number; readonly snapshots: number; readonly reachable: boolean }
   readonly cloud: { readonly remote: string; readonly lastSync: string | null; readonly ageMs: number | null; readonly behindSnapshots: number; readonly overdue: boolean } | null
   readonly problems: readonly { readonly code: string; readonly stack?: string }[]
@@ -68,8 +68,8 @@ describe('status', () => {
     const { exitCode, result } = await status()
     expect([exitCode, result.status, result.problems]).toEqual([0, 'ok', []])
     expect(result.stacks).toEqual([
-      { name: 'web', enabled: true, state: 'running', lastSnapshot: { id, time: expect.any(String) as string }, ageMs: expect.any(Number) as number, lastDowntimeMs: expect.any(Number) as number, overdue: false },
-      { name: 'off', enabled: false, state: 'not-found', lastSnapshot: null, ageMs: null, lastDowntimeMs: null, overdue: false },
+      { name: 'web', enabled: true, state: 'running', lastSnapshot: { id, time: expect.any(String) as string }, ageMs: expect.any(Number) as number, lastDowntimeMs: expect.any(Number) as number, lastReadyMs: expect.any(Number) as number, overdue: false },
+      { name: 'off', enabled: false, state: 'not-found', lastSnapshot: null, ageMs: null, lastDowntimeMs: null, lastReadyMs: null, overdue: false },
     ])
     expect(result.repository).toMatchObject({ path: world.repository, snapshots: 1, reachable: true })
     expect(result.repository.bytes).toBeGreaterThan(1000)
