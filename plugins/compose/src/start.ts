@@ -147,6 +147,24 @@ function servicesOf(units: readonly Unit[], project: ProjectState): Unit[] {
 }
 
 /**
+ * Services that these say they need and that are not made with them. Compose notes on a container only the needs that it was
+ * asked to make along with it, and from those notes comes the order of the next stop and start.
+ */
+function needsBeside(project: ProjectState, units: readonly Unit[]): string[] {
+  const made = new Set(units.map((unit) => unit.service))
+  const beside = new Set<string>()
+  const visit = (containers: readonly ContainerState[]): void => {
+    for (const { service } of containers.flatMap((container) => container.dependsOn)) {
+      if (made.has(service) || beside.has(service)) continue
+      beside.add(service)
+      visit(project.containers.filter((container) => container.service === service && !container.isOneOff))
+    }
+  }
+  visit(units.flatMap((unit) => unit.containers))
+  return [...beside]
+}
+
+/**
  * Makes containers and starts none. `--no-deps` and naming the services keeps what did not run away; `--no-recreate` leaves
  * those that exist as they are, however the file was edited.
  */
@@ -158,17 +176,27 @@ async function create(tools: Tools, { state, project, units, found }: { state: S
   const existing = (service: string): number =>
     present.filter((container) => container.service === service && !container.isOneOff && container.project === project.name).length
   const scale = units.flatMap((unit) => ['--scale', `${unit.service}=${existing(unit.service) + unit.containers.length - chooseContainers(state, unit, present).length}`])
-  const made = await askCompose(
-    tools.docker,
-    project,
-    {
-      what: `docker compose up of ${services.join(', ')} in project ${project.name}`,
-      moreFiles: pins.value === null ? [] : ['-'],
-      args: ['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', ...scale, '--', ...services],
-    },
-    { timeoutMs: startLimitMs, ...(pins.value === null ? {} : { input: pins.value }) },
-  )
-  return made.ok ? done : made
+  const make = (beside: readonly string[]): Promise<Answer<string>> =>
+    askCompose(
+      tools.docker,
+      project,
+      {
+        what: `docker compose up of ${services.join(', ')} in project ${project.name}`,
+        moreFiles: pins.value === null ? [] : ['-'],
+        args: [
+          ...['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', ...scale],
+          ...beside.flatMap((service) => ['--scale', `${service}=${existing(service)}`]),
+          ...['--', ...services, ...beside],
+        ],
+      },
+      { timeoutMs: startLimitMs, ...(pins.value === null ? {} : { input: pins.value }) },
+    )
+  const beside = needsBeside(project, units)
+  const made = await make(beside)
+  if (made.ok || beside.length === 0) return made.ok ? done : made
+  // What is only named along may be gone from the file, or its image from the host: that must keep nothing down.
+  const alone = await make([])
+  return alone.ok ? done : alone
 }
 
 /** An override that names the recorded images by ID, where their references now mean others; `null` where none does. */

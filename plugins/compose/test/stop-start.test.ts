@@ -416,3 +416,39 @@ test('what somebody removes right after the stop is made again', async () => {
   good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 20_000 }))
   expect(await stack.running()).toEqual(['other', 'web'])
 })
+
+test('after down each still says what it needs, also of what does not run: the next start keeps the order', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({
+    compose: {
+      services: {
+        db,
+        migrate: service({ command: ['true'], depends_on: { db: { condition: 'service_healthy' } } }),
+        web: service({ depends_on: { migrate: { condition: 'service_completed_successfully' } } }),
+      },
+      volumes: { data: {} },
+    },
+  })
+  const state = await look(runtime, stack.directory)
+  await stopAndStart(runtime, state, 'down')
+  const after = await look(runtime, stack.directory)
+  expect(containersOf(after).map((container) => [container.service, container.condition, container.dependsOn])).toEqual([
+    ['db', 'running', []],
+    ['web', 'running', [{ service: 'migrate', condition: 'service_completed_successfully', required: true }]],
+  ])
+})
+
+test('what needs a service that the file no longer has, or whose image is gone, is made all the same', async () => {
+  const { runtime } = await liveRuntime()
+  const reference = `stackbk-test/leaving:${Date.now()}`
+  await importImage(reference)
+  const jobs = { gone: service({ command: ['true'] }), bare: service({ image: reference, command: ['true'] }) }
+  const web = service({ depends_on: { gone: { condition: 'service_completed_successfully' }, bare: { condition: 'service_completed_successfully' } } })
+  const stack = await liveStack({ compose: { services: { ...jobs, web } } })
+  const state = await look(runtime, stack.directory)
+  good(await runtime.stop(state, { mode: 'down', graceSeconds: 5 }))
+  await docker('image', 'rm', reference)
+  await stack.write('compose.yaml', { services: { web: service() } })
+  good(await runtime.start(state, { mode: 'down', healthTimeoutMs: 10_000 }))
+  expect(await stack.running()).toEqual(['web'])
+})
