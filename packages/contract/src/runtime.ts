@@ -51,6 +51,9 @@ export interface ContainerState {
   readonly configHash: string
   readonly dependsOn: readonly Dependency[]
   readonly networkMode: string
+  /** Like `networkMode`, whose process IDs and whose shared memory it sees; absent in journals of earlier versions. */
+  readonly pidMode?: string
+  readonly ipcMode?: string
   readonly networks: readonly string[]
   readonly mounts: readonly ContainerMount[]
   /** Seconds that the container itself asks for before it is killed; the engine's default where it asks for none. */
@@ -79,7 +82,7 @@ export interface StackState {
   readonly failure: Failure | null
   /** All projects of the folder, with every container, running or not. */
   readonly projects: readonly ProjectState[]
-  /** Containers of elsewhere that share the network namespace of one of these. */
+  /** Containers of elsewhere that live in a namespace (network, process IDs, shared memory) of one of these, or of one another. */
   readonly dependents: readonly ContainerState[]
   readonly takenAt: string
 }

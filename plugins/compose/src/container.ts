@@ -57,6 +57,8 @@ export function readContainer(description: unknown): Container {
     configHash: labels[label.configHash] ?? '',
     dependsOn: readDependencies(labels[label.dependsOn] ?? ''),
     networkMode: text(hostConfig['NetworkMode']),
+    pidMode: text(hostConfig['PidMode']),
+    ipcMode: text(hostConfig['IpcMode']),
     networks: Object.keys(record(record(container['NetworkSettings'])['Networks'])),
     mounts: [...list(container['Mounts']).map(readMount), ...Object.keys(record(hostConfig['Tmpfs'])).map(temporaryMount)],
     stopGraceSeconds: typeof config['StopTimeout'] === 'number' ? config['StopTimeout'] : defaultStopGraceSeconds,

@@ -50,7 +50,7 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
     notes: [
       ...resolved.flatMap((model, at) => (model.ok ? [] : [`The compose model of project ${state.projects[at]!.name} did not resolve: ${model.failure.toolOutput || model.failure.message}`])),
       ...handmade.flat(),
-      ...state.dependents.map(dependent),
+      ...state.dependents.map((container) => dependent(state, container)),
     ],
   })
 }

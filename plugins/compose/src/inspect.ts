@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, ProjectState, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, ProjectState, StackState } from '@stackbk/contract'
 
 import { type Container, isAlive, label, toState } from './container.js'
 import type { Docker } from './docker.js'
@@ -41,9 +41,9 @@ export async function inspectStacks(docker: Docker, directories: readonly string
       const namesakes = project === null ? [] : listed.value.filter((container) => container.project === project.name)
       matched.set(directory, namesakes.some(isAlive) ? [...new Set([...own, ...namesakes])] : own)
     }
-    // Sharing another's network namespace shows as having no network.
-    const withoutNetwork = listed.value.filter((container) => container.networks.length === 0)
-    const wanted = new Set([...[...matched.values()].flat(), ...withoutNetwork].map((container) => container.id))
+    // Sharing another's network namespace shows as having no network; sharing another one is told by the look at a container alone.
+    const strangers = listed.value.filter((container) => container.networks.length === 0 || isAlive(container))
+    const wanted = new Set([...[...matched.values()].flat(), ...strangers].map((container) => container.id))
     const inspected = await inspectContainers(docker, [...wanted], options)
     if (!inspected.ok) return inspected
     if (inspected.value.size < wanted.size && attempt < attempts) continue
@@ -56,7 +56,7 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     return answered(
       directories.map((directory) => {
         const containers = containersOf(matched.get(directory) ?? [])
-        return stateOf({ directory, containers, others: containersOf(withoutNetwork), vacant: vacant.get(directory) ?? null, takenAt })
+        return stateOf({ directory, containers, others: containersOf(strangers), vacant: vacant.get(directory) ?? null, takenAt })
       }),
     )
   }
@@ -71,14 +71,29 @@ function stateOf(about: { directory: string; containers: readonly Container[]; o
     condition: containers.some(isAlive) ? 'running' : containers.length > 0 ? 'stopped' : 'not-found',
     failure: null,
     projects: projects.length === 0 && vacant !== null ? [vacant] : projects,
-    dependents: others.filter((other) => !containers.includes(other) && containers.some((container) => sharesNetwork(other, container))).map(toState),
+    dependents: dependentsOf(containers, others).map(toState),
     takenAt,
   }
 }
 
-/** `container:` and an ID or a name. */
-export function sharesNetwork(container: { readonly networkMode: string }, owner: { readonly id: string; readonly name: string }): boolean {
-  return container.networkMode === `container:${owner.id}` || container.networkMode === `container:${owner.name}`
+type Namespaces = Pick<ContainerState, 'networkMode' | 'pidMode' | 'ipcMode'>
+
+/** What it has of that one: it goes with it. The processes in another's process IDs die with that one's first. */
+export function sharedNamespaces(container: Namespaces, owner: { readonly id: string; readonly name: string }): ('network' | 'process IDs' | 'shared memory')[] {
+  // `container:` and an ID or a name.
+  const isShared = (mode: string | undefined): boolean => mode === `container:${owner.id}` || mode === `container:${owner.name}`
+  return [...(isShared(container.networkMode) ? ['network' as const] : []), ...(isShared(container.pidMode) ? ['process IDs' as const] : []), ...(isShared(container.ipcMode) ? ['shared memory' as const] : [])]
+}
+
+/** Containers of elsewhere that live in a namespace of these, and those that live in one of theirs. */
+function dependentsOf(containers: readonly Container[], others: readonly Container[]): Container[] {
+  const found: Container[] = []
+  for (let owners = containers; owners.length > 0; ) {
+    const next = others.filter((other) => !containers.includes(other) && !found.includes(other) && owners.some((owner) => sharedNamespaces(other, owner).length > 0))
+    found.push(...next)
+    owners = next
+  }
+  return found
 }
 
 function projectsOf(containers: readonly Container[]): ProjectState[] {

@@ -1,9 +1,9 @@
 import type { ContainerState, Dependency, StackState } from '@stackbk/contract'
 
 import { isAlive } from './container.js'
-import { sharesNetwork } from './inspect.js'
+import { sharedNamespaces } from './inspect.js'
 
-/** What is started and stopped as one: the replicas of a service, a one-off container, a container of elsewhere that lives in the network namespace of one of these. */
+/** What is started and stopped as one: the replicas of a service, a one-off container, a container of elsewhere that lives in a namespace of one of these. */
 export interface Unit {
   readonly key: string
   /** Empty for a container of elsewhere. */
@@ -52,12 +52,12 @@ export function unitsThatRan(state: StackState): Unit[] {
     keyOf.set(container.id, container.id)
   }
   const owners = units.flatMap((unit) => unit.containers)
-  const withNetworks = units.map((unit) => {
-    const shared = unit.containers.flatMap((container) => owners.filter((owner) => sharesNetwork(container, owner)))
+  const withNamespaces = units.map((unit) => {
+    const shared = unit.containers.flatMap((container) => owners.filter((owner) => sharedNamespaces(container, owner).length > 0))
     const needs = shared.map((owner): Need => ({ unit: keyOf.get(owner.id)!, condition: 'service_started' }))
     return { ...unit, needs: [...unit.needs, ...needs].filter((need) => need.unit !== unit.key) }
   })
-  return withoutCircles(withNetworks)
+  return withoutCircles(withNamespaces)
 }
 
 /** Acts on each unit as soon as all that it needs is done (`start`), or all that needs it (`stop`); independent ones at the same time. */

@@ -3,6 +3,7 @@ import type { Answer, CallOptions, ContainerState, Preflight, ProjectState, Stac
 
 import { isAlive } from './container.js'
 import { imageIds } from './images.js'
+import { sharedNamespaces } from './inspect.js'
 import { children, type Json, list, record, text } from './json.js'
 import { type Listed, listContainers } from './look.js'
 import type { Models } from './models.js'
@@ -40,9 +41,9 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     ...alive.flatMap((container) => imageDifference(container, images.value)),
     ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
     ...state.projects.flatMap((project) => guests(project, listed.value)),
-    ...state.dependents.map(dependent),
+    ...state.dependents.map((container) => dependent(state, container)),
   ]
-  const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map(dependent)])]
+  const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container))])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
     missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
@@ -143,8 +144,10 @@ export function oneOff(container: ContainerState): string {
   return `${container.name} is a one-off container`
 }
 
-export function dependent(container: ContainerState): string {
-  return `${container.name} shares the network of a container of this stack`
+export function dependent(state: StackState, container: ContainerState): string {
+  const owners = [...state.projects.flatMap((project) => project.containers), ...state.dependents]
+  const shared = new Set(owners.flatMap((owner) => sharedNamespaces(container, owner)))
+  return `${container.name} shares the ${[...shared].join(' and the ')} of a container of this stack`
 }
 
 /** Containers of elsewhere in the project's own networks: these could not be removed, or would leave them with a dead one. */

@@ -32,7 +32,7 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
   const ear = heard.ok ? heard.value : null
   try {
     if (request.mode === 'down' && state.dependents.some(isAlive)) {
-      tools.log('warning', `${namesOf(state.dependents.filter(isAlive))} will be without a network: it was that of a container of ${state.directory}, which is removed`)
+      tools.log('warning', `${namesOf(state.dependents.filter(isAlive))} will be without what it shares with a container of ${state.directory}, which is removed`)
     }
     const failures = request.mode === 'down' ? await takeDown(tools, state, request) : await stopInOrder(tools, state, toStop, request)
     if (request.signal?.aborted) return failed(cancelled(state))

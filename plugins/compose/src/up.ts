@@ -20,7 +20,7 @@ type Verdict = { readonly is: 'up' } | { readonly is: 'completed' } | { readonly
 
 /**
  * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
- * container of elsewhere that lives in the network of one of them. A container counts if it was started after `since`, or if
+ * container of elsewhere that lives in a namespace of one of them. A container counts if it was started after `since`, or if
  * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while.
  */
 export async function waitUntilUp(tools: Tools, state: StackState, request: UpRequest): Promise<Answer<UpReport>> {

@@ -452,3 +452,26 @@ test('what needs a service that the file no longer has, or whose image is gone, 
   good(await runtime.start(state, { mode: 'down', healthTimeoutMs: 10_000 }))
   expect(await stack.running()).toEqual(['web'])
 })
+
+test.each([
+  ['process IDs', ['--network', 'none', '--pid'], 'pid'],
+  ['shared memory', ['--network', 'none', '--ipc'], 'ipc'],
+  ['network', ['--network'], 'net'],
+] as const)('containers of elsewhere that share the %s of one of the stack, or of one another, are stopped and started with it', async (what, flags, kind) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { owner: service({ ipc: 'shareable' }) } } })
+  const [first, second] = [`${stack.project}-first`, `${stack.project}-second`]
+  const command = ['sh', '-c', "trap 'exit 0' TERM; sleep 1000000 & wait"]
+  onTestFinished(async () => void (await docker('rm', '-f', first, second)))
+  await docker('run', '-d', '--name', first, ...(kind === 'ipc' ? ['--network', 'none', '--ipc'] : flags), `container:${stack.project}-owner-1`, testImage, ...command)
+  await docker('run', '-d', '--name', second, '--network', `container:${kind === 'net' ? first : `${stack.project}-owner-1`}`, testImage, ...command)
+  const state = await look(runtime, stack.directory)
+  expect(state.dependents.map((container) => container.name).sort()).toEqual([first, second])
+  expect(good(await runtime.preflight(state)).whyNeverDown).toContain(`${first} shares the ${what} of a container of this stack`)
+  await stopAndStart(runtime, state, 'stop')
+  const namespaceOf = (name: string): Promise<string> => docker('exec', name, 'readlink', `/proc/self/ns/${kind}`)
+  expect(await namespaceOf(first)).toBe(await namespaceOf(`${stack.project}-owner-1`))
+  expect(await docker('inspect', '--format', '{{.State.Running}}', first, second)).toBe('true\ntrue')
+  const network = (name: string): Promise<string> => docker('exec', name, 'readlink', '/proc/self/ns/net')
+  expect(await network(second)).toBe(await network(`${stack.project}-owner-1`))
+})
