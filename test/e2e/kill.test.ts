@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { quickHealthcheck } from '../fixtures/compose-stack.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { makeWorld, says, until, type LogLine, type Underway, type World, type WorldStack } from '../fixtures/world.js'
@@ -134,6 +135,18 @@ it('defects 6 and 7: a second signal changes nothing, and with --json the result
   const { exitCode, stdout } = await underway.ended
   expect(exitCode).toBe(143)
   expect(JSON.parse(stdout)).toMatchObject({ command: 'backup', status: 'interrupted', stacks: [{ name: 'web', snapshot: null }, { name: 'other', status: 'skipped' }] })
+  await expectAllWell()
+})
+
+it('a snapshot that was whole when the signal came is no snapshot of a running stack, and its downtime is known', async () => {
+  web.write('data/blob', randomBytes(1_000_000))
+  const underway = await world.startUntil(['backup', '--json'], says('starting', 'web'))
+  underway.signal('SIGTERM')
+  const { exitCode, stdout } = await underway.ended
+  expect(exitCode).toBe(143)
+  const result = JSON.parse(stdout) as BackupResult
+  expect(result.stacks[0]).toMatchObject({ name: 'web', status: 'ok', quiet: true, snapshot: { id: expect.any(String) as string }, downtimeMs: expect.any(Number) as number, readyMs: expect.any(Number) as number, problems: [] })
+  expect((await world.snapshots()).find(({ id }) => id === result.stacks[0]?.snapshot?.id)?.tags).toEqual(['stackbk', 'stack:web'])
   await expectAllWell()
 })
 

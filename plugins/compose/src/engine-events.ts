@@ -40,7 +40,8 @@ const engineMemory = 256
 /**
  * The engine's events, read from its own socket: the headers of its response prove that it listens to us, which a started
  * `docker events` does not tell; asked afterwards it has often forgotten, since healthchecks fill its memory. One stream
- * serves all listeners, from the first one until {@link EngineEvents.close}.
+ * serves all listeners, from the first one until {@link EngineEvents.close}. A run that is interrupted listens on: how the
+ * stop ended, what ran while the stack was read and when it is healthy again is asked until it is up.
  */
 export class EngineEvents {
   readonly #socketPath: () => Promise<Answer<string>>
@@ -49,9 +50,8 @@ export class EngineEvents {
   #request: ClientRequest | null = null
   #isClosed = false
 
-  constructor(socketPath: () => Promise<Answer<string>>, signal: AbortSignal) {
+  constructor(socketPath: () => Promise<Answer<string>>) {
     this.#socketPath = socketPath
-    signal.addEventListener('abort', () => this.close(), { once: true })
   }
 
   /** Everything from now on: the engine listens to us before the answer. */

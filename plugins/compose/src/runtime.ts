@@ -32,7 +32,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     return answer
   }
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(socketPath, context.signal), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts() }
+  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts() }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 
