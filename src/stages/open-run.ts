@@ -4,7 +4,7 @@ import { createExec } from '@stackbk/tool-runner'
 import { createRedactor } from '@stackbk/tool-runner/processes'
 
 import type { Configuration } from '../config/configuration.js'
-import { StackbkError } from '../errors.js'
+import { StackbkError, type Problem } from '../errors.js'
 import { appendLine } from '../host/append-line.js'
 import { rotate } from '../host/rotation.js'
 import { ChildRecord, runMark } from '../host/child-record.js'
@@ -41,6 +41,8 @@ export interface OpenedRun {
   readonly remember: (result: object, exitCode: number) => void
   /** The same for a run that ended early. One that was refused before anything was touched leaves no trace. */
   readonly rememberError: (error: unknown, exitCode: number) => void
+  /** What could not be noted of the run so far, as warnings beside its result: it was no reason to stop it. */
+  readonly troubles: () => readonly Problem[]
   /** Closes providers, records and locks, in this order. */
   readonly close: () => Promise<void>
 }
@@ -120,6 +122,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     lock: (...subjects) => lock.take(subjects),
   }
   if (isRecorded) run.events.add('run-started')
+  let historyTrouble: string | null = null
   const remember = (result: object, exitCode: number): void => {
     if (!isRecorded) return
     run.events.add('run-finished', { result })
@@ -128,9 +131,12 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       rotate(state.history)
       appendLine(state.history, redact(JSON.stringify({ ...result, exitCode })))
     } catch (error) {
-      log('warning', 'the run could not be put into the history', { reason: String(error) })
+      historyTrouble = error instanceof Error ? error.message : String(error)
+      log('warning', 'the run could not be put into the history', { reason: historyTrouble })
     }
   }
+  const trouble = (code: string, what: string, reason: string | null | undefined): readonly Problem[] =>
+    reason ? [{ severity: 'warning', code, message: `${what}: ${reason}`, fix: `Free space in ${state.root}` }] : []
   return {
     run,
     remember,
@@ -140,6 +146,10 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       const { code, message, fix } = error instanceof StackbkError ? error : { code: 'bug', message: String(error), fix: '' }
       remember(concluded(run, {}, { status: 'failed', problems: [{ severity: 'error', code, message, fix }] }).result, exitCode)
     },
+    troubles: () => [
+      ...trouble('run-log-incomplete', `lines of the run log ${state.log} could not be written`, runLog?.trouble),
+      ...trouble('history-incomplete', `this run could not be put into the history ${state.history}`, historyTrouble),
+    ],
     close: async () => {
       await run.events.deliver()
       await providers.close()

@@ -69,7 +69,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
       const stray = strays.first()
       this.#opened?.remember(result, stray === null ? exitCode : exitCodes.first([exitCode, exitCodeOf(stray)]))
       await this.#end()
-      this.#show(result)
+      this.#show(withProblems(result, this.#opened?.troubles() ?? []))
       process.exitCode = exitCode
     } catch (error) {
       this.#opened?.rememberError(error, this.#codeFor(error))
@@ -252,6 +252,12 @@ export abstract class StackbkCommand<T extends object> extends Command {
     }
     process.exitCode = exitCode
   }
+}
+
+function withProblems<T>(result: T, more: readonly Problem[]): T {
+  if (more.length === 0) return result
+  const { problems = [] } = result as { readonly problems?: readonly Problem[] }
+  return { ...result, problems: [...problems, ...more] }
 }
 
 /** The parsed flags of a command, its own and the global ones. */
