@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Repository } from '@stackbk/contract'
+import { done, failed, type Answer, type Repository } from '@stackbk/contract'
 
 import { appendLine } from '../host/append-line.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
@@ -96,7 +96,8 @@ type Line =
  * Which snapshots of one repository were here, and which of them went by our own hand. Only what went so may be deleted
  * from a copy: a rolled-back disk, a second writer or a lost state folder leaves no such proof.
  *
- * One line an act, added before and after it, so that a kill in between is settled by the next look at the repository.
+ * One line an act, added before and after it, so that a kill in between is settled by the next look at the repository. So is
+ * what could not be noted after an act, on a full disk say: that is no reason to end a run.
  */
 export class SnapshotRecord {
   readonly #path: string
@@ -139,9 +140,19 @@ export class SnapshotRecord {
     if (fresh.length > 0) this.#add({ is: 'seen', at: now(), ids: fresh })
   }
 
-  /** Before an act that may remove any of these. `staying`: what it surely leaves, by which its end can be told from a rollback. */
-  willForget(candidates: readonly string[], staying: readonly string[] = []): void {
-    this.#add({ is: 'forgetting', at: now(), candidates, ...(staying.length === 0 ? {} : { staying }) })
+  /**
+   * Before an act that may remove any of these. `staying`: what it surely leaves, by which its end can be told from a rollback.
+   * Fails where that cannot be noted: then nothing should be forgotten, since the copies could never follow.
+   */
+  willForget(candidates: readonly string[], staying: readonly string[] = []): Answer<void> {
+    const line: Line = { is: 'forgetting', at: now(), candidates, ...(staying.length === 0 ? {} : { staying }) }
+    try {
+      this.#write(line)
+    } catch (error) {
+      return failed({ kind: 'failed', message: 'no snapshot was forgotten, because that could not be noted first', toolOutput: error instanceof Error ? error.message : String(error), fix: `Free space in ${this.#folder}` })
+    }
+    this.#apply(line)
+    return done
   }
 
   /** After it: these it removed, the others it did not. */
@@ -150,9 +161,17 @@ export class SnapshotRecord {
   }
 
   #add(line: Line): void {
+    try {
+      this.#write(line)
+    } catch {
+      // The next look at the repository makes up for it.
+    }
+    this.#apply(line)
+  }
+
+  #write(line: Line): void {
     ensureFolder(this.#folder)
     appendLine(this.#path, JSON.stringify(line), true)
-    this.#apply(line)
   }
 
   #apply(line: Line): void {

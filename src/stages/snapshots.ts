@@ -72,7 +72,8 @@ export async function forgetSnapshots(run: Run, ids: readonly string[]): Promise
   const replay = await replayJournal(run)
   const repository = await openRepository(run, { mayInit: false })
   if (repository === null || run.dryRun) return concluded(run, { removed: ids }, { status: 'ok', problems: replay.problems })
-  repository.record.willForget(ids)
+  const noted = repository.record.willForget(ids)
+  if (!noted.ok) throw errorFrom(noted.failure)
   const removed = await repository.engine.forget(ids, { prune: false, signal: run.signal })
   if (!removed.ok) {
     const present = await repository.engine.snapshots()

@@ -40,6 +40,7 @@ export async function markSnapshot(repository: OpenRepository, draft: StackDraft
   if (draft.snapshot === null) return
   const old = draft.snapshot.id
   if (draft.marks.size > 0) {
+    // The mark is worth more than the note: at the worst a copy keeps the unmarked one until somebody allows its deletion.
     repository.record.willForget([old])
     const tagged = await repository.engine.tag(old, { add: [...draft.marks] })
     repository.record.didForget(tagged.ok && tagged.value.id !== old ? [old] : [])

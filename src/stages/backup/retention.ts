@@ -41,7 +41,8 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   const before = repository.snapshots.filter((snapshot) => snapshot.host === host && names.has(stackOf(snapshot) ?? '')).map((snapshot) => snapshot.id)
   // Every policy keeps the newest of each group, and those of this run are that.
   const made = good.flatMap((draft) => draft.snapshot?.id ?? [])
-  repository.record.willForget(before.filter((id) => !made.includes(id)), made)
+  const noted = repository.record.willForget(before.filter((id) => !made.includes(id)), made)
+  if (!noted.ok) return { report: { status: 'failed', removed: 0 }, problems: [problemFrom(noted.failure, { code: 'retention-failed' })] }
   const retained = await repository.engine.retain({
     policy: run.configuration.backup.retention,
     host,

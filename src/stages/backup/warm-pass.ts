@@ -121,7 +121,8 @@ export async function removeWarmSnapshots(run: Run, repository: OpenRepository, 
   const left = repository.snapshots.filter((snapshot) => snapshot.host === host && snapshot.tags.includes(warmTag)).map(({ id }) => id)
   const ids = [...new Set([...left, ...made])]
   if (ids.length === 0) return []
-  repository.record.willForget(ids)
+  const noted = repository.record.willForget(ids)
+  if (!noted.ok) return [problemFrom(noted.failure, { severity: 'warning', code: 'warm-snapshot-left' })]
   const forgotten = await repository.engine.forget(ids, { prune: false })
   if (!forgotten.ok) {
     const present = await repository.engine.snapshots()

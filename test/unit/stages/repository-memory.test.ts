@@ -41,6 +41,28 @@ describe('the record of snapshots', () => {
     expect(['a', 'b'].map(fate)).toEqual(['forgotten', 'seen'])
   })
 
+  it('on a full disk refuses before a forget, and ends no run for what could not be noted after one', () => {
+    mkdirSync(at('repositories'), { recursive: true })
+    symlinkSync('/dev/full', path())
+    const full = record()
+    full.settle(['a', 'b'])
+    expect(full.willForget(['a'])).toMatchObject({ ok: false, failure: { toolOutput: expect.stringMatching(/no space left/i) as string, fix: expect.stringContaining(at('repositories')) as string } })
+    rmSync(path())
+    record().settle(['a', 'b'])
+    const now = record()
+    expect(now.willForget(['a', 'b'])).toMatchObject({ ok: true })
+    const kept = readFileSync(path(), 'utf8')
+    rmSync(path())
+    symlinkSync('/dev/full', path())
+    now.didForget(['a'])
+    now.noteSeen(['c'])
+    expect([now.wasForgotten('a'), now.wasSeen('c')]).toEqual([true, true])
+    rmSync(path())
+    writeFileSync(path(), kept)
+    record().settle(['b', 'c'])
+    expect(['a', 'b', 'c'].map(fate)).toEqual(['forgotten', 'seen', 'seen'])
+  })
+
   it('settles it once: what goes later goes by somebody else', () => {
     record().settle(['a', 'b'])
     record().willForget(['a', 'b'])

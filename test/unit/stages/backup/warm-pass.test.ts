@@ -105,7 +105,7 @@ describe('a warm pass', () => {
     const tags = ['stackbk-warm']
     const repository = partly<OpenRepository>('repository', {
       snapshots: [snapshotOf('of the stack'), snapshotOf('left', { tags }), snapshotOf('elsewhere', { tags, host: 'another' })],
-      record: partly<OpenRepository['record']>('record', { willForget: (ids) => asked.push(['will', ids]), didForget: (ids) => asked.push(['did', ids]) }),
+      record: partly<OpenRepository['record']>('record', { willForget: (ids) => (asked.push(['will', ids]), ok(undefined)), didForget: (ids) => asked.push(['did', ids]) }),
       engine: partly<OpenRepository['engine']>('engine', { forget: (ids, { prune }) => (asked.push([ids, prune]), Promise.resolve(ok({ removed: ids }))) }),
     })
     expect(await removeWarmSnapshots(testRun(), repository, ['made'])).toEqual([])
@@ -118,7 +118,7 @@ describe('a warm pass', () => {
     const settled: unknown[] = []
     const repository = partly<OpenRepository>('repository', {
       snapshots: [],
-      record: partly<OpenRepository['record']>('record', { willForget: () => {}, settle: (ids) => settled.push(ids) }),
+      record: partly<OpenRepository['record']>('record', { willForget: () => ok(undefined), settle: (ids) => settled.push(ids) }),
       engine: partly<OpenRepository['engine']>('engine', { forget: () => Promise.resolve(failure('repository-locked')), snapshots: () => Promise.resolve(ok([snapshotOf('made')])) }),
     })
     expect(await removeWarmSnapshots(testRun(), repository, ['made'])).toMatchObject([{ severity: 'warning', code: 'warm-snapshot-left' }])
