@@ -1,10 +1,8 @@
-import { closeSync, constants, openSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 
-import { answered, failed, type Answer, type Exec } from '@stackbk/contract'
+import { answered, failed, type Answer, type Exec, type Failure } from '@stackbk/contract'
 
 /** Two bytes: while we look whether they are still there, one of them always is, so that our death at any instant leaves an unfinished pattern. */
 const unfinishedPattern = Buffer.from('[[')
@@ -63,22 +61,33 @@ export class Gate {
   }
 }
 
-/** Makes a gate; the folder that this takes is gone again when it is there. */
-export async function createGate(exec: Exec, patternLines: readonly string[]): Promise<Answer<Gate>> {
-  const folder = await mkdtemp(join(tmpdir(), 'stackbk-'))
+/**
+ * Makes a gate; the folder that this takes is gone again when it is there. It is made in `parent`, which belongs to one run at
+ * a time: what lies there of another process is left of one that was killed in that instant, and goes.
+ */
+export async function createGate(exec: Exec, parent: string, patternLines: readonly string[]): Promise<Answer<Gate>> {
+  const ownPrefix = `gate-${process.pid}-`
+  let folder: string | null = null
   try {
+    mkdirSync(parent, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(parent)) if (name.startsWith('gate-') && !name.startsWith(ownPrefix)) rmSync(join(parent, name), { recursive: true, force: true })
+    folder = mkdtempSync(join(parent, ownPrefix))
     const pipePath = join(folder, 'gate')
     const made = await exec.run({ file: 'mkfifo', args: ['-m', '600', '--', pipePath] })
-    if (made.exitCode !== 0) {
-      return failed({ kind: 'failed', message: `no pipe could be made in ${folder}`, toolOutput: (made.startError ?? made.stderr).trim() })
-    }
+    if (made.exitCode !== 0) return failed(noPipe(parent, (made.startError ?? made.stderr).trim()))
     const patterns = patternLines.length === 0 ? null : openPatterns(join(folder, 'patterns'), patternLines)
     const pipe = openSync(pipePath, constants.O_RDWR | constants.O_NONBLOCK)
     writeSync(pipe, unfinishedPattern)
     return answered(new Gate(pipe, patterns))
+  } catch (error) {
+    return failed(noPipe(parent, error instanceof Error ? error.message : String(error)))
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    if (folder !== null) rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function noPipe(parent: string, toolOutput: string): Failure {
+  return { kind: 'failed', message: `no pipe could be made in ${parent}`, toolOutput, fix: 'Free space there, and see who owns it' }
 }
 
 function openPatterns(path: string, lines: readonly string[]): number {

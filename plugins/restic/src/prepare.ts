@@ -58,7 +58,7 @@ export function prepareSnapshot(
     if (refused !== null) return failed(refused)
     const lines = patternLines(request.excludes)
     if (!lines.ok) return lines
-    const made = await createGate(restic.exec, lines.value)
+    const made = await createGate(restic.exec, restic.ownFolder, lines.value)
     if (!made.ok) return made
     gate = made.value
     if (isAbandoned) {

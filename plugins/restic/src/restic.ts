@@ -72,6 +72,11 @@ export class Restic {
     return new Restic({ ...this.#settings, place, usesCache: false }, this.#context)
   }
 
+  /** For files of our own beside restic's. Not there before somebody makes it. */
+  get ownFolder(): string {
+    return this.#context.cacheDir
+  }
+
   get password(): PasswordSource {
     return this.#settings.password
   }
