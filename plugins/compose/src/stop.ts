@@ -112,14 +112,19 @@ async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit
 /** All at once: nothing waits for a frozen process to answer. What was paused before stays as it is. */
 async function pause(tools: Tools, state: StackState, containers: readonly ContainerState[], request: StopRequest): Promise<Answer<StopEvidence>> {
   const running = containers.filter((container) => container.condition !== 'paused')
+  let failure: Failure | null = null
   if (running.length > 0) {
     const paused = await tools.docker.ask(`docker pause of ${namesOf(running)}`, ['pause', '--', ...running.map((container) => container.id)], { signal: request.signal, timeoutMs: overheadMs })
     if (!paused.ok && paused.failure.kind !== 'failed') return paused
-    if (!paused.ok) tools.log('warning', paused.failure.message, { directory: state.directory, toolOutput: paused.failure.toolOutput })
+    if (!paused.ok) {
+      failure = paused.failure
+      tools.log('warning', failure.message, { directory: state.directory, toolOutput: failure.toolOutput })
+    }
   }
   const now = await listContainers(tools.docker, request)
   if (!now.ok) return now
   const unfrozen = now.value.filter((container) => isWithin(container, state, containers)).filter((container) => container.condition === 'running' || container.condition === 'restarting')
+  if (unfrozen.length > 0 && failure !== null) return failed(failure)
   return answered({ ended: [], stillRunning: unfrozen.map((container) => container.name) })
 }
 
