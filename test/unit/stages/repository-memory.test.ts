@@ -43,8 +43,9 @@ describe('the record of snapshots', () => {
 
   it('on a full disk refuses before a forget, and ends no run for what could not be noted after one', () => {
     mkdirSync(at('repositories'), { recursive: true })
-    symlinkSync('/dev/full', path())
+    // Made before: who reads this device never comes to an end.
     const full = record()
+    symlinkSync('/dev/full', path())
     full.settle(['a', 'b'])
     expect(full.willForget(['a'])).toMatchObject({ ok: false, failure: { toolOutput: expect.stringMatching(/no space left/i) as string, fix: expect.stringContaining(at('repositories')) as string } })
     rmSync(path())
