@@ -24,6 +24,7 @@ export class ChildRecord {
   readonly #path: string
   readonly #owner: Line
   #begun = false
+  #isClosed = false
 
   constructor(folder: string, runId: string) {
     this.#folder = folder
@@ -43,13 +44,16 @@ export class ChildRecord {
     this.#add({ is: 'ended', pid: child.pid })
   }
 
-  /** The run has ended in good order: nothing of it lives. */
+  /** The run has ended in good order: nothing of it lives but a question to the engine, perhaps, whose answer nobody waits for. */
   close(): void {
+    this.#isClosed = true
     rmSync(this.#path, { force: true })
   }
 
   /** A full disk must not keep a stack down: without this line a leftover is still found by its mark. */
   #add(line: Line): void {
+    // It would begin a record anew, of which nobody could tell whose it was.
+    if (this.#isClosed) return
     try {
       if (line.is === 'owner') ensureFolder(this.#folder)
       appendLine(this.#path, JSON.stringify(line))

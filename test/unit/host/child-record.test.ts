@@ -180,6 +180,8 @@ describe('the record of the tools that a run has started', () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(statSync(join(folder, 'run-1.jsonl')).mode & 0o777).toBe(0o600)
     record.close()
+    // A question whose answer nobody waited for.
+    record.ended({ pid: 1, startTicks: 1 })
     expect(readdirSync(folder)).toEqual([])
     new ChildRecord(folder, 'run-2').close()
   })
