@@ -44,6 +44,7 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
   })
   afterEach(() => world.configure({ docker: { HEALTH_TIMEOUT: 60 } }))
   afterAll(async () => {
+    await engine.start()
     await world.remove()
     await engine.remove()
   })
