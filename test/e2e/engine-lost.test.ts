@@ -30,7 +30,7 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
 
   beforeAll(async () => {
     engine = await startPrivateEngine()
-    world = await makeWorld({ settings: { docker: { HEALTH_TIMEOUT: 60 }, local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
+    world = await makeWorld({ settings: { docker: { HEALTH_TIMEOUT: 60, WARM_PASS: false }, local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
     web = await world.stack('web', { services })
   })
   beforeEach(async () => {
