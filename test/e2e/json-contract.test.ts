@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeWorld, oneService, type World } from '../fixtures/world.js'
 
 const header = ['schemaVersion', 'command', 'runId', 'status', 'dryRun', 'startedAt', 'finishedAt', 'durationMs', 'problems']
-const stackKeys = ['name', 'directory', 'status', 'stateBefore', 'servicesBefore', 'stopMode', 'stopModeReason', 'quiet', 'snapshot', 'downtimeMs', 'readyMs', 'durationMs', 'verification', 'problems']
+const stackKeys = ['name', 'directory', 'status', 'stateBefore', 'servicesBefore', 'stopMode', 'stopModeReason', 'frozenBy', 'warmPass', 'quiet', 'snapshot', 'downtimeMs', 'readyMs', 'durationMs', 'verification', 'problems']
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 let world: World

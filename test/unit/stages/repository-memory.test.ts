@@ -117,13 +117,6 @@ describe('the record of snapshots', () => {
     expect(statSync(path()).mode & 0o777).toBe(0o600)
     expect(statSync(at('repositories')).mode & 0o777).toBe(0o700)
   })
-
-  it('throws before a forget that it cannot note: unnoted, the copy could never follow', () => {
-    mkdirSync(at('repositories'))
-    const now = record()
-    symlinkSync('/dev/full', path())
-    expect(() => now.willForget(['a'])).toThrow(/ENOSPC/)
-  })
 })
 
 describe('what is known of a repository', () => {
