@@ -9,28 +9,36 @@ import { stackKey } from '../../stacks/identity.js'
 import type { Run } from '../run.js'
 import type { StackPlan } from './stack-plan.js'
 
-/** The capsule's file, as a list of one; empty where there is none. It lies in the state folder, never in the stack's own. */
-export function writeCapsule(run: Run, plan: StackPlan, ended: readonly ContainerEnd[]): readonly string[] {
-  if (run.dryRun) return []
+export interface WrittenCapsule {
+  /** The capsule's file, as a list of one; empty where there is none. It lies in the state folder, never in the stack's own. */
+  readonly paths: readonly string[]
+  /** Why it could not be written; `null` when it was, or there is none to write. */
+  readonly reason: string | null
+}
+
+/** Writes what recovery will need to know where the snapshot finds it. Never throws. */
+export function writeCapsule(run: Run, plan: StackPlan, ended: readonly ContainerEnd[]): WrittenCapsule {
+  if (run.dryRun) return { paths: [], reason: null }
   const path = capsulePath(run.state, stackKey(plan.stack))
-  if (plan.capsule === null) {
-    // That of an earlier run would say what ran then.
-    rmSync(path, { force: true })
-    return []
-  }
-  const capsule: Capsule = {
-    ...plan.capsule,
-    stack: plan.stack.name,
-    host: run.configuration.backup.hostname,
-    ended,
-    notes: [...plan.capsule.notes, ...plan.problems.map((problem) => problem.message)],
-  }
   try {
+    if (plan.capsule === null) {
+      // That of an earlier run would say what ran then.
+      rmSync(path, { force: true })
+      return { paths: [], reason: null }
+    }
+    const capsule: Capsule = {
+      ...plan.capsule,
+      stack: plan.stack.name,
+      host: run.configuration.backup.hostname,
+      ended,
+      notes: [...plan.capsule.notes, ...plan.problems.map((problem) => problem.message)],
+    }
     ensureFolder(dirname(path))
     writeFileAtomically(path, `${JSON.stringify(capsule, null, 2)}\n`, { mode: 0o600 })
-    return [path]
+    return { paths: [path], reason: null }
   } catch (error) {
-    run.log('error', 'the capsule could not be written', { stack: plan.stack.name, reason: String(error) })
-    return []
+    const reason = error instanceof Error ? error.message : String(error)
+    run.log('error', 'the capsule could not be written', { stack: plan.stack.name, reason })
+    return { paths: [], reason }
   }
 }

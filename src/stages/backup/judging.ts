@@ -5,6 +5,20 @@ import { worsen, type StackDraft } from './backup-result.js'
 import type { StackPlan } from './stack-plan.js'
 import type { WindowResult } from './stack-window.js'
 
+/** Without it a snapshot has the data, and not what makes a stack of it. */
+export function judgeCapsule(draft: StackDraft, folder: string, reason: string): void {
+  worsen(draft, 'partial')
+  draft.marks.add('partial')
+  if (draft.problems.some(({ code }) => code === 'capsule-not-written')) return
+  draft.problems.push({
+    severity: 'error',
+    code: 'capsule-not-written',
+    message: `the snapshot does not say what the stack was made of, since that could not be written: ${reason}`,
+    fix: `Free space in ${folder}, and run the backup again`,
+    stack: draft.name,
+  })
+}
+
 /** A part of the stack's data could not even be named, or read. */
 export function judgeWhole(draft: StackDraft, plan: StackPlan): void {
   if (!plan.isIncomplete) return

@@ -11,7 +11,7 @@ import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { writeCapsule } from './capsule-file.js'
 import { chooseFreezer, readyToFreeze, releaseFrozen, settleBefore, type ChosenFreezer } from './freezing.js'
 import { beforeReading, hasLivingWriters } from './living-writers.js'
-import { giveUp, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
+import { giveUp, judgeCapsule, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
 import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
 import { seenBy, snapshotInWindow, type WindowResult } from './stack-window.js'
@@ -62,7 +62,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   const freezing = await chooseFreezer(run, plan, repository)
   // What is frozen is read with the stack running again: there is nothing to be gained by reading it before.
   const warming = warm === undefined && freezing.chosen === null ? await decideWarmPass(run, plan, repository) : { isWanted: false, problems: [] }
-  const ownPaths = writeCapsule(run, plan, [])
+  const { paths: ownPaths, reason: whyNoCapsule } = writeCapsule(run, plan, [])
   const parent = lastGoodSnapshot(repository.snapshots, stack.name, run.configuration.backup.hostname)?.id ?? null
   const request: SnapshotRequest = {
     paths: [...plan.paths, ...ownPaths],
@@ -75,6 +75,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   }
   const draft = draftOf(plan, ownPaths.length, [...freezing.problems, ...warming.problems])
   draft.warmSnapshot = warm?.snapshot.id ?? null
+  if (whyNoCapsule !== null) judgeCapsule(draft, run.state.root, whyNoCapsule)
   const common = { plan, request, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
   if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(request, plan)), isWarmPass: true, watch: null }
   const prepared = repository.engine.prepare(request)
@@ -255,7 +256,8 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
       onPhase: (phase, progress) => run.reporter.stackPhase(name, phase, progress),
       freeze,
       onStopped: (ended) => {
-        writeCapsule(run, plan, ended)
+        const { reason } = writeCapsule(run, plan, ended)
+        if (reason !== null) judgeCapsule(draft, run.state.root, reason)
         judgeSuspects(draft, renewSuspects(run, plan, warm))
       },
       onStarting: context.onStarting,

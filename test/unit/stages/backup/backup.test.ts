@@ -169,6 +169,16 @@ describe('the backup of several stacks', () => {
     expect({ status: result.status, exitCode }).toEqual({ status: 'partial', exitCode: 3 })
   })
 
+  it('is partial where the snapshot lacks the capsule, also of a stack that does not run', async () => {
+    write('state/capsules')
+    const run = runWith({ inspect: (directories) => Promise.resolve(ok(directories.map((directory) => stateOf([container('app', { condition: nameOf(stateFor(directory)) === 'one' ? 'exited' : 'running' })], { directory })))) })
+    const { result, exitCode } = await backup(run, choices)
+    expect(exitCode).toBe(3)
+    const problem = { severity: 'error', code: 'capsule-not-written', fix: expect.stringContaining(at('state')) as string }
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'partial', problems: [problem] }, { name: 'two', status: 'partial', problems: [problem] }])
+    expect(result.stacks.map(({ snapshot }) => snapshot?.id)).toEqual(['tagged', 'tagged'])
+  })
+
   it('touches nothing where the state folder cannot be written, and says so', async () => {
     write('state', 'a file')
     await expect(backup(runWith(), choices)).rejects.toMatchObject({ kind: 'failed', code: 'state-not-writable', fix: expect.stringContaining('STACKBK_STATE_DIR') as string })
