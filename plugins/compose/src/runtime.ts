@@ -11,6 +11,7 @@ import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
 import { recallState } from './recall.js'
 import { removeByLabel } from './removal.js'
+import { Removals } from './removals.js'
 import { waitUntilSettled } from './settle.js'
 import { HooksOfServices } from './service-hooks.js'
 import { sourcesOf } from './sources.js'
@@ -32,14 +33,17 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     return answer
   }
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts() }
+  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals() }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 
   return {
     ready: (options) => isReady(docker, options),
     examine: (options) => examineTools(docker, socketPath, options),
-    close: async () => tools.events.close(),
+    async close() {
+      await tools.removals.ended()
+      tools.events.close()
+    },
 
     async identity(options) {
       const local = await socketPath()
@@ -51,7 +55,10 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
       return answered({ id, version })
     },
 
-    inspect: (directories, options) => inspectStacks(docker, directories, options, tools.whereabouts),
+    async inspect(directories, options) {
+      await tools.removals.ended(directories)
+      return inspectStacks(docker, directories, options, tools.whereabouts)
+    },
     preflight: (state, options) => preflightStack(tools, models, state, options),
 
     async sources(state, options) {

@@ -29,6 +29,7 @@ const settleLeastMs = 300_000
  * a dependency asks for it, by the engine's events (Compose looks twice a second). Each failure leaves the others to go on.
  */
 export async function startStack(tools: Tools, state: StackState, request: StartRequest): Promise<Answer<void>> {
+  await tools.removals.ended([state.directory])
   const units = unitsThatRan(state)
   if (units.length === 0) return done
   const failures: Failure[] = []

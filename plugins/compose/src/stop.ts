@@ -16,9 +16,10 @@ const overheadMs = 60_000
 const newsLimitMs = 500
 
 /**
- * Stops what runs. `down` addresses the project by its name, so that services of profiles and of edited files go too; `stop`
- * goes container by container, what needs others first. Services with a `pre_stop` hook are stopped by Compose. What still runs
- * afterwards is looked up, whatever the tools said, unless the engine's events have proven that nothing does.
+ * Stops what runs, container by container, what needs others first. Services with a `pre_stop` hook are stopped by Compose.
+ * `down` then has Compose remove what is stopped; it addresses the project by its name, so that services of profiles and of
+ * edited files go too. What still runs is looked up, whatever the tools said, unless the engine's events have proven that
+ * nothing does: then the answer does not wait for the removal either.
  */
 export async function stopStack(tools: Tools, state: StackState, request: StopRequest): Promise<Answer<StopEvidence>> {
   if (request.mode === 'none') return answered({ ended: [], stillRunning: [] })
@@ -34,12 +35,15 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     if (request.mode === 'down' && state.dependents.some(isAlive)) {
       tools.log('warning', `${namesOf(state.dependents.filter(isAlive))} will be without what it shares with a container of ${state.directory}, which is removed`)
     }
-    const failures = request.mode === 'down' ? await takeDown(tools, state, request) : await stopInOrder(tools, state, toStop, request)
+    let failures = await stopInOrder(tools, state, toStop, request)
     if (request.signal?.aborted) return failed(cancelled(state))
     const wasAlive = containers.filter((container) => container.condition !== 'restarting')
     const graceSecondsOf = (id: string): number => tools.graces.get(id) ?? request.graceSeconds
     const heardEnds = failures.length === 0 ? await collectEnds(ear, wasAlive, graceSecondsOf) : null
     const isProven = heardEnds !== null && tools.whereabouts.nothingRuns(state)
+    if (request.mode === 'down' && isProven) tools.removals.begin(state.directory, removeMeanwhile(tools, state, request))
+    else if (request.mode === 'down') failures = await takeDown(tools, state, request)
+    if (request.signal?.aborted) return failed(cancelled(state))
     const listed = isProven ? answered([]) : await listContainers(tools.docker, request)
     if (!listed.ok) return listed
     const alive = listed.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
@@ -64,23 +68,26 @@ function graceOf(container: ContainerState, request: StopRequest): number {
   return Math.max(request.graceSeconds, container.stopGraceSeconds)
 }
 
-/** One grace for all of a project: Compose takes one, and in place of the containers' own. */
+/** For what could not be stopped one by one, one grace for all of a project: Compose takes one, and in place of the containers' own. */
 async function takeDown(tools: Tools, state: StackState, request: StopRequest): Promise<Failure[]> {
   const projects = state.projects.filter((project) => project.containers.length > 0)
-  const hooks = await tools.hooks.ofAll(state)
   const answers = await Promise.all(
-    projects.map(async (project) => {
+    projects.map((project) => {
       const grace = Math.max(request.graceSeconds, ...project.containers.filter(isAlive).map((container) => container.stopGraceSeconds))
-      for (const container of project.containers) tools.graces.set(container.id, grace)
       const timeoutMs = (grace * 1000 + overheadMs) * Math.max(1, project.containers.length)
-      if (hooks.get(project.name)!.preStop.size > 0) {
-        const stopped = await askCompose(tools.docker, project, { what: `docker compose stop of project ${project.name}`, args: ['stop', '--timeout', String(grace)], allProfiles: true }, { signal: request.signal, timeoutMs })
-        if (!stopped.ok) return stopped
-      }
       return askComposeByName(tools.docker, project.name, { what: `docker compose down of project ${project.name}`, args: ['down', '--timeout', String(grace)] }, { signal: request.signal, timeoutMs })
     }),
   )
   return failuresOf(answers)
+}
+
+/** What stays in spite of it is started again as it is. */
+async function removeMeanwhile(tools: Tools, state: StackState, request: StopRequest): Promise<void> {
+  try {
+    for (const failure of await takeDown(tools, state, request)) tools.log('warning', failure.message, { directory: state.directory, toolOutput: failure.toolOutput })
+  } catch (error) {
+    tools.log('warning', 'what was stopped could not be removed', { directory: state.directory, reason: String(error) })
+  }
 }
 
 async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit[], request: StopRequest): Promise<Failure[]> {
