@@ -1,7 +1,9 @@
-import { closeSync, constants, fchmodSync, fstatSync, openSync, statfsSync, type Stats } from 'node:fs'
+import { chmodSync, closeSync, constants, fstatSync, openSync, statfsSync, type Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 
 import type { Exec } from '@stackbk/contract'
+
+import { isWithin, mountPoints } from './mounts.js'
 
 /**
  * File systems that give a file a new time when a clean page of it is first written to through a memory map, by their magic
@@ -13,15 +15,29 @@ const magicNumbers: readonly number[] = [0xef53, 0x58465342, 0x9123683e, 0xf2f52
 /** The kernel's clock for files ticks up to a hundredth of a second behind; the rest is for clocks that are being adjusted. */
 const marginMs = 2_000
 
+/** A disk that hangs must not hold up a night; a slow one may have some gigabytes in memory to write. */
+const settleLimitMs = 10 * 60_000
+
+/** open(2): only names the file, and does nothing to it that the file's driver would hear of. Node has no word for it. */
+const openPath = 0o10000000
+
 const separator = Buffer.from('/')
 
 /** So many files are looked at side by side: as many as Node has threads for that. */
 const atOnce = 4
 
-/** Its path in bytes: not every name is text. */
+/** Its path in bytes: not every name is text. Device and inode tell whether the path still leads to the same file. */
 export interface ChangedFile {
   readonly path: Buffer
   readonly uid: number
+  readonly device: number
+  readonly inode: number
+}
+
+export interface Changes {
+  readonly files: readonly ChangedFile[]
+  /** Why these may not be all of them; `null` where they are. */
+  readonly doubt: string | null
 }
 
 /** A moment from which on changes of files can be told by their times. */
@@ -41,6 +57,15 @@ export function timesEveryWrite(path: string): boolean {
   }
 }
 
+/** These paths, and what is mounted below them, where that is not so: a file there may change without a trace. */
+export function placesOfUntimedWrites(paths: readonly string[], mounted: readonly string[] = mountPoints()): readonly string[] {
+  return [...paths, ...mountedBelow(paths, mounted)].filter((place) => !timesEveryWrite(place))
+}
+
+function mountedBelow(paths: readonly string[], mounted: readonly string[]): readonly string[] {
+  return [...new Set(mounted)].filter((point) => paths.some((path) => point !== path && isWithin(point, path)))
+}
+
 /**
  * Writes out all that the file systems of these paths hold back. A page of a memory map that is clean again gives its file a
  * new time with the next write; one that stays dirty does not, however often it is written to. So after this, only files that
@@ -50,25 +75,29 @@ export function timesEveryWrite(path: string): boolean {
  */
 export async function settleFiles(paths: readonly string[], exec: Exec, signal: AbortSignal): Promise<Moment> {
   const moment = { at: Date.now(), steadyAt: performance.now() }
+  // What is mounted below is another file system, which is read along.
+  const places = [...paths, ...mountedBelow(paths, mountPoints()).filter(timesEveryWrite)]
   // syncfs(2) has no other way in: Node knows only fsync, of one file.
-  const { exitCode, startError, stderr } = await exec.run({ file: 'sync', args: ['--file-system', '--', ...paths], signal, env: { LC_ALL: 'C' } })
+  const { outcome, exitCode, startError, stderr } = await exec.run({ file: 'sync', args: ['--file-system', '--', ...places], signal, timeoutMs: settleLimitMs, env: { LC_ALL: 'C' } })
+  if (outcome === 'timed-out') throw new Error(`sync took longer than ${settleLimitMs / 1000} s`)
   if (exitCode !== 0) throw new Error((startError ?? stderr).trim() || 'sync did not end well')
   return moment
 }
 
 /**
  * The regular files below these paths that have changed since the moment, by their change time, which no program can set back,
- * or their modification time. `null` when the clock was set meanwhile: then no time tells anything.
+ * or their modification time. In doubt when the clock was set meanwhile, since then no time tells anything, and where
+ * something could not be looked at. Never throws.
  */
-export async function changedSince(paths: readonly string[], moment: Moment): Promise<readonly ChangedFile[] | null> {
+export async function changedSince(paths: readonly string[], moment: Moment): Promise<Changes> {
   const since = moment.at - marginMs
-  const changed: ChangedFile[] = []
-  await eachFile(paths, (path, { ctimeMs, mtimeMs, uid }) => {
-    if (Math.max(ctimeMs, mtimeMs) >= since) changed.push({ path, uid })
+  const files: ChangedFile[] = []
+  const unseen = await eachFile(paths, (path, { ctimeMs, mtimeMs, uid, dev, ino }) => {
+    if (Math.max(ctimeMs, mtimeMs) >= since) files.push({ path, uid, device: dev, inode: ino })
     return true
   })
   const drift = Date.now() - moment.at - (performance.now() - moment.steadyAt)
-  return Math.abs(drift) > marginMs / 2 ? null : changed
+  return { files, doubt: Math.abs(drift) > marginMs / 2 ? 'the clock was set meanwhile' : unseen }
 }
 
 /** Whether there is at least so much below these paths: looks no further than it takes to know. */
@@ -85,32 +114,42 @@ export async function holdsAtLeast(paths: readonly string[], least: { readonly f
 /**
  * Gives each file a new change time by setting the mode that it has. For files that nobody writes to now.
  *
- * @returns those that could not be given one, with the reason; one that is gone needs none
+ * Others may write to these folders: what has taken a file's place meanwhile, a device or a link that leads elsewhere, is
+ * neither opened nor changed.
+ *
+ * @returns those that could not be given one, with the reason; one that is gone or another one by now needs none
  */
-export function renewChangeTimes(paths: readonly Buffer[]): readonly string[] {
-  return paths.flatMap((path) => {
+export function renewChangeTimes(files: readonly ChangedFile[]): readonly string[] {
+  return files.flatMap(({ path, device, inode }) => {
     try {
-      const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      const file = openSync(path, openPath | constants.O_NOFOLLOW)
       try {
         const stats = fstatSync(file)
-        if (stats.isFile()) fchmodSync(file, stats.mode & 0o7777)
+        if (stats.isFile() && stats.dev === device && stats.ino === inode) chmodSync(`/proc/self/fd/${file}`, stats.mode & 0o7777)
       } finally {
         closeSync(file)
       }
       return []
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      // Not there any more, or something else than a file by now: nothing of it has been read before.
-      return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' ? [] : [message]
+      return isGone(error) || code === 'ELOOP' ? [] : [`${path.toString()}: ${code ?? message}`]
     }
   })
 }
 
-/** Calls for every regular file at or below these paths, until an answer is false. What cannot be looked at is passed over. */
-async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: Stats) => boolean): Promise<void> {
+/**
+ * Calls for every regular file at or below these paths, until an answer is false. What is gone when it is looked at is passed over.
+ *
+ * @returns why something else could not be looked at; `null` where all was
+ */
+async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: Stats) => boolean): Promise<string | null> {
   let goesOn = true
+  let unseen: string | null = null
+  const unlessGone = (error: unknown): void => {
+    if (!isGone(error)) unseen ??= (error as Error).message
+  }
   const look = async (path: Buffer): Promise<Buffer | null> => {
-    const stats = await lstat(path).catch(() => null)
+    const stats = await lstat(path).catch(unlessGone)
     if (stats?.isFile() === true && !visit(path, stats)) goesOn = false
     return stats?.isDirectory() === true ? path : null
   }
@@ -124,7 +163,12 @@ async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: S
   await lookAtAll(paths.map((path) => Buffer.from(path)))
   for (let folder = waiting.pop(); folder !== undefined && goesOn; folder = waiting.pop()) {
     const here = folder
-    const names = await readdir(here, { encoding: 'buffer' }).catch(() => [])
+    const names = (await readdir(here, { encoding: 'buffer' }).catch(unlessGone)) ?? []
     await lookAtAll(names.map((name) => Buffer.concat([here, separator, name])))
   }
+  return unseen
+}
+
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

@@ -19,8 +19,8 @@ export async function beforeReading(run: Run, plan: StackPlan): Promise<() => Pr
   try {
     const moment = await settleFiles(paths, run.exec, run.signal)
     return async () => {
-      const changed = await changedSince(paths, moment)
-      const failures = changed === null ? ['the clock was set meanwhile'] : renewChangeTimes(changed.map(({ path }) => path))
+      const { files, doubt } = await changedSince(paths, moment)
+      const failures = [...(doubt === null ? [] : [doubt]), ...renewChangeTimes(files)]
       if (failures.length > 0) note(failures.slice(0, 3).join('; '))
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { Answer, PreparedSnapshot, SnapshotRequest } from '@stackbk/contract'
 
-import { changedSince, holdsAtLeast, renewChangeTimes, settleFiles, timesEveryWrite } from '../../host/file-times.js'
+import { changedSince, holdsAtLeast, placesOfUntimedWrites, renewChangeTimes, settleFiles, type ChangedFile, type Moment } from '../../host/file-times.js'
 import { problemFrom, type Problem } from '../../errors.js'
 import { stackKey } from '../../stacks/identity.js'
 import { recallStack } from '../../stacks/stack-memory.js'
@@ -24,14 +24,14 @@ export interface WarmPass {
    * Files of which the snapshot may hold something that changed later without a trace; `null` when that cannot be told, and
    * the snapshot must not be built upon.
    */
-  readonly suspects: readonly Buffer[] | null
+  readonly suspects: readonly ChangedFile[] | null
 }
 
 /** Whether the stack gets a warm pass, and what to say when one was asked for and cannot be. */
 export async function decideWarmPass(run: Run, plan: StackPlan, repository: OpenRepository): Promise<{ readonly isWanted: boolean; readonly problems: readonly Problem[] }> {
   const choice = run.configuration.stack(plan.stack.name).warmPass
   if (choice === false || !plan.willStop) return { isWanted: false, problems: [] }
-  const untold = plan.paths.filter((path) => !timesEveryWrite(path))
+  const untold = placesOfUntimedWrites(plan.paths)
   if (untold.length > 0) {
     const problem: Problem = {
       severity: 'warning',
@@ -78,12 +78,15 @@ export async function takeWarmPass(run: Run, plan: StackPlan, prepared: Prepared
  *
  * @returns a sentence when it cannot be told
  */
-async function suspectsSince(plan: StackPlan, moment: Parameters<typeof changedSince>[1]): Promise<readonly Buffer[] | string> {
-  const changed = await changedSince(plan.paths, moment)
-  if (changed === null) return 'the clock was set meanwhile'
+async function suspectsSince(plan: StackPlan, moment: Moment): Promise<readonly ChangedFile[] | string> {
+  const { files, doubt } = await changedSince(plan.paths, moment)
+  if (doubt !== null) return doubt
+  // Mounted since the pass was decided on.
+  const untold = placesOfUntimedWrites(plan.paths)
+  if (untold.length > 0) return `the file system of ${untold.join(', ')} does not tell of every change`
   const own = process.getuid?.() ?? 0
-  if (own !== 0 && changed.some(({ uid }) => uid !== own)) return 'a file of another user has changed, and cannot be marked'
-  return changed.map(({ path }) => path)
+  if (own !== 0 && files.some(({ uid }) => uid !== own)) return 'a file of another user has changed, and cannot be marked'
+  return files
 }
 
 /** In the window, with nobody writing: makes the engine read again what it may have read half. */

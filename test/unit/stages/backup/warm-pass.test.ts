@@ -83,7 +83,7 @@ describe('a warm pass', () => {
     write('stacks/web/new')
     const run = testRun()
     const warm = await takeWarmPass(run, plan(), preparedTo(() => (write('stacks/web/newer'), Promise.resolve(ok(taken())))))
-    expect(warm.ok && warm.value.suspects?.map(String).sort()).toEqual([at('stacks/web/new'), at('stacks/web/newer')])
+    expect(warm.ok && warm.value.suspects?.map(({ path }) => path.toString()).sort()).toEqual([at('stacks/web/new'), at('stacks/web/newer')])
   })
 
   it('fails as the engine does, and is not built upon where nothing can be told', async () => {
@@ -94,7 +94,7 @@ describe('a warm pass', () => {
   })
 
   it('and the snapshot give figures as of one', () => {
-    const warm = { snapshot: taken({ bytesAdded: 1000, filesNew: 6, filesChanged: 2, filesUnmodified: 2 }), suspects: [Buffer.from('a')] }
+    const warm = { snapshot: taken({ bytesAdded: 1000, filesNew: 6, filesChanged: 2, filesUnmodified: 2 }), suspects: [{ path: Buffer.from('a'), uid: 0, device: 1, inode: 2 }] }
     expect(withWarmPass({ ...figures, filesChanged: 1, filesUnmodified: 9 }, warm)).toEqual({ ...figures, bytesAdded: 1010, filesNew: 6, filesChanged: 2, filesUnmodified: 2 })
     expect(withWarmPass({ ...figures, filesNew: 3, filesChanged: 5, filesUnmodified: 2 }, warm)).toMatchObject({ filesNew: 9, filesChanged: 1, filesUnmodified: 0 })
     expect(withWarmPass({ ...figures, filesNew: 10, filesUnmodified: 0 }, { ...warm, suspects: null })).toMatchObject({ bytesAdded: 1010, filesNew: 10 })
