@@ -1,14 +1,20 @@
-import { existsSync } from 'node:fs'
-
-import type { Answer, Freezer, FrozenCopy } from '@stackbk/contract'
+import { done, type Answer, type Freezer, type FrozenCopy } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
+import { mountPointOf } from '../../host/mounts.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
-import { forgetFrozen, frozenRecords, noteFrozen, type FrozenRecord } from './frozen-record.js'
+import { answerWithin } from './answer-within.js'
+import { forgetFrozen, frozenRecordPath, frozenRecords, noteFrozen, type FrozenRecord } from './frozen-record.js'
 import type { StackPlan } from './stack-plan.js'
 import { lastGoodSnapshot } from './stack-snapshots.js'
+
+/**
+ * In milliseconds; for a disk that hangs, which must hold up neither the night nor a signal. To write out what waits in memory
+ * and to remove a copy of millions of files takes its time; a copy is made in the window.
+ */
+const limits = { asking: 2 * 60_000, settling: 3 * 60_000, releasing: 60 * 60_000, releasingAfterAbort: 10_000 }
 
 /** The freezer that a stack is read with. */
 export interface ChosenFreezer {
@@ -25,6 +31,8 @@ export interface ChosenFreezer {
 export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenRepository | null): Promise<{ readonly chosen: ChosenFreezer | null; readonly problems: readonly Problem[] }> {
   const wanted = run.configuration.stack(plan.stack.name).freeze
   if (wanted === 'none' || !plan.willStop) return { chosen: null, problems: [] }
+  // One that could not be taken away when the run began, as was told: each night's would come to it, and fill the disk.
+  if (!run.dryRun && frozenRecords(run.state.frozen).some(({ key }) => key === stackKey(plan.stack))) return { chosen: null, problems: [] }
   if (wanted !== 'auto') {
     const answer = await ask(run, wanted, plan, () => true)
     if (answer.ok) return { chosen: { id: wanted, freezer: answer.value }, problems: [] }
@@ -51,7 +59,7 @@ async function ask(run: Run, id: string, plan: StackPlan, pays: (freezer: Freeze
   try {
     const freezer = await run.freezer(id)
     if (!pays(freezer)) return { ok: false, failure: { kind: 'unsupported', message: 'all would have to be read anew' } }
-    const can = await freezer.canFreeze(plan.paths, { signal: run.signal })
+    const can = await answerWithin({ ms: limits.asking, signal: run.signal }, (signal) => freezer.canFreeze(plan.paths, { signal }))
     return can.ok ? { ok: true, value: freezer } : can
   } catch (error) {
     if (error instanceof StackbkError) return { ok: false, failure: { kind: 'unsupported', message: error.message, toolOutput: error.detail, fix: error.fix } }
@@ -62,8 +70,10 @@ async function ask(run: Run, id: string, plan: StackPlan, pays: (freezer: Freeze
 /** Lets the freezer do before the stop what need not wait for it. Never throws. */
 export async function settleBefore(run: Run, plan: StackPlan, chosen: ChosenFreezer | null): Promise<void> {
   try {
-    const settled = await chosen?.freezer.settle?.(plan.paths, { signal: run.signal })
-    if (settled?.ok === false) run.log('info', 'not all could be done before the stop', { stack: plan.stack.name, failure: settled.failure })
+    const { freezer } = chosen ?? {}
+    if (freezer?.settle === undefined) return
+    const settled = await answerWithin({ ms: limits.settling, signal: run.signal }, async (signal) => freezer.settle?.(plan.paths, { signal }) ?? done)
+    if (!settled.ok) run.log('info', 'not all could be done before the stop', { stack: plan.stack.name, failure: settled.failure })
   } catch (error) {
     run.log('warning', 'a freezer failed before the stop', { stack: plan.stack.name, reason: String(error) })
   }
@@ -77,14 +87,16 @@ export async function settleBefore(run: Run, plan: StackPlan, chosen: ChosenFree
 export function readyToFreeze(run: Run, plan: StackPlan, { id, freezer }: ChosenFreezer): (signal: AbortSignal) => Promise<Answer<FrozenCopy>> {
   const key = stackKey(plan.stack)
   const label = `${run.id}${labelEnd(key)}`
-  noteFrozen(run.state.frozen, { schemaVersion: 1, key, name: plan.stack.name, freezer: id, paths: plan.paths })
-  return (signal) => freezer.freeze(plan.paths, { label, signal })
+  noteFrozen(run.state.frozen, { schemaVersion: 1, key, name: plan.stack.name, freezer: id, paths: plan.paths, mountPoints: plan.paths.map(mountPointOf) })
+  // It tells of no progress, so this is what a stalled tool may take.
+  const ms = run.configuration.backup.stallTimeoutMs
+  return (signal) => answerWithin({ ms, signal }, (own) => freezer.freeze(plan.paths, { label, signal: own }))
 }
 
 /** Takes the copy away, and the note of it; what cannot be taken away is tried again by the next run. Never throws. */
 export async function releaseFrozen(run: Run, plan: StackPlan, { freezer }: ChosenFreezer, copy: FrozenCopy): Promise<readonly Problem[]> {
   try {
-    const released = await freezer.release(copy)
+    const released = await release(run, freezer, copy)
     if (!released.ok) return [copyLeft(plan.stack.name, problemFrom(released.failure).message)]
     forgetFrozen(run.state.frozen, stackKey(plan.stack))
     return []
@@ -107,18 +119,24 @@ export async function releaseLeftFrozen(run: Run): Promise<readonly Problem[]> {
 }
 
 async function releaseRecorded(run: Run, record: FrozenRecord): Promise<readonly Problem[]> {
-  // A disk that is not mounted shows no copy, and holds it.
-  if (!record.paths.every((path) => existsSync(path))) return []
+  // A disk that is not mounted shows no copy, and holds it. A path that is gone from a disk that is there does not.
+  const elsewhere = record.paths.filter((path, index) => mountPointOf(path) !== record.mountPoints[index])
+  if (elsewhere.length > 0) return [{ ...copyLeft(record.name, `${elsewhere.join(', ')} is not on the disk it was on`), fix: `Mount the disk, then run: stackbk resume; if it is gone for good, remove ${frozenRecordPath(run.state.frozen, record.key)}` }]
   const freezer = await run.freezer(record.freezer)
-  const left = await freezer.leftovers(record.paths)
+  const left = await answerWithin({ ms: limits.asking, signal: run.signal }, (signal) => freezer.leftovers(record.paths, { signal }))
   if (!left.ok) return [copyLeft(record.name, problemFrom(left.failure).message)]
   for (const copy of left.value.filter(({ label }) => label.endsWith(labelEnd(record.key)))) {
-    const released = await freezer.release(copy)
+    const released = await release(run, freezer, copy)
     if (!released.ok) return [copyLeft(record.name, problemFrom(released.failure).message)]
     run.log('warning', 'released a frozen copy that an interrupted run had left', { stack: record.name, freezer: record.freezer })
   }
   forgetFrozen(run.state.frozen, record.key)
   return []
+}
+
+/** An interrupted run takes away what goes quickly, and leaves the rest to the next. */
+function release(run: Run, freezer: Freezer, copy: FrozenCopy): Promise<Answer<void>> {
+  return answerWithin({ ms: limits.releasing, signal: run.signal, afterAbortMs: limits.releasingAfterAbort }, (signal) => freezer.release(copy, { signal }))
 }
 
 /** By which all copies of one stack are known, of whatever run. */

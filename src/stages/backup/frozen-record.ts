@@ -12,16 +12,18 @@ export interface FrozenRecord {
   /** The freezer's id. */
   readonly freezer: string
   readonly paths: readonly string[]
+  /** Of each path: where the disk that it was on was mounted. */
+  readonly mountPoints: readonly string[]
 }
 
 /** Throws when it cannot be written: then nothing may be frozen. */
 export function noteFrozen(folder: string, record: FrozenRecord): void {
   ensureFolder(folder)
-  writeFileAtomically(pathOf(folder, record.key), JSON.stringify(record), { mode: 0o600 })
+  writeFileAtomically(frozenRecordPath(folder, record.key), JSON.stringify(record), { mode: 0o600 })
 }
 
 export function forgetFrozen(folder: string, key: string): void {
-  rmSync(pathOf(folder, key), { force: true })
+  rmSync(frozenRecordPath(folder, key), { force: true })
 }
 
 /** All that are noted. One that cannot be read is passed over: the write is atomic, so it is none of ours. */
@@ -35,7 +37,7 @@ export function frozenRecords(folder: string): readonly FrozenRecord[] {
   return names.flatMap((name) => {
     try {
       const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Partial<FrozenRecord> | null
-      const isWhole = record?.schemaVersion === 1 && [record.key, record.name, record.freezer].every((part) => typeof part === 'string') && Array.isArray(record.paths)
+      const isWhole = record?.schemaVersion === 1 && [record.key, record.name, record.freezer].every((part) => typeof part === 'string') && [record.paths, record.mountPoints].every(Array.isArray)
       return isWhole ? [record as FrozenRecord] : []
     } catch {
       return []
@@ -43,6 +45,6 @@ export function frozenRecords(folder: string): readonly FrozenRecord[] {
   })
 }
 
-function pathOf(folder: string, key: string): string {
+export function frozenRecordPath(folder: string, key: string): string {
   return join(folder, `${key}.json`)
 }

@@ -61,6 +61,7 @@ export function judgeLate(draft: StackDraft, late: Answer<SnapshotResult>): void
   if (!late.ok) return
   const { isComplete: _isComplete, unreadable: _unreadable, ...figures } = late.value
   draft.snapshot = figures
+  draft.quiet = false
   draft.marks.add('partial')
   draft.marks.add('live')
 }

@@ -79,7 +79,8 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   const common = { plan, request, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
   if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(request, plan)), isWarmPass: true, watch: null }
   const prepared = repository.engine.prepare(request)
-  const watch = isSensitive(plan) ? await runtime.watch(plan.state) : null
+  // Without it the snapshot is marked; with an error of it the prepared one would wait for ever.
+  const watch = isSensitive(plan) ? await runtime.watch(plan.state).catch(() => null) : null
   return { ...common, prepared, isWarmPass: false, watch: watch?.ok ? watch.value : null }
 }
 
@@ -90,6 +91,18 @@ export async function abandonStack(ready: ReadyStack): Promise<void> {
 
 /** Takes the snapshot of a prepared stack, in a window of its own if it runs, and gives its report. Never throws. */
 export async function backUpStack(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
+  try {
+    return await takeSnapshot(first, context)
+  } catch (error) {
+    // A provider that throws against its contract: not in the window, which ends with a start whatever happens in it.
+    worsen(first.draft, 'failed')
+    first.draft.problems.push({ severity: 'error', code: 'broken-off', message: `an error ended its backup: ${String(error)}`, fix: `See whether all of it runs: stackbk status`, stack: first.plan.stack.name })
+    await abandonStack(first).catch(() => {})
+    return first.draft
+  }
+}
+
+async function takeSnapshot(first: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<StackDraft> {
   await settleBefore(context.run, first.plan, first.freezer)
   // What is frozen is settled by that.
   const afterReading = first.freezer === null && hasLivingWriters(first.plan) ? await beforeReading(context.run, first.plan) : null
@@ -278,6 +291,8 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
     run.events.release()
     run.events.add('stack-started', { stack: name })
   }
+  // It may still be about to give up, and keep those out who would have the repository for themselves.
+  if (result.isOverBudget) await prepared.abandon()
   draft.stopMode = plan.mode
   draft.stopModeReason = plan.modeReason
   draft.downtimeMs = result.downtimeMs
@@ -307,15 +322,18 @@ async function readFrozen(ready: ReadyStack, freezer: ChosenFreezer, result: Win
   draft.frozenBy = freezer.id
   draft.readsAllNext = !freezer.freezer.keepsChangeTimes
   run.reporter.stackPhase(plan.stack.name, 'snapshot')
-  const reading = repository.engine.prepare({ ...request, bindMounts: frozen.value.bindMounts })
-  const opened = await openedOrInterrupted(reading, run.signal)
-  // Not before: the first one's lock keeps those out who would have the repository for themselves.
-  await prepared.abandon()
-  const snapshot = opened.ok ? await reading.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.stack.name, 'snapshot', progress) }) : opened
-  if (!opened.ok) await reading.abandon()
-  run.log('info', 'snapshot of the frozen copy ended', { stack: plan.stack.name, snapshot: snapshot.ok ? snapshot.value.id : null })
-  draft.problems.push(...(await releaseFrozen(run, plan, freezer, frozen.value)))
-  return snapshot
+  try {
+    const reading = repository.engine.prepare({ ...request, bindMounts: frozen.value.bindMounts })
+    const opened = await openedOrInterrupted(reading, run.signal)
+    // Not before: the first one's lock keeps those out who would have the repository for themselves.
+    await prepared.abandon()
+    const snapshot = opened.ok ? await reading.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.stack.name, 'snapshot', progress) }) : opened
+    if (!opened.ok) await reading.abandon()
+    run.log('info', 'snapshot of the frozen copy ended', { stack: plan.stack.name, snapshot: snapshot.ok ? snapshot.value.id : null })
+    return snapshot
+  } finally {
+    draft.problems.push(...(await releaseFrozen(run, plan, freezer, frozen.value)))
+  }
 }
 
 /** A stack that does not run, or that is read while it runs: because that was asked for, or because it must not be stopped. */

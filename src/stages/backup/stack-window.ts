@@ -109,7 +109,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
       }
     }
     if (signal.aborted) {
-      await prepared.abandon()
+      await within(budget, abandoned(prepared), goneAnyway)
     } else if (frozen?.ok !== true) {
       onPhase('snapshot')
       log('info', 'snapshot begun', { stack: plan.stack.name })
@@ -123,7 +123,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     // A provider that throws against its contract must not keep a stack down.
     const failure = { kind: 'failed', message: 'the window was left by an error', toolOutput: String(error) } as const
     if (snapshot === null) snapshot = { ok: false, failure }
-    await prepared.abandon().catch(() => {})
+    await within(budget, abandoned(prepared), goneAnyway)
   }
 
   const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true && frozen?.ok !== true
@@ -134,6 +134,13 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
   }
   const { start, up } = await startAndConfirm(entry, since, context)
   return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, log)) }
+}
+
+const goneAnyway: Answer<void> = { ok: true, value: undefined }
+
+/** Never rejects. */
+function abandoned(prepared: PreparedSnapshot): Promise<Answer<void>> {
+  return settled(async () => (await prepared.abandon(), goneAnyway))
 }
 
 const snapshotGivenUp = givenUp('the snapshot was given up')

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 
 import type { Freezer, FrozenCopy } from '@stackbk/contract'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { stackKey } from '../../../../src/stacks/identity.js'
-import { chooseFreezer, readyToFreeze, releaseFrozen, releaseLeftFrozen } from '../../../../src/stages/backup/freezing.js'
-import { frozenRecords } from '../../../../src/stages/backup/frozen-record.js'
+import { chooseFreezer, readyToFreeze, releaseFrozen, releaseLeftFrozen, settleBefore } from '../../../../src/stages/backup/freezing.js'
+import { frozenRecords, noteFrozen } from '../../../../src/stages/backup/frozen-record.js'
 import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
 import type { OpenRepository } from '../../../../src/stages/repository.js'
 import { at, configuration, failure, ok, partly, snapshotOf, stackAt, testRun, write, type TestRun } from '../fixtures.js'
@@ -49,6 +49,50 @@ describe('the choice of a freezer', () => {
 
   it('passes over a freezer that throws', async () => {
     expect(await chosen(testRun({ freezers: { one: { canFreeze: () => Promise.reject(new Error('boom')) }, two: can() } }))).toBe('two')
+  })
+})
+
+describe('a freezer that hangs', () => {
+  const never = (): Promise<never> => new Promise(() => {})
+  const hanging = { id: 'one', freezer: partly<Freezer>('freezer', { settle: never, freeze: never, release: never }) }
+
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  /** Whatever waits for no more than a day comes to its end. */
+  async function aDayLater<T>(waiting: Promise<T>): Promise<T> {
+    await vi.advanceTimersByTimeAsync(86_400_000)
+    return waiting
+  }
+
+  it('is passed over, and keeps nobody waiting before the stop', async () => {
+    expect((await aDayLater(chooseFreezer(testRun({ freezers: { one: { ...can(), canFreeze: never }, two: can() } }), plan(), holding()))).chosen?.id).toBe('two')
+    const run = testRun()
+    await aDayLater(settleBefore(run, plan(), hanging))
+    expect(run.logged).toMatchObject([{ message: 'not all could be done before the stop' }])
+  })
+
+  it('makes no copy, and the window goes on', async () => {
+    const run = testRun()
+    expect(await aDayLater(readyToFreeze(run, plan(), hanging)(run.signal))).toMatchObject({ ok: false, failure: { kind: 'timed-out' } })
+  })
+
+  it('is told to end first, and what it then says is not taken for an interruption', async () => {
+    const run = testRun()
+    const obedient = partly<Freezer>('freezer', { freeze: (_paths, { signal }) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve(failure('cancelled')))) })
+    expect(await aDayLater(readyToFreeze(run, plan(), { id: 'one', freezer: obedient })(run.signal))).toMatchObject({ failure: { kind: 'timed-out' } })
+  })
+
+  it('leaves its copy to the next run, at once after a signal', async () => {
+    const controller = new AbortController()
+    const run = testRun({ signal: controller.signal, freezers: { one: { leftovers: never } } })
+    readyToFreeze(run, plan(), hanging)
+    controller.abort()
+    const released = releaseFrozen(run, plan(), hanging, { id: 'copy', bindMounts: [] })
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await released).toMatchObject([{ code: 'frozen-copy-left' }])
+    expect(await aDayLater(releaseLeftFrozen(run))).toMatchObject([{ code: 'frozen-copy-left' }])
+    expect(frozenRecords(run.state.frozen)).toHaveLength(1)
   })
 })
 
@@ -98,11 +142,26 @@ describe('a frozen copy', () => {
     expect(await releaseLeftFrozen(run)).toEqual([])
   })
 
-  it('on a disk that is not mounted now is kept in mind', async () => {
+  it('on a disk that is not mounted now is kept in mind, and told', async () => {
     const run = testRun()
-    readyToFreeze(run, plan({ paths: [at('elsewhere/web')] }), { id: 'one', freezer: partly<Freezer>('freezer', {}) })
-    expect(await releaseLeftFrozen(run)).toEqual([])
+    noteFrozen(run.state.frozen, { schemaVersion: 1, key: 'web-1', name: 'web', freezer: 'one', paths: [at('elsewhere/web')], mountPoints: [at('elsewhere')] })
+    expect(await releaseLeftFrozen(run)).toMatchObject([{ code: 'frozen-copy-left', message: expect.stringContaining(at('elsewhere/web')) as string, fix: expect.stringContaining(at('state/frozen/web-1.json')) as string }])
     expect(frozenRecords(run.state.frozen)).toHaveLength(1)
+  })
+
+  it('is looked for also where what it is a copy of is gone since', async () => {
+    const run = testRun({ freezers: { one: { leftovers: () => Promise.resolve(ok([])) } } })
+    readyToFreeze(run, plan({ paths: [at('volumes/gone')] }), { id: 'one', freezer: partly<Freezer>('freezer', {}) })
+    expect(await releaseLeftFrozen(run)).toEqual([])
+    expect(frozenRecords(run.state.frozen)).toEqual([])
+  })
+
+  it('that could not be taken away keeps a second one from being made, whatever it is made with', async () => {
+    const freezers = { one: can(), two: can() }
+    readyToFreeze(testRun(), plan(), { id: 'one', freezer: partly<Freezer>('freezer', {}) })
+    expect((await chooseFreezer(testRun({ freezers, configuration: set('two') }), plan(), holding())).chosen).toBeNull()
+    expect((await chooseFreezer(testRun({ freezers, dryRun: true }), plan(), holding())).chosen?.id).toBe('one')
+    expect((await chooseFreezer(testRun({ freezers }), plan({ stack: stackAt('other') }), holding())).chosen?.id).toBe('one')
   })
 
   it('that cannot be released now is told and kept in mind', async () => {

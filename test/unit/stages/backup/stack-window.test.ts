@@ -22,6 +22,7 @@ interface Steps {
   waitUntilUp: () => Promise<Answer<UpReport>>
   ready: () => Promise<Answer<void>>
   freeze: (signal?: AbortSignal) => Promise<Answer<FrozenCopy>>
+  abandon: () => Promise<void>
   onPhase: (phase: string) => void
   onStopped: () => void
   onStarting: () => void
@@ -78,7 +79,7 @@ describe('the window in which a stack is down', () => {
     const prepared: PreparedSnapshot = {
       ready: Promise.resolve(ok(undefined)),
       take: (options) => noted('take', steps.take, ok(snapshot), options?.signal),
-      abandon: () => noted('abandon', undefined, undefined),
+      abandon: () => noted('abandon', steps.abandon, undefined),
     }
     const context: WindowContext = {
       runtime,
@@ -341,6 +342,12 @@ describe('the window in which a stack is down', () => {
       expect(result).toMatchObject({ isOverBudget: true, snapshot: { ok: false, failure: { kind: 'timed-out' } }, up: ok(isUp) })
       end(ok(snapshot))
       expect(await result.late).toEqual(ok(snapshot))
+    })
+
+    it('waits as little for a repository that hangs where the stop alone has taken all of the time', async () => {
+      const result = await windowOf({ stop: async (signal) => (await untilTold(signal), ok(stopped)), abandon: () => new Promise(() => {}), maxDowntimeMs: 30 })
+      expect(happened).toEqual(['stop', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
+      expect(result).toMatchObject({ isOverBudget: true, snapshot: null, up: ok(isUp) })
     })
 
     it('blames the limit for nothing else: not for a signal, nor for a failure before it', async () => {
