@@ -130,6 +130,56 @@ describe('the backup of several stacks', () => {
     expect(second).toEqual({ ...first, bindMounts })
   })
 
+  it('releases a frozen copy also where an engine that throws cannot read it, which costs no other stack its backup', async () => {
+    const run: TestRun = {
+      ...runWith({}, {
+        prepare: ({ bindMounts }) => ({
+          ready: Promise.resolve(ok(undefined)),
+          take: () => (bindMounts === undefined ? Promise.resolve(ok({ id: 'of the stack', isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 5, filesChanged: 0, filesUnmodified: 0 })) : Promise.reject(new Error('boom'))),
+          abandon: () => Promise.resolve(),
+        }),
+      }),
+      freezerIds: () => ['one'],
+      freezer: () =>
+        Promise.resolve({
+          keepsChangeTimes: true,
+          canFreeze: ([path]: string[]) => Promise.resolve(path === at('stacks/one') ? ok(undefined) : failure('unsupported')),
+          freeze: () => Promise.resolve(ok({ id: 'copy', bindMounts: [] })),
+          release: () => (happened.push('release'), Promise.resolve(ok(undefined))),
+        } as unknown as Freezer),
+    }
+    const { result, exitCode } = await backup(run, choices)
+    expect(happened).toContain('release')
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'failed', snapshot: null, problems: [{ code: 'broken-off', message: expect.stringContaining('boom') as string }] }, { name: 'two', status: 'ok', snapshot: { id: 'of the stack' } }])
+    expect(exitCode).toBe(3)
+    expect(run.journal.isEmpty()).toBe(true)
+  })
+
+  it('has a snapshot, marked, also where the listening to the engine ends in an error', async () => {
+    const { result } = await backup(runWith({ watch: () => Promise.reject(new Error('boom')) }), { ...choices, names: ['one'] })
+    expect(happened).toEqual(['plan one', 'stop one', 'take one', 'start one', 'up one'])
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'partial', quiet: false, snapshot: { id: 'tagged' } }])
+  })
+
+  it('says of a snapshot that came about after it was given up that it is not quiet', async () => {
+    const run: TestRun = {
+      ...runWith({}, {
+        prepare: () => {
+          let end = (): void => {}
+          const ended = new Promise<void>((resolve) => (end = resolve))
+          return {
+            ready: Promise.resolve(ok(undefined)),
+            take: async () => (await ended, ok({ id: 'late', isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 5, filesChanged: 0, filesUnmodified: 0 })),
+            abandon: () => (end(), Promise.resolve()),
+          }
+        },
+      }),
+      configuration: configuration('ENABLE_VERIFICATION=false\nAUTO_PRUNE=false\n[docker]\nMAX_DOWNTIME=1s\n'),
+    }
+    const { result } = await backup(run, { ...choices, names: ['one'] })
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'partial', quiet: false, snapshot: { id: 'tagged' }, problems: [{ code: 'max-downtime' }] }])
+  })
+
   it('tells nobody of anything while a stack is down', async () => {
     const sent: string[] = []
     const hooks = { runHook: (_: string, { event }: { event: { event: string } }) => (sent.push(event.event), Promise.resolve({ successes: [], failures: [] })) }
