@@ -20,7 +20,7 @@ export interface StackMemory {
   /** Milliseconds; of the last run that stopped it. */
   readonly lastDowntimeMs: number | null
   readonly lastReadyMs: number | null
-  /** New data in the repository, bytes, of the last few backups that were good, oldest first; absent in a note of before it was noted. */
+  /** New data in the repository, bytes, of the last few backups, oldest first; absent in a note of before it was noted. */
   readonly recentBytesAdded?: readonly number[]
   /** The last good snapshot was read from a copy whose files the engine will not know again. */
   readonly readsAllNext?: boolean

@@ -79,7 +79,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
   // Resolved only when even SIGKILL does not end the tool: then nobody can, and its output is of no more use.
   const givenUp = new Promise<{ exitCode?: number; signal?: string }>((resolve) => {
     giveUp = () => {
-      // Nor must it keep us from ending.
+      // It must not keep this process from ending either.
       subprocess.unref()
       subprocess.stdin?.destroy()
       subprocess.stdout.destroy()
@@ -90,12 +90,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
   const endGroup = (manner: StopManner): void => {
     ending = endProcessGroup(pid, manner)
     void ending.then(({ isGone }) => {
-      if (isGone) return
-      giveUp()
-      // It must not keep this process from ending either.
-      subprocess.stdout.destroy()
-      subprocess.stderr.destroy()
-      subprocess.unref()
+      if (!isGone) giveUp()
     })
   }
   let hasExited = false
