@@ -87,15 +87,16 @@ export async function settleFiles(paths: readonly string[], exec: Exec, signal: 
 /**
  * The regular files below these paths that have changed since the moment, by their change time, which no program can set back,
  * or their modification time. In doubt when the clock was set meanwhile, since then no time tells anything, and where
- * something could not be looked at. Never throws.
+ * something could not be looked at, or the signal has put an end to the looking. Never throws.
  */
-export async function changedSince(paths: readonly string[], moment: Moment): Promise<Changes> {
+export async function changedSince(paths: readonly string[], moment: Moment, signal?: AbortSignal): Promise<Changes> {
   const since = moment.at - marginMs
   const files: ChangedFile[] = []
   const unseen = await eachFile(paths, (path, { ctimeMs, mtimeMs, uid, dev, ino }) => {
     if (Math.max(ctimeMs, mtimeMs) >= since) files.push({ path, uid, device: dev, inode: ino })
-    return true
+    return signal?.aborted !== true
   })
+  if (signal?.aborted === true) return { files, doubt: 'it was interrupted' }
   const drift = Date.now() - moment.at - (performance.now() - moment.steadyAt)
   return { files, doubt: Math.abs(drift) > marginMs / 2 ? 'the clock was set meanwhile' : unseen }
 }

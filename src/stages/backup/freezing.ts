@@ -1,7 +1,7 @@
 import { done, type Answer, type Freezer, type FrozenCopy } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
-import { mountPointOf } from '../../host/mounts.js'
+import { isWithin, mountPointOf, realPathSoFar } from '../../host/mounts.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
@@ -33,12 +33,14 @@ export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenR
   if (wanted === 'none' || !plan.willStop) return { chosen: null, problems: [] }
   // One that could not be taken away when the run began, as was told: each night's would come to it, and fill the disk.
   if (!run.dryRun && frozenRecords(run.state.frozen).some(({ key }) => key === stackKey(plan.stack))) return { chosen: null, problems: [] }
+  const holder = holderOfRepository(plan, repository)
   if (wanted !== 'auto') {
-    const answer = await ask(run, wanted, plan, () => true)
+    const answer = holder === null ? await ask(run, wanted, plan, () => true) : repositoryWithin(holder)
     if (answer.ok) return { chosen: { id: wanted, freezer: answer.value }, problems: [] }
     const problem = problemFrom(answer.failure, { severity: 'warning', code: 'not-frozen', stack: plan.stack.name })
     return { chosen: null, problems: [{ ...problem, message: `read while it is stopped, and not from a frozen copy: ${problem.message}`, fix: problem.fix === '' ? 'Set FREEZE=auto for this stack' : problem.fix }] }
   }
+  if (holder !== null) return { chosen: null, problems: [] }
   const isFirst = repository === null || lastGoodSnapshot(repository.snapshots, plan.stack.name, run.configuration.backup.hostname) === undefined
   let second: ChosenFreezer | null = null
   for (const id of run.freezerIds()) {
@@ -52,6 +54,18 @@ export async function chooseFreezer(run: Run, plan: StackPlan, repository: OpenR
     second ??= chosen
   }
   return { chosen: second, problems: [] }
+}
+
+/** The path that holds the repository: the engine would find, and write into, the copy of it. */
+function holderOfRepository(plan: StackPlan, repository: OpenRepository | null): string | null {
+  const path = repository?.repository.path ?? null
+  if (path === null) return null
+  const real = realPathSoFar(path)
+  return plan.paths.find((holder) => isWithin(real, realPathSoFar(holder))) ?? null
+}
+
+function repositoryWithin(holder: string): Extract<Answer<never>, { ok: false }> {
+  return { ok: false, failure: { kind: 'unsupported', message: `${holder} holds the repository, which has to stay where it is while the snapshot is made` } }
 }
 
 /** The freezer, if it pays and can do it. */

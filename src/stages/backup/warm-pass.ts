@@ -67,7 +67,7 @@ export async function takeWarmPass(run: Run, plan: StackPlan, prepared: Prepared
   const taken = await prepared.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(name, 'warm pass', progress) })
   if (!taken.ok) return taken
   const { isComplete: _isComplete, unreadable: _unreadable, ...snapshot } = taken.value
-  const suspects = typeof moment === 'string' ? moment : await suspectsSince(plan, moment)
+  const suspects = typeof moment === 'string' ? moment : await suspectsSince(plan, moment, run.signal)
   run.log('info', 'warm pass ended', { stack: name, snapshot: snapshot.id, bytesAdded: snapshot.bytesAdded, suspects: typeof suspects === 'string' ? suspects : suspects.length })
   return { ok: true, value: { snapshot, suspects: typeof suspects === 'string' ? null : suspects } }
 }
@@ -78,8 +78,8 @@ export async function takeWarmPass(run: Run, plan: StackPlan, prepared: Prepared
  *
  * @returns a sentence when it cannot be told
  */
-async function suspectsSince(plan: StackPlan, moment: Moment): Promise<readonly ChangedFile[] | string> {
-  const { files, doubt } = await changedSince(plan.paths, moment)
+async function suspectsSince(plan: StackPlan, moment: Moment, signal: AbortSignal): Promise<readonly ChangedFile[] | string> {
+  const { files, doubt } = await changedSince(plan.paths, moment, signal)
   if (doubt !== null) return doubt
   // Mounted since the pass was decided on.
   const untold = placesOfUntimedWrites(plan.paths)

@@ -54,6 +54,8 @@ describe('what files tell by their times', () => {
 
   it('is in doubt when the clock was set meanwhile, and where something could not be looked at', async () => {
     expect((await changedSince([folder], { at: Date.now() - 3_600_000, steadyAt: performance.now() })).doubt).toMatch(/clock/)
+    write('file')
+    expect((await changedSince([folder], now(), AbortSignal.abort())).doubt).toMatch(/interrupted/)
     const tooLong = `${'x'.repeat(200)}/`.repeat(25)
     expect((await changedSince([at(tooLong)], now())).doubt).toMatch(/ENAMETOOLONG/)
   })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 
 import type { Freezer, FrozenCopy } from '@stackbk/contract'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -11,7 +11,7 @@ import type { OpenRepository } from '../../../../src/stages/repository.js'
 import { at, configuration, failure, ok, partly, snapshotOf, stackAt, testRun, write, type TestRun } from '../fixtures.js'
 
 const plan = (more: Partial<StackPlan> = {}): StackPlan => partly<StackPlan>('plan', { stack: stackAt(), willStop: true, paths: [at('stacks/web')], ...more })
-const holding = (...ids: string[]): OpenRepository => partly<OpenRepository>('repository', { snapshots: ids.map((id) => snapshotOf(id)) })
+const holding = (...ids: string[]): OpenRepository => partly<OpenRepository>('repository', { snapshots: ids.map((id) => snapshotOf(id)), repository: { id: 'repository', location: '', path: null } })
 const can = (more: Partial<Freezer> = {}): Partial<Freezer> => ({ keepsChangeTimes: true, canFreeze: () => Promise.resolve(ok(undefined)), ...more })
 const cannot: Partial<Freezer> = { canFreeze: () => Promise.resolve(failure('unsupported', { message: 'it is ext4' })) }
 const set = (freeze: string) => configuration(`[docker]\nFREEZE=${freeze}\n`)
@@ -45,6 +45,14 @@ describe('the choice of a freezer', () => {
   it('is none where that is said, and for a stack that is not stopped', async () => {
     expect(await chosen(testRun({ freezers: { one: can() }, configuration: set('none') }))).toBeNull()
     expect(await chosen(testRun({ freezers: { one: can() } }), holding(), plan({ willStop: false }))).toBeNull()
+  })
+
+  it('is none where the repository lies in what would be frozen, and that is said where one was asked for', async () => {
+    mkdirSync(at('stacks/web/repository'), { recursive: true })
+    symlinkSync(at('stacks'), at('by-link'))
+    const within = partly<OpenRepository>('repository', { snapshots: [], repository: { id: 'repository', location: '', path: at('by-link/web/repository') } })
+    expect(await chosen(testRun({ freezers: { one: can() } }), within)).toBeNull()
+    expect(await chooseFreezer(testRun({ freezers: { one: can() }, configuration: set('one') }), plan(), within)).toMatchObject({ chosen: null, problems: [{ code: 'not-frozen', message: expect.stringContaining('holds the repository') as string }] })
   })
 
   it('passes over a freezer that throws', async () => {
