@@ -80,7 +80,10 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
   const entry = entryFor(plan, context)
   journal.write(entry)
   const since = new Date()
-  const budget = context.maxDowntimeMs === null ? null : AbortSignal.timeout(Math.min(context.maxDowntimeMs, longestTimerMs))
+  const spent = new AbortController()
+  // Not `AbortSignal.timeout`, with which Node would end, and leave the stack down, where nothing else is waited for.
+  const timer = context.maxDowntimeMs === null ? undefined : setTimeout(() => spent.abort(), Math.min(context.maxDowntimeMs, longestTimerMs))
+  const budget = timer === undefined ? null : spent.signal
   const signal = budget === null ? context.signal : AbortSignal.any([context.signal, budget])
 
   let stop: Answer<readonly string[]> = notReached('the stop')
@@ -126,6 +129,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     await within(budget, abandoned(prepared), goneAnyway)
   }
 
+  clearTimeout(timer)
   const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true && frozen?.ok !== true
   const movedSources = sourcesThatMoved(entry)
   if (movedSources.length > 0) {
@@ -156,7 +160,7 @@ async function within<T>(budget: AbortSignal | null, underway: Promise<Answer<T>
   const done = new AbortController()
   const spent = new Promise<void>((resolve) => (budget.aborted ? resolve() : budget.addEventListener('abort', () => resolve(), { once: true, signal: done.signal })))
   try {
-    return await Promise.race([underway, spent.then(() => delay(givingUpMs, otherwise, { ref: false, signal: done.signal }))])
+    return await Promise.race([underway, spent.then(() => delay(givingUpMs, otherwise, { signal: done.signal }))])
   } finally {
     done.abort()
   }

@@ -7,6 +7,8 @@ import { stackKey } from '../../../../src/stacks/identity.js'
 import { Journal, type JournalEntry } from '../../../../src/stacks/journal.js'
 import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
 import { snapshotInWindow, sourcesThatMoved, startAndConfirm, type WindowContext, type WindowResult } from '../../../../src/stages/backup/stack-window.js'
+import { compileSource } from '../../compiled-source.js'
+import { nodeProcess } from '../../processes.js'
 import { at, container, failure, ok, partly, source, stackAt, stateOf, write } from '../fixtures.js'
 
 const snapshot: SnapshotResult = { id: 'a'.repeat(64), isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 1, filesChanged: 0, filesUnmodified: 0 }
@@ -348,6 +350,23 @@ describe('the window in which a stack is down', () => {
       const result = await windowOf({ stop: async (signal) => (await untilTold(signal), ok(stopped)), abandon: () => new Promise(() => {}), maxDowntimeMs: 30 })
       expect(happened).toEqual(['stop', 'abandon', 'start', 'onStarting', 'waitUntilUp'])
       expect(result).toMatchObject({ isOverBudget: true, snapshot: null, up: ok(isUp) })
+    })
+
+    it('reaches the start also where nothing but the limit keeps the process from ending', async () => {
+      compileSource(at('compiled'), ['errors.ts', 'host', 'stacks', ...['stack-window', 'stack-plan', 'coverage'].map((name) => `stages/backup/${name}.ts`)])
+      const { said } = await nodeProcess(
+        at('compiled'),
+        `import { Journal } from './stacks/journal.js'
+        import { snapshotInWindow } from './stages/backup/stack-window.js'
+        const ok = (value) => ({ ok: true, value })
+        const state = { schemaVersion: 1, directory: process.cwd(), condition: 'running', projects: [], dependents: [] }
+        const plan = { stack: { name: 'web', directory: process.cwd() }, state, mode: 'stop', sources: [], paths: [], othersSeenAt: 0, whyNotDown: [] }
+        const runtime = { stop: async () => ok({ ended: [], stillRunning: [] }), start: async () => (console.log('started'), ok()), waitUntilUp: async () => ok({ isUp: true, missing: [], completed: [] }) }
+        const prepared = { take: () => new Promise(() => {}), abandon: async () => {} }
+        const nothing = () => {}
+        await snapshotInWindow(plan, prepared, null, { runtime, journal: new Journal('journal'), runId: '1', graceSeconds: 1, healthTimeoutMs: 1000, signal: new AbortController().signal, maxDowntimeMs: 30, log: nothing, onPhase: nothing, freeze: null, onStopped: nothing, onStarting: nothing })`,
+      )
+      expect(said).toBe('started')
     })
 
     it('blames the limit for nothing else: not for a signal, nor for a failure before it', async () => {
