@@ -129,7 +129,8 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     await within(budget, abandoned(prepared), goneAnyway)
   }
 
-  clearTimeout(timer)
+  // It may still end what the stop has left under way, and must not keep a run from ending that is over.
+  timer?.unref()
   const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true && frozen?.ok !== true
   const movedSources = sourcesThatMoved(entry)
   if (movedSources.length > 0) {
