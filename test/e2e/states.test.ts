@@ -181,7 +181,7 @@ describe('stop modes', () => {
     expect(await web.running()).toEqual(['app'])
   })
 
-  it('a container that had to be killed after its grace is said so', async () => {
+  it('defect 21: a container that had to be killed after its grace is said so', async () => {
     const stubborn = await world.stack('stubborn', { services: { app: { ...polite, command: ['sh', '-c', "trap '' TERM; while :; do sleep 1; done"], stop_grace_period: '1s' } } })
     world.configure({ docker: { DOCKER_TIMEOUT: 1 } })
     const call = await world.backup(['stubborn'])
