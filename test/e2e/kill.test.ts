@@ -139,6 +139,7 @@ it('defects 6 and 7: a second signal changes nothing, and with --json the result
 })
 
 it('a snapshot that was whole when the signal came is no snapshot of a running stack, and its downtime is known', async () => {
+  // As much as ever: a stack that has shrunk is another matter.
   web.write('data/blob', randomBytes(30_000_000))
   const underway = await world.startUntil(['backup', '--json'], says('starting', 'web'))
   underway.signal('SIGTERM')
