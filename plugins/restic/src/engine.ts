@@ -4,7 +4,7 @@ import { checkRepository } from './check.js'
 import { listEntries, readEntry } from './contents.js'
 import { examine } from './examine.js'
 import { completeCopy, layout } from './layout.js'
-import { removeStaleLocks } from './locks.js'
+import { removeLocksOfKilled, removeStaleLocks } from './locks.js'
 import { passwordProblem, passwordSourceOf } from './password.js'
 import { placeOf } from './place.js'
 import { prepareSnapshot } from './prepare.js'
@@ -26,6 +26,11 @@ export function createResticEngine(values: SettingValues, context: ProviderConte
 function engineOn(restic: Restic): Engine {
   const { place } = restic
   const prepared = new Set<PreparedSnapshot>()
+  /** What wants the repository for itself comes outside of any stack's downtime. */
+  const alone = async <T>(call: () => Promise<T>): Promise<T> => {
+    await removeLocksOfKilled(restic)
+    return await call()
+  }
   return {
     async ready(options) {
       const version = await restic.version(options)
@@ -36,6 +41,7 @@ function engineOn(restic: Restic): Engine {
     examine: (options) => examine(restic, options),
     async close() {
       await Promise.all([...prepared].map((snapshot) => snapshot.abandon()))
+      await removeLocksOfKilled(restic)
     },
     open: (options) => openRepository(restic, options),
     init: (options) => initRepository(restic, options),
@@ -61,10 +67,10 @@ function engineOn(restic: Restic): Engine {
       return listed.ok ? { ok: true, value: listed.value.map(({ original: _, ...snapshot }) => snapshot) } : listed
     },
     list: (snapshot, options) => listEntries(restic, snapshot, options),
-    tag: (snapshot, change, options) => tagSnapshot(restic, snapshot, change, options),
-    forget: (snapshots, request) => forgetSnapshots(restic, snapshots, request),
-    retain: (request) => retainSnapshots(restic, request),
-    check: (request) => checkRepository(restic, request),
+    tag: (snapshot, change, options) => alone(() => tagSnapshot(restic, snapshot, change, options)),
+    forget: (snapshots, request) => alone(() => forgetSnapshots(restic, snapshots, request)),
+    retain: (request) => alone(() => retainSnapshots(restic, request)),
+    check: (request) => alone(() => checkRepository(restic, request)),
     restore: (request) => restoreSnapshot(restic, request),
     read: (snapshot, path, options) => readEntry(restic, snapshot, path, options),
     removeStaleLocks: (options) => removeStaleLocks(restic, options),

@@ -47,8 +47,8 @@ export function failureOf(result: ToolResult, what: string, { place, password }:
       return {
         kind: 'repository-locked',
         message: `the repository ${place.display} is locked by another restic`,
-        ...said,
-        fix: 'Wait until the other one has ended',
+        ...(words === '' ? {} : { toolOutput: holderIn(words) }),
+        fix: 'Wait until the other one has ended; where it is dead, and on another host, run: restic unlock',
         transient: true,
       }
     case 12:
@@ -65,6 +65,13 @@ export function failureOf(result: ToolResult, what: string, { place, password }:
     default:
       return passwordProblem(password) ?? saidFailure(what, words)
   }
+}
+
+/** Who holds it, and since when: of the lines that restic has for it, the last is advice about its own command line. */
+function holderIn(words: string): string {
+  const who = /locked (?:exclusively )?by (PID .*)/.exec(words)?.[1]
+  const since = /lock was created at .*/.exec(words)?.[0]
+  return who === undefined ? words : [who, since].filter((part) => part !== undefined).join(', ')
 }
 
 function saidFailure(what: string, words: string): Failure {

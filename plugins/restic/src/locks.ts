@@ -52,12 +52,15 @@ export async function listLocks(restic: Restic, options: CallOptions = {}): Prom
 /**
  * Removes locks of this host whose process is gone. `restic unlock` alone is not exact: it takes a lock to be alive when its
  * PID belongs to anything at all, as it does after a reboot, and to be stale by age on whatever host.
+ *
+ * @param options `of`: only those of these processes, however young
  */
-export async function removeStaleLocks(restic: Restic, options: CallOptions & { readonly leastAgeMs?: number } = {}): Promise<Answer<StaleLockReport>> {
+export async function removeStaleLocks(restic: Restic, options: CallOptions & { readonly leastAgeMs?: number; readonly of?: ReadonlySet<number> } = {}): Promise<Answer<StaleLockReport>> {
   if (restic.place.path !== null && (await hasNoLocks(restic.place.path))) return answered({ removed: 0, held: [] })
   const locks = await listLocks(restic, options)
   if (!locks.ok) return locks
-  const gone = locks.value.filter((lock) => isOfGoneProcess(lock) && Date.now() - Date.parse(lock.time) >= (options.leastAgeMs ?? 0))
+  const isMeant = (lock: RepositoryLock): boolean => options.of?.has(lock.pid) ?? Date.now() - Date.parse(lock.time) >= (options.leastAgeMs ?? 0)
+  const gone = locks.value.filter((lock) => isOfGoneProcess(lock) && isMeant(lock))
   const others = locks.value.filter((lock) => !gone.includes(lock))
   if (gone.length === 0) return answered({ removed: 0, held: others.map(lockInWords) })
 
@@ -87,6 +90,15 @@ export async function removeStaleLocks(restic: Restic, options: CallOptions & { 
     removed: locks.value.filter((lock) => !left.value.some(({ id }) => id === lock.id)).length,
     held: left.value.map(lockInWords),
   })
+}
+
+/** How long a repository may take to have the locks of our own dead removed, which must not keep a run from its end. */
+const ownLocksLimitMs = 30_000
+
+/** Locks of our own tools that a signal has ended are in nobody's way: not in that of this run's retention, nor of the next run. Never fails. */
+export async function removeLocksOfKilled(restic: Restic): Promise<void> {
+  const of = restic.takeKilled()
+  if (of.size > 0) await removeStaleLocks(restic, { of, signal: AbortSignal.timeout(ownLocksLimitMs) })
 }
 
 /** Most often there is none, and a look at the folder costs nothing. */

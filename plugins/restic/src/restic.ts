@@ -59,6 +59,7 @@ export class Restic {
   readonly #settings: ResticSettings
   readonly #context: ProviderContext
   #version: ResticVersion | null = null
+  readonly #killed = new Set<number>()
 
   constructor(settings: ResticSettings, context: ProviderContext) {
     this.#settings = settings
@@ -90,11 +91,22 @@ export class Restic {
   }
 
   run(call: ResticCall): Promise<ToolResult> {
-    return this.exec.run(this.#request(call))
+    return this.start(call).result
   }
 
   start(call: ResticCall): RunningTool {
-    return this.exec.start(this.#request(call))
+    const tool = this.exec.start(this.#request(call))
+    void tool.result.then(({ endedBySignal }) => {
+      if (endedBySignal !== null && tool.process !== null) this.#killed.add(tool.process.pid)
+    })
+    return tool
+  }
+
+  /** Process IDs of those that a signal has ended, by want of memory for one: they could not remove their locks. Told once. */
+  takeKilled(): ReadonlySet<number> {
+    const killed = new Set(this.#killed)
+    this.#killed.clear()
+    return killed
   }
 
   failureOf(result: ToolResult, what: string): Failure {
