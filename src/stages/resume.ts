@@ -5,7 +5,7 @@ import { endLeftovers, type Leftovers } from '../host/child-record.js'
 import { realPathSoFar } from '../host/mounts.js'
 import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
 import { releaseLeftFrozen } from './backup/freezing.js'
-import { sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
+import { isMountedAnew, sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
 import { isAlive, runningServices } from './backup/stack-plan.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { stacksLock } from './repository.js'
@@ -144,7 +144,8 @@ async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choi
 
   const moved = sourcesThatMoved(entry)
   if (moved.length > 0 && choices.force !== entry.name) {
-    complain('source-moved', `${entry.name} is not started: ${moved.join(', ')} is not on the disk it was on`, 'Mount the disk, then run: stackbk resume')
+    const fix = moved.every((path) => isMountedAnew(entry, path)) ? `If what is mounted there now is the right disk, run: stackbk resume --force ${entry.name}` : 'Mount the disk, then run: stackbk resume'
+    complain('source-moved', `${entry.name} is not started: ${moved.join(', ')} is not on the disk it was on`, fix)
     return stack('waiting', 'failed')
   }
   const look = await runtime.inspect([entry.directory])

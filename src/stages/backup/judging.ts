@@ -111,6 +111,8 @@ export function judgeQuiet(draft: StackDraft, result: WindowResult): void {
 export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
   if (result.movedSources.length > 0) {
     worsen(draft, 'failed')
+    // Nobody knows what of the disk had been read when it went: "latest" must not mean a snapshot of the empty folder below it.
+    if (draft.snapshot !== null) draft.marks.add('partial')
     draft.problems.push({
       severity: 'error',
       code: 'source-moved',

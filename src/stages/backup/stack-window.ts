@@ -232,6 +232,11 @@ export function sourcesThatMoved(entry: JournalEntry): readonly string[] {
     .map(({ path }) => path)
 }
 
+/** A disk is mounted where it was at the stop, under another number: it was plugged in anew, or it is another disk. */
+export function isMountedAnew({ devices }: JournalEntry, path: string): boolean {
+  return devices.some((source) => source.path === path && source.mountPoint !== undefined && source.mountPoint === mountPointOf(path))
+}
+
 function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
   return {
     schemaVersion: 1,
