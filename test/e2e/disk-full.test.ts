@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { quickHealthcheck } from '../fixtures/compose-stack.js'
 import { makeQuickRepository } from '../fixtures/quick-repository.js'
+import { slowRestic } from '../fixtures/slow-restic.js'
 import { canMakeDisks, makeSmallDisk, type SmallDisk } from '../fixtures/small-disk.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { makeWorld, says, type World, type WorldStack } from '../fixtures/world.js'
@@ -167,7 +168,7 @@ describe.skipIf(!canMakeDisks)('a full disk under the repository', () => {
 
   beforeAll(async () => {
     world = await makeWorld({ settings: { docker: { WARM_PASS: false }, local_backup: { KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
-    disk = await makeSmallDisk({ path: join(world.root, 'disk'), bytes: 400 << 20 })
+    disk = await makeSmallDisk({ path: join(world.root, 'disk'), bytes: 150 << 20 })
     repository = join(disk.path, 'repository')
     makeQuickRepository(repository, 'secret')
     world.configure({ local_backup: { RESTIC_REPOSITORY: repository } })
@@ -181,8 +182,8 @@ describe.skipIf(!canMakeDisks)('a full disk under the repository', () => {
   })
 
   it('in mid-snapshot: the stack is started, the error has restic\'s own words, and nothing is in the way of the next one', async () => {
-    web.write('data/blob', randomBytes(100_000_000))
-    const underway = await world.startUntil(['backup', '--json'], says('snapshot begun', 'web'))
+    web.write('data/blob', randomBytes(30_000_000))
+    const underway = await world.startUntil(['backup', '--json'], says('snapshot begun', 'web'), { environment: slowRestic(world, 4_000) })
     disk.fill()
     const { exitCode, stdout } = await underway.ended
     const result = JSON.parse(stdout) as BackupResult
@@ -207,7 +208,7 @@ describe.skipIf(!canMakeDisks)('a full disk under the repository', () => {
   })
 
   it('after the start: the snapshot counts, and what could not be thinned out is said', async () => {
-    web.write('data/blob', randomBytes(100_000_000))
+    web.write('data/blob', randomBytes(30_000_000))
     const underway = await world.startUntil(['backup', '--no-verify', '--json'], says('starting', 'web'))
     disk.fill()
     const { exitCode, stdout } = await underway.ended

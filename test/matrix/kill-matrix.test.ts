@@ -8,7 +8,7 @@ import { matrixOptions } from './options.js'
 const options = matrixOptions()
 const limitMs = options.isFull ? 8 * 3_600_000 : 300_000
 /** A matrix of kills that come too late proves nothing. */
-const leastLanded = 0.75
+const leastLanded = 0.7
 
 const results: KillResult[] = []
 

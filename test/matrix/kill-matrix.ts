@@ -104,12 +104,12 @@ export class KillMatrix {
 
   /** All kills that the options ask for. */
   plan(): readonly Kill[] {
-    const { randomMoments, mostSteps } = this.#options
+    const { randomMoments, randomSignals, mostSteps } = this.#options
     const recoveries: readonly Kill['recovery'][] = ['resume', 'backup', 'resume', 'backup', 'killed resume, resume', 'backup', 'resume', 'killed resume, backup']
     const moments = kinds.flatMap((kind) => [
       ...this.#someSteps(mostSteps).map((step) => ({ kind, moment: { step } })),
       // From before the program has begun to a little beyond its end, as others are a little slower.
-      ...Array.from({ length: randomMoments }, () => ({ kind, moment: { ms: Math.round(this.#random() * this.#durationMs * 1.05) } })),
+      ...Array.from({ length: kind.startsWith('KILL') ? randomMoments : randomSignals }, () => ({ kind, moment: { ms: Math.round(this.#random() * this.#durationMs * 1.05) } })),
     ])
     return moments.map((one, index) => ({ ...one, mode: this.#mode, recovery: recoveries[index % recoveries.length]! }))
   }

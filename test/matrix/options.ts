@@ -5,8 +5,10 @@ export interface MatrixOptions {
   readonly isFull: boolean
   /** Stop modes, each with a world of its own, side by side. `MATRIX_MODES`: names with commas between. */
   readonly modes: readonly string[]
-  /** Random moments for each kind of kill in each mode. `MATRIX_RANDOM`. */
+  /** Random moments for each kind of SIGKILL in each mode. `MATRIX_RANDOM`. */
   readonly randomMoments: number
+  /** The same for each of the signals that can be answered. `MATRIX_RANDOM` as well; the sample meets those at steps alone. */
+  readonly randomSignals: number
   /** At each step for each kind, or at so many of them. `MATRIX_STEPS`. */
   readonly mostSteps: number
   /** The same seed chooses the same moments. `MATRIX_SEED`. */
@@ -37,6 +39,7 @@ export function matrixOptions(environment: NodeJS.ProcessEnv = process.env): Mat
     isFull,
     modes: (environment['MATRIX_MODES'] ?? (isFull ? 'down,stop,pause' : 'down,stop')).split(','),
     randomMoments: number('MATRIX_RANDOM', isFull ? 50 : 1),
+    randomSignals: number('MATRIX_RANDOM', isFull ? 50 : 0),
     mostSteps: number('MATRIX_STEPS', isFull ? Number.POSITIVE_INFINITY : 1),
     seed: number('MATRIX_SEED', Date.now() % 1_000_000),
     settings: JSON.parse(environment['MATRIX_SETTINGS'] ?? '{}') as Settings,
