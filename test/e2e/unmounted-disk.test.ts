@@ -45,7 +45,7 @@ describe.skipIf(!canMakeDisks).each(['down', 'stop'] as const)('a stack whose di
     isMounted = false
   }
   beforeEach(async () => {
-    const call = await world.backup()
+    const call = await world.backup(['media'])
     expect([call.exitCode, call.result.problems, call.stack('media')]).toMatchObject([0, [], { status: 'ok', quiet: true, stopMode: mode }])
     // What was made of the empty folder says of itself that it is not whole, and is kept apart.
     good = (await ofStack()).filter(({ tags }) => !tags.includes('partial')).map(({ id }) => id)
@@ -114,7 +114,7 @@ describe.skipIf(!canMakeDisks).each(['down', 'stop'] as const)('a stack whose di
     await expectBackOnceMounted()
   })
 
-  it('defect 31: a disk that has another number when it is mounted again may be another one: it is asked for, and then started', async () => {
+  it.skipIf(mode === 'down')('defect 31: a disk that has another number when it is mounted again may be another one: it is asked for, and then started', async () => {
     const underway = await world.startUntil(['backup'], says('stopped', 'media'))
     underway.signal('SIGKILL')
     await underway.ended
