@@ -21,7 +21,7 @@ let environment: { readonly PATH: string }
 
 beforeAll(async () => {
   // Retention wants the repository for itself: any lock that is left is in its way.
-  world = await makeWorld({ settings: { local_backup: { ENABLE_VERIFICATION: false, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
+  world = await makeWorld({ settings: { local_backup: { LOCK_TIMEOUT: 1, ENABLE_VERIFICATION: false, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
   environment = slowRestic(world, 2_000)
   web = await world.stack('web', { services: { app: polite } })
   other = await world.stack('other', { services: { app: polite } })
@@ -107,6 +107,21 @@ describe.skipIf(process.getuid?.() !== 0)('the lock of a restic of another host'
     child.kill('SIGCONT')
     await once(child, 'exit')
     await expectNextNightIsWell()
+  })
+
+  it('defect 25: is waited for as long as LOCK_TIMEOUT says, with every stack running', async () => {
+    const child = await restic('prune')
+    world.configure({ local_backup: { LOCK_TIMEOUT: 60 } })
+    try {
+      const underway = world.start(['backup', '--json'])
+      await until('a restic of ours waits', () => world.processes().some(({ command }) => /restic backup .*--retry-lock=60s/.test(command)))
+      expect([await web.running(), await other.running()]).toEqual([['app'], ['app']])
+      child.kill('SIGCONT')
+      const { exitCode, stdout } = await underway.ended
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { status: 'ok', stacks: [{ name: 'web', status: 'ok' }, { name: 'other', status: 'ok' }], retention: { status: 'ok' } }])
+    } finally {
+      world.configure({ local_backup: { LOCK_TIMEOUT: 1 } })
+    }
   })
 
   it('defect 25: that shares it keeps no stack from its snapshot, and the retention that could not be is told with its name', async () => {

@@ -19,8 +19,9 @@ import { verifySnapshots } from './verify.js'
 /** The engine for the repository and password that are configured. */
 export function createResticEngine(values: SettingValues, context: ProviderContext): Engine {
   const repository = values['RESTIC_REPOSITORY']
+  const lockTimeout = values['LOCK_TIMEOUT']
   const place = placeOf(typeof repository === 'string' ? repository : '')
-  return engineOn(new Restic({ place, password: passwordSourceOf(values), usesCache: true }, context))
+  return engineOn(new Restic({ place, password: passwordSourceOf(values), lockWaitMs: typeof lockTimeout === 'number' ? lockTimeout : 0, usesCache: true }, context))
 }
 
 function engineOn(restic: Restic): Engine {

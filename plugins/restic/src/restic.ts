@@ -48,6 +48,8 @@ export interface ResticCall extends Pick<ToolRequest, 'onStdoutLine' | 'onStderr
 export interface ResticSettings {
   readonly place: RepositoryPlace
   readonly password: PasswordSource
+  /** Milliseconds to wait for a lock that somebody else has; 0: not at all. */
+  readonly lockWaitMs: number
   /** False for a copy: restic's cache goes by the repository's ID, which a copy shares, so it would hide what the copy lacks. */
   readonly usesCache: boolean
 }
@@ -125,7 +127,7 @@ export class Restic {
         call.command,
         '--json',
         ...(this.#mayCache(call) ? [] : ['--no-cache']),
-        ...(this.#mayLock(call.locking) ? [] : ['--no-lock']),
+        ...(this.#mayLock(call.locking) ? this.#waitForLock() : ['--no-lock']),
         ...(call.flags ?? []),
         ...(call.operands === undefined ? [] : ['--', ...call.operands]),
       ],
@@ -143,6 +145,11 @@ export class Restic {
 
   #mayCache(call: ResticCall): boolean {
     return this.#settings.usesCache && !this.#context.dryRun && call.cache !== false
+  }
+
+  #waitForLock(): readonly string[] {
+    const seconds = Math.ceil(this.#settings.lockWaitMs / 1000)
+    return seconds > 0 ? [`--retry-lock=${seconds}s`] : []
   }
 
   #mayLock(locking: Locking): boolean {

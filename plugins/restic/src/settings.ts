@@ -37,4 +37,12 @@ export const settings = defineSettings([
     oneOf: 'password',
     help: 'the repository password itself; a password file is safer',
   },
+  {
+    section: 'local_backup',
+    key: 'LOCK_TIMEOUT',
+    type: 'duration',
+    default: 30_000,
+    range: { min: 0, max: 86_400_000 },
+    help: 'how long to wait for a lock that another restic has on the repository; no stack is down meanwhile',
+  },
 ])

@@ -79,7 +79,7 @@ test("restic's last words are its messages, without its tries and its advice", (
   )
 })
 
-test('the plugin provides one engine, whose settings are those of the contract', async () => {
+test('the plugin provides one engine, whose settings are those of the contract, and how long it waits for a lock', async () => {
   expect(await providers.call({} as never, {} as never)).toEqual([restic])
   expect([restic.kind, restic.id, restic.apiVersion]).toEqual(['engine', 'restic', 1])
   expect(restic.settings.map(({ section, key, aliases, oneOf }) => [section, key, aliases, oneOf])).toEqual([
@@ -87,5 +87,6 @@ test('the plugin provides one engine, whose settings are those of the contract',
     ['local_backup', 'RESTIC_PASSWORD_FILE', ['PASSWORD_FILE'], 'password'],
     ['local_backup', 'RESTIC_PASSWORD_COMMAND', ['PASSWORD_COMMAND'], 'password'],
     ['local_backup', 'RESTIC_PASSWORD', ['PASSWORD'], 'password'],
+    ['local_backup', 'LOCK_TIMEOUT', undefined, undefined],
   ])
 })

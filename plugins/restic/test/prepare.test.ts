@@ -165,7 +165,7 @@ describe('the first phase tells', () => {
     const made = await bench()
     wrapRestic(made.folder, 'exec sleep 600')
     const restic = new Restic(
-      { place: placeOf(made.repository), password: passwordSourceOf(made.settings), usesCache: true },
+      { place: placeOf(made.repository), password: passwordSourceOf(made.settings), lockWaitMs: 0, usesCache: true },
       contextOf(made.folder),
     )
     const prepared = prepareSnapshot(restic, requestOf(made), { openMs: 200 })
