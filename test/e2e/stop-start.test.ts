@@ -73,7 +73,8 @@ describe('a stop or a start that fails', () => {
     return { PATH: world.fakePath }
   }
   const refuse = 'echo "Error response from daemon: cannot do that: the moon is full" >&2; exit 1'
-  const stops = { down: ['down'], stop: ['stop'] } as const
+  /** Of a `down`, the stop is one by one, and the removal comes after it. */
+  const stops = { down: ['down', 'stop'], stop: ['stop'] } as const
   const starts = { down: ['up', 'start'], stop: ['start'] } as const
 
   /** What all that is scripted against says of the run. */

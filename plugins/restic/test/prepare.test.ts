@@ -141,12 +141,12 @@ describe('the first phase tells', () => {
     await expectNothingLeft(made)
   })
 
-  test('a temporary folder that is not there', async () => {
+  test('a folder of its own in which nothing can be made', async () => {
     const made = await benchWithRepository()
-    vi.stubEnv('TMPDIR', join(made.folder, 'missing'))
+    writeFileSync(join(made.folder, 'cache'), '')
     expect(await made.engine.prepare(requestOf(made)).ready).toMatchObject({
       ok: false,
-      failure: { kind: 'failed', toolOutput: expect.stringContaining('missing') as string },
+      failure: { kind: 'failed', message: expect.stringContaining(join(made.folder, 'cache')) as string, fix: expect.stringContaining('Free space') as string },
     })
   })
 

@@ -17,7 +17,7 @@ const policy = { last: 0, daily: 7, weekly: 4, monthly: 0, yearly: 0 }
 test('retention of all stacks is one call, with host and tags in filter and grouping, and zeros left out', async () => {
   const requests: ToolRequest[] = []
   const real = createExec()
-  const exec = { ...real, run: (request: ToolRequest) => real.run((requests.push(request), request)) }
+  const exec = { ...real, start: (request: ToolRequest) => real.start((requests.push(request), request)) }
   const made = await benchWithRepository({ exec })
   expect(
     value(

@@ -5,11 +5,11 @@ import { worsen, type StackDraft } from './backup-result.js'
 import type { StackPlan } from './stack-plan.js'
 import type { WindowResult } from './stack-window.js'
 
-/** Without it a snapshot has the data, and not what makes a stack of it. */
-export function judgeCapsule(draft: StackDraft, folder: string, reason: string): void {
+/** Without it a snapshot has the data, and not what makes a stack of it. `reason`: null where it was written. */
+export function judgeCapsule(draft: StackDraft, folder: string, reason: string | null): void {
+  if (reason === null || draft.snapshot === null) return
   worsen(draft, 'partial')
   draft.marks.add('partial')
-  if (draft.problems.some(({ code }) => code === 'capsule-not-written')) return
   draft.problems.push({
     severity: 'error',
     code: 'capsule-not-written',

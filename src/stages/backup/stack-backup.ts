@@ -26,6 +26,8 @@ export interface ReadyStack {
   /** What the snapshot is asked for; of the same stack also while a warm pass waits. */
   readonly request: SnapshotRequest
   readonly prepared: PreparedSnapshot
+  /** Why the snapshot will lack the capsule; null where it will not. */
+  readonly whyNoCapsule: string | null
   /** `prepared` is the warm pass: the snapshot itself is prepared after it. */
   readonly isWarmPass: boolean
   /** The warm pass that went before. */
@@ -75,8 +77,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   }
   const draft = draftOf(plan, ownPaths.length, [...freezing.problems, ...warming.problems])
   draft.warmSnapshot = warm?.snapshot.id ?? null
-  if (whyNoCapsule !== null) judgeCapsule(draft, run.state.root, whyNoCapsule)
-  const common = { plan, request, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
+  const common = { plan, request, whyNoCapsule, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
   if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(request, plan)), isWarmPass: true, watch: null }
   const prepared = repository.engine.prepare(request)
   // Without it the snapshot is marked; with an error of it the prepared one would wait for ever.
@@ -270,7 +271,8 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
       freeze,
       onStopped: (ended) => {
         const { reason } = writeCapsule(run, plan, ended)
-        if (reason !== null) judgeCapsule(draft, run.state.root, reason)
+        // What was written before the stop is in the snapshot all the same.
+        if (reason !== null) run.log('warning', 'the snapshot does not say how its containers ended', { stack: name, reason })
         judgeSuspects(draft, renewSuspects(run, plan, warm))
       },
       onStarting: context.onStarting,
@@ -305,6 +307,7 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
   draft.warmPass = warm?.suspects != null
   judgeQuiet(draft, result)
   judgeWhole(draft, plan)
+  judgeCapsule(draft, run.state.root, ready.whyNoCapsule)
   judgeStart(draft, result, plan)
   if (result.late !== null) judgeLate(draft, await result.late)
 }
@@ -352,6 +355,7 @@ async function takeAsItIs(ready: ReadyStack, context: StackBackupContext & { rea
   }
   if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
   judgeWhole(draft, plan)
+  judgeCapsule(draft, run.state.root, ready.whyNoCapsule)
 }
 
 function draftOf(plan: StackPlan, ownFiles: number, problems: readonly Problem[]): StackDraft {
