@@ -21,8 +21,9 @@ async function capsuleIn(snapshot: string): Promise<Capsule> {
   return JSON.parse(await world.restic('dump', '--no-lock', snapshot, paths.find((path) => path.endsWith('/stackbk-capsule.json'))!)) as Capsule
 }
 
-// Compose gives all containers of a project the same grace in a `down`: the longest that one of them asks for, and who asks for none has the engine's 10 s.
-it.each([['down', 10], ['stop', 2]] as const)('defect 21: the capsule in a snapshot is what its schema says, and says how each container ended, by mode %s', async (mode, grace) => {
+it.each(['down', 'stop'] as const)('defect 21: the capsule in a snapshot is what its schema says, and says how each container ended, by mode %s', async (mode) => {
+  // Its own is longer than what is configured.
+  const grace = 2
   const stack = await world.stack(`ends-${mode}`, {
     services: {
       deaf: { image: testImage, command: stubbornCommand, network_mode: 'none', stop_grace_period: '2s' },

@@ -83,8 +83,8 @@ describe('a stop or a start that fails', () => {
       world.json<{ runs: { status: string; exitCode: number }[] }>(['history', '--limit', '1']),
       world.json<{ stacks: { name: string; lastSnapshot: { id: string } | null }[] }>(['status']),
     ])
-    const { status: runStatus, exitCode } = history.runs[0]!
-    return { status: runStatus, exitCode, last: status.stacks.find(({ name }) => name === 'told')?.lastSnapshot?.id ?? null }
+    const [latest = { status: 'none', exitCode: -1 }] = history.runs
+    return { status: latest.status, exitCode: latest.exitCode, last: status.stacks.find(({ name }) => name === 'told')?.lastSnapshot?.id ?? null }
   }
 
   it.each(['down', 'stop'] as const)('defect 18: a stop that fails (%s) is told with the engine\'s words, the stack is partial everywhere, and its snapshot is not the last good one', async (mode) => {
