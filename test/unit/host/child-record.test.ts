@@ -140,7 +140,7 @@ describe('the record of the tools that a run has started', () => {
     const stranger = spawn('sh', ['-c', 'exec sleep 300'], { detached: true, stdio: 'ignore' })
     endWithTest(stranger.pid ?? 0)
     const path = join(folder, 'run-1.jsonl')
-    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(`"pid":${String(pids[0])}`, `"pid":${String(stranger.pid)}`))
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(new RegExp(`"pid":${String(pids[0])}\\b`, 'g'), `"pid":${String(stranger.pid)}`))
     await endLeftovers(folder)
     expect(isAlive(stranger.pid ?? 0)).toBe(true)
     expect(pids.map(isAlive)).toEqual([false])
