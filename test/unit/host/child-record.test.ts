@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { readProcess } from '@stackbk/tool-runner/processes'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { bootId } from '../../../src/host/boot.js'
@@ -136,7 +137,10 @@ describe('the record of the tools that a run has started', () => {
 
   it('takes no process for a tool that only has its PID', async () => {
     const { child, pids } = await run('run-1', [{ script: stays }])
+    const begun = readProcess(pids[0] ?? 0)?.startTicks ?? 0
     await kill(child)
+    // The kernel counts in hundredths of a second: no PID is given anew within one, but two processes may begin in it.
+    await until(() => Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 100 > begun + 2, 'the next of them has come')
     const stranger = spawn('sh', ['-c', 'exec sleep 300'], { detached: true, stdio: 'ignore' })
     endWithTest(stranger.pid ?? 0)
     const path = join(folder, 'run-1.jsonl')
