@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { StackState } from '@stackbk/contract'
+import type { Runtime, StackState } from '@stackbk/contract'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
@@ -181,18 +181,19 @@ test('a stack that goes down ends what depends on others first', async () => {
   expect(ended.map((end) => end.service)).toEqual(['c', 'b', 'a'])
 })
 
+/** What has to wait for a job that is done once. */
+const afterMigration = {
+  services: {
+    db,
+    migrate: service({ command: ['true'], depends_on: { db: { condition: 'service_healthy' } } }),
+    web: service({ depends_on: { migrate: { condition: 'service_completed_successfully' } } }),
+  },
+  volumes: { data: {} },
+}
+
 test('what waits for a finished job waits for what that job needed, and the job is not run again', async () => {
   const { runtime } = await liveRuntime()
-  const stack = await liveStack({
-    compose: {
-      services: {
-        db,
-        migrate: service({ command: ['true'], depends_on: { db: { condition: 'service_healthy' } } }),
-        web: service({ depends_on: { migrate: { condition: 'service_completed_successfully' } } }),
-      },
-      volumes: { data: {} },
-    },
-  })
+  const stack = await liveStack({ compose: afterMigration })
   const state = await look(runtime, stack.directory)
   const watch = good(await runtime.watch(state))
   await stopAndStart(runtime, state, 'stop')
@@ -374,13 +375,19 @@ test('a container that crashes over and over counts as restarting, also in the m
   expect(containersOf(await look(runtime, stack.directory))[0]?.condition).toBe('restarting')
 })
 
+/** As a backup does it: it listens from then on, and has looked once more since. */
+async function lookListening(runtime: Runtime, directory: string): Promise<StackState> {
+  const state = await look(runtime, directory)
+  const watch = good(await runtime.watch(state))
+  onTestFinished(() => watch.close())
+  await look(runtime, directory)
+  return state
+}
+
 test('in the window nothing is asked that the events have told, and a start does not wait for a look', async () => {
   const { runtime, calls } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { db, web: service({ depends_on: { db: { condition: 'service_healthy' } } }) }, volumes: { data: {} } } })
-  const state = await look(runtime, stack.directory)
-  const watch = good(await runtime.watch(state))
-  onTestFinished(() => watch.close())
-  await look(runtime, stack.directory)
+  const state = await lookListening(runtime, stack.directory)
   good(await runtime.preflight(state))
   const before = calls.length
   // Of containers that other tests start meanwhile it is asked whether they use the stack's data.
@@ -398,10 +405,7 @@ test('in the window nothing is asked that the events have told, and a start does
 test('down answers when all is stopped, and removes meanwhile; who looks or starts waits for that', async () => {
   const { runtime, calls } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { db, web: service({ depends_on: { db: { condition: 'service_healthy' } } }) }, volumes: { data: {} } } })
-  const state = await look(runtime, stack.directory)
-  const watch = good(await runtime.watch(state))
-  onTestFinished(() => watch.close())
-  await look(runtime, stack.directory)
+  const state = await lookListening(runtime, stack.directory)
   const before = calls.length
   const evidence = good(await runtime.stop(state, { mode: 'down', graceSeconds: 5 }))
   expect([evidence.stillRunning, evidence.ended.map((end) => end.service)]).toEqual([[], ['web', 'db']])
@@ -418,10 +422,7 @@ test('down answers when all is stopped, and removes meanwhile; who looks or star
 test('a container of the stack that somebody starts between the look and the stop is seen to run', async () => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service() } } })
-  const state = await look(runtime, stack.directory)
-  const watch = good(await runtime.watch(state))
-  onTestFinished(() => watch.close())
-  await look(runtime, stack.directory)
+  const state = await lookListening(runtime, stack.directory)
   await stack.up('--scale', 'web=2')
   const { stillRunning } = good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
   expect(stillRunning).toEqual([`${stack.project}-web-2`])
@@ -430,10 +431,7 @@ test('a container of the stack that somebody starts between the look and the sto
 test('what somebody removes right after the stop is made again', async () => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service(), other: service() } } })
-  const state = await look(runtime, stack.directory)
-  const watch = good(await runtime.watch(state))
-  onTestFinished(() => watch.close())
-  await look(runtime, stack.directory)
+  const state = await lookListening(runtime, stack.directory)
   good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
   await docker('rm', `${stack.project}-web-1`)
   good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 20_000 }))
@@ -442,16 +440,7 @@ test('what somebody removes right after the stop is made again', async () => {
 
 test('after down each still says what it needs, also of what does not run: the next start keeps the order', async () => {
   const { runtime } = await liveRuntime()
-  const stack = await liveStack({
-    compose: {
-      services: {
-        db,
-        migrate: service({ command: ['true'], depends_on: { db: { condition: 'service_healthy' } } }),
-        web: service({ depends_on: { migrate: { condition: 'service_completed_successfully' } } }),
-      },
-      volumes: { data: {} },
-    },
-  })
+  const stack = await liveStack({ compose: afterMigration })
   const state = await look(runtime, stack.directory)
   await stopAndStart(runtime, state, 'down')
   const after = await look(runtime, stack.directory)
