@@ -36,7 +36,7 @@ describe('retention', () => {
     for (let round = 0; round < 3; round++) {
       web.write('data/blob', randomBytes(1000))
       const call = await world.backup(['web'])
-      expect(call.exitCode).toBe(0)
+      expect(call.exitCode, JSON.stringify(call.result)).toBe(0)
       expect(call.result.retention).toEqual({ status: 'ok', removed: round === 2 ? 1 : 0 })
     }
     const left = (await world.snapshots()).map((snapshot) => `${snapshot.hostname} ${snapshot.tags.join(',')}`).sort()
