@@ -26,6 +26,8 @@ export interface StateFolder {
   readonly capsules: string
   /** What is remembered of each repository and of its copies. */
   readonly repositories: string
+  /** What is remembered of the last disaster kit. */
+  readonly kit: string
   readonly cache: string
 }
 
@@ -42,6 +44,7 @@ export function stateFolder(environment: Environment): StateFolder {
     stacks: join(root, 'stacks'),
     capsules: join(root, 'capsules'),
     repositories: join(root, 'repositories'),
+    kit: join(root, 'kit.json'),
     cache: join(root, 'cache'),
   }
 }

@@ -1,9 +1,9 @@
-import type { AnyDescriptor, Log, SettingValues } from '@stackbk/contract'
+import type { AnyDescriptor, Exec, Log, SettingValues } from '@stackbk/contract'
 import { isSecret, type Secret } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 import { createRedactor } from '@stackbk/tool-runner/processes'
 
-import type { Configuration } from '../config/configuration.js'
+import { loadConfiguration, type Configuration } from '../config/configuration.js'
 import { StackbkError, type Problem } from '../errors.js'
 import { appendLine } from '../host/append-line.js'
 import { rotate } from '../host/rotation.js'
@@ -92,16 +92,18 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     },
   })
 
-  const providers = new LiveProviders({
-    offers,
-    idOf: (kind) => chosenId(configuration, kind),
-    settingsOf: (descriptor: AnyDescriptor): SettingValues => configuration.settingsOf(descriptor),
-    signal,
-    log,
-    exec,
-    dryRun,
-    cacheFolder: state.cache,
-  })
+  const providersOf = (chosen: Configuration, runner: Exec): LiveProviders =>
+    new LiveProviders({
+      offers,
+      idOf: (kind) => chosenId(chosen, kind),
+      settingsOf: (descriptor: AnyDescriptor): SettingValues => chosen.settingsOf(descriptor),
+      signal,
+      log,
+      exec: runner,
+      dryRun,
+      cacheFolder: state.cache,
+    })
+  const providers = providersOf(configuration, exec)
   const lock = new RunLock(`stackbk ${command}`, dryRun)
   const run: Run = {
     ...request.facts,
@@ -120,6 +122,11 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     freezer: (id) => providers.freezer(id),
     exec,
     lock: (...subjects) => lock.take(subjects),
+    withConfiguration: ({ file, environment, needs, exec: runner }) => {
+      const descriptors = offers.usable.map(({ descriptor }) => descriptor)
+      const others = providersOf(loadConfiguration({ file, environment, descriptors, needs }), runner)
+      return { engine: () => others.get('engine'), transport: () => others.get('transport'), close: () => others.close() }
+    },
   }
   if (isRecorded) run.events.add('run-started')
   let historyTrouble: string | null = null

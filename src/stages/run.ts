@@ -1,6 +1,6 @@
 import type { Engine, Exec, Freezer, Log, Runtime, Transport } from '@stackbk/contract'
 
-import type { Configuration } from '../config/configuration.js'
+import type { Configuration, Environment, Need } from '../config/configuration.js'
 import type { StateFolder } from '../host/state-folder.js'
 import type { EventQueue } from '../providers/events.js'
 import type { Journal } from '../stacks/journal.js'
@@ -32,6 +32,22 @@ export interface Run extends RunFacts {
    * run only looks.
    */
   readonly lock: (...subjects: readonly LockSubject[]) => Promise<void>
+  /** Providers of another configuration than this run's own. Throws (kind `configuration`) where that one is wrong. */
+  readonly withConfiguration: (request: OtherConfiguration) => OtherProviders
+}
+
+/** A configuration beside this run's own, such as that of a disaster kit. */
+export interface OtherConfiguration {
+  readonly file: string
+  /** What counts where the file is silent. */
+  readonly environment: Environment
+  readonly needs: readonly Need[]
+  /** What its providers run their tools with. */
+  readonly exec: Exec
+}
+
+export interface OtherProviders extends Pick<Run, 'engine' | 'transport'> {
+  readonly close: () => Promise<void>
 }
 
 /** What two runs must not change at once. */

@@ -5,6 +5,8 @@ import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
 import { recallStack } from '../stacks/stack-memory.js'
 import { lastGoodSnapshot } from './backup/stack-snapshots.js'
+import { gatherKit } from './kit/contents.js'
+import { hasChanged, kitRecord } from './kit/record.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -27,6 +29,8 @@ export interface StatusBody {
   readonly repository: { readonly path: string; readonly id: string | null; readonly bytes: number | null; readonly snapshots: number | null; readonly reachable: boolean }
   readonly cloud: { readonly remote: string; readonly lastSync: string | null; readonly ageMs: number | null; readonly behindSnapshots: number | null; readonly overdue: boolean } | null
   readonly lastDrill: null
+  /** The last disaster kit that this host wrote. `outdated`: what it holds has changed since; `null` where that cannot be told now. */
+  readonly kit: { readonly file: string; readonly writtenAt: string; readonly checkedAt: string | null; readonly outdated: boolean | null } | null
   readonly nextRun: string | null
 }
 
@@ -57,6 +61,8 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
   }
   const cloud = await cloudStatus(run, known?.lastSync ?? null, list, now)
   if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
+  const kit = await kitStatus(run, engine)
+  if (kit?.outdated === true) problems.push({ severity: 'warning', code: 'kit-outdated', message: `the disaster kit of ${kit.writtenAt} holds other secrets or settings than this host has now`, fix: `Run: stackbk kit write ${kit.file}` })
   const waiting = run.journal.waiting()
   for (const name of waiting) {
     problems.push({ severity: 'error', code: 'left-stopped', message: 'an interrupted run left it stopped', fix: 'Run: stackbk resume', stack: name })
@@ -72,6 +78,7 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
     },
     cloud,
     lastDrill: null,
+    kit,
     nextRun: null,
   }
   const isOverdue = stacks.some(({ overdue }) => overdue) || cloud?.overdue === true || waiting.length > 0
@@ -116,6 +123,18 @@ async function cloudStatus(run: Run, lastSync: { readonly at: string; readonly r
   const ageMs = lastSync === null ? null : Math.max(0, now - Date.parse(lastSync.at))
   const behind = lastSync === null ? snapshots.length : snapshots.filter((snapshot) => Date.parse(snapshot.time) > Date.parse(lastSync.at)).length
   return { remote, lastSync: lastSync?.at ?? null, ageMs, behindSnapshots: behind, overdue: behind > 0 && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs) }
+}
+
+async function kitStatus(run: Run, engine: Engine): Promise<StatusBody['kit']> {
+  const record = kitRecord(run.state.kit)
+  if (record === null) return null
+  const { file, writtenAt, checkedAt } = record
+  try {
+    return { file, writtenAt, checkedAt, outdated: hasChanged(record, await gatherKit(run, engine, await run.transport())) }
+  } catch (error) {
+    if (error instanceof StackbkError) return { file, writtenAt, checkedAt, outdated: null }
+    throw error
+  }
 }
 
 async function sizeOf(engine: Engine): Promise<number | null> {

@@ -237,4 +237,6 @@ export interface Engine extends LiveProvider {
   layout(): RepositoryLayout
   /** Makes the files that a lost folder or a file-blind transport leaves out (empty folders). `path` is a repository of this engine's kind. */
   completeCopy(path: string): Promise<Answer<void>>
+  /** Shell commands that bring files back out of the repository in this folder without stackbk, with this provider's keepsakes in the present folder. For the page of the disaster kit. Absent: none are known. */
+  byHand?(request: { readonly repository: string }): readonly string[]
 }

@@ -21,8 +21,12 @@ export interface Keepsake {
   /** Its name in the kit, such as `rclone.conf`; no folder in it. */
   readonly name: string
   readonly content: Secret
+  /** True: `content` is the file in base64, because it is no text. Absent: it is the text itself. */
+  readonly isBase64?: boolean
   /** The key that names it in the configuration, such as `RCLONE_CONFIG`, with its section; `null` where none does. */
   readonly setting: { readonly section: string; readonly key: string } | null
+  /** Absolute: where it has to lie on the new host, because another keepsake names it by this path. `null`: anywhere. */
+  readonly place: string | null
 }
 
 /** One line of `doctor`. */

@@ -72,4 +72,6 @@ export interface Transport extends LiveProvider {
   moveAll?(files: readonly string[], request: { readonly from: string; readonly to: string } & CallOptions): Promise<Answer<void>>
   remove(files: readonly string[], options?: CallOptions): Promise<Answer<void>>
   space(options?: CallOptions): Promise<Answer<RemoteSpace>>
+  /** Shell commands that fetch all of it into a folder without stackbk, with this provider's keepsakes in the present folder. For the page of the disaster kit. Absent: none are known. */
+  byHand?(request: { readonly localRoot: string }): readonly string[]
 }

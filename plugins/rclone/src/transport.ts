@@ -2,6 +2,7 @@ import { failed, type Answer, type CallOptions, type ProviderContext, type Setti
 
 import { examine } from './examine.js'
 import { checkKnown, knownRemotes } from './known-remotes.js'
+import { byHand, keepsakes } from './keepsakes.js'
 import { listFiles } from './list.js'
 import { moveAll, moveFile } from './move.js'
 import { probe } from './probe.js'
@@ -55,6 +56,7 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
         reached: () => withRemote((remote) => probe(rclone, remote, { timeoutMs: examinationLimitMs, ...(options?.signal === undefined ? {} : { signal: options.signal }) })),
       }),
     close: async () => {},
+    keepsakes: (options) => keepsakes(rclone, configFile, options),
 
     probe: (request) => withRemote((remote) => probe(rclone, remote, request)),
     traits: (options) =>
@@ -75,6 +77,7 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
     moveAll: (files, request) => withRemote((remote) => unlessDry(context, () => moveAll(rclone, remote, files, request))),
     remove: (files, options) => withRemote((remote) => unlessDry(context, () => removeFiles(rclone, remote, files, options))),
     space: (options) => withRemote((remote) => spaceOf(rclone, remote, options)),
+    byHand: ({ localRoot }) => byHand(locationOf(configured), localRoot),
   }
 }
 

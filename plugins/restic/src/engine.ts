@@ -8,6 +8,7 @@ import { removeLocksOfKilled, removeStaleLocks } from './locks.js'
 import { passwordProblem, passwordSourceOf } from './password.js'
 import { placeOf } from './place.js'
 import { prepareSnapshot } from './prepare.js'
+import { byHand, keepsakes } from './keepsakes.js'
 import { initRepository, openRepository } from './repository.js'
 import { Restic } from './restic.js'
 import { restoreSnapshot } from './restore.js'
@@ -40,6 +41,7 @@ function engineOn(restic: Restic): Engine {
       return problem === null ? done : failed(problem)
     },
     examine: (options) => examine(restic, options),
+    keepsakes: (options) => keepsakes(restic.exec, restic.password, options),
     async close() {
       await Promise.all([...prepared].map((snapshot) => snapshot.abandon()))
       await removeLocksOfKilled(restic)
@@ -77,5 +79,6 @@ function engineOn(restic: Restic): Engine {
     removeStaleLocks: (options) => removeStaleLocks(restic, options),
     layout: () => layout,
     completeCopy,
+    byHand: ({ repository }) => byHand(repository),
   }
 }

@@ -135,6 +135,9 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
       locked.push(...subjects)
       return Promise.resolve()
     },
+    withConfiguration: () => {
+      throw new Error('no other configuration in this test')
+    },
     locked,
     logged,
   }

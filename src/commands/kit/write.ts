@@ -1,0 +1,25 @@
+import { Args, Flags } from '../../ui/command-line.js'
+
+import { type KitWriteResult, writeKit } from '../../stages/kit.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
+import { newPassphrase } from '../../ui/passphrase.js'
+import { presentKitWrite } from '../../ui/present-kit.js'
+import { StackbkCommand } from '../../ui/stackbk-command.js'
+
+export default class KitWrite extends StackbkCommand<KitWriteResult> {
+  static override summary = 'write all that a bare host needs into one encrypted file'
+  static override description = `The repository password, the configuration of the way to the cloud, stackbk's own configuration and the dirlist, in a tar encrypted with a passphrase in age format. Beside it, as FILE.txt, a page to print, with no secret in it, that says how to get everything back with stackbk and without.\n\n${exitCodeHelp([4, 10, 11, 12, 'signals'])}`
+  static override examples = ['<%= config.bin %> kit write /media/stick/stackbk.age', '<%= config.bin %> kit write kit.age --passphrase-file /root/passphrase']
+  static override args = { file: Args.string({ description: 'the kit to write; an older kit there is replaced', ignoreStdin: true, required: true }) }
+  static override flags = { 'passphrase-file': Flags.string({ description: 'file that holds the passphrase; its last newline does not count', helpValue: 'FILE' }) }
+
+  protected async act(): Promise<{ result: KitWriteResult; exitCode: number }> {
+    const { args, flags } = await this.parse(KitWrite)
+    const run = await this.openRun({ needs: ['repository', 'password', 'remote'] })
+    return writeKit(run, { file: args.file, passphrase: await newPassphrase(flags['passphrase-file']), version: this.config.version })
+  }
+
+  protected present(result: KitWriteResult): string {
+    return presentKitWrite(result)
+  }
+}

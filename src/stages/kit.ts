@@ -1,0 +1,130 @@
+import { existsSync, openSync, closeSync, readSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+
+import { errorFrom, StackbkError, type Problem } from '../errors.js'
+import { writeFileAtomically } from '../host/atomic-write.js'
+import { isAgeFile, openKit, sealKit } from './kit/archive.js'
+import { checkAgainstCloud, type CloudCheck } from './kit/cloud-check.js'
+import { gatherKit, kitNames } from './kit/contents.js'
+import { manifestFile, manifestIn, type KitManifest } from './kit/manifest.js'
+import { kitPage } from './kit/page.js'
+import { rememberKit, rememberKitCheck } from './kit/record.js'
+import { openRepository } from './repository.js'
+import { concluded, type Outcome, type ResultHeader } from './result.js'
+import type { Run } from './run.js'
+
+/** So short a passphrase is found by trying. Characters. */
+const shortPassphrase = 12
+
+export interface KitWriteBody {
+  /** Absolute. */
+  readonly file: string
+  /** The page to print, beside it. */
+  readonly page: string
+  /** Names of the files in it. */
+  readonly holds: readonly string[]
+  readonly repositoryId: string
+  readonly remote: string
+}
+
+export type KitWriteResult = ResultHeader & KitWriteBody
+
+export interface KitCheckBody extends CloudCheck {
+  readonly file: string
+  readonly remote: string
+  readonly repositoryId: string
+  /** ISO 8601 UTC: when the kit was written. */
+  readonly writtenAt: string
+}
+
+export type KitCheckResult = ResultHeader & KitCheckBody
+
+export interface KitRequest {
+  readonly file: string
+  readonly passphrase: string
+}
+
+/**
+ * Writes the disaster kit and its page; `version` is stackbk's, for the page. Both appear whole or not at all; an older kit in the same place is replaced.
+ *
+ * Throws `usage` for a place that holds something else than a kit, as `openRepository` does where the repository does not
+ * open, and `configuration` where a secret cannot be read.
+ */
+export async function writeKit(run: Run, request: KitRequest & { readonly version: string }): Promise<Outcome<KitWriteResult>> {
+  const file = resolve(request.file)
+  const page = `${file}.txt`
+  assertWritable(file)
+  const [engine, transport] = [await run.engine(), await run.transport()]
+  for (const provider of [engine, transport]) {
+    const ready = await provider.ready({ signal: run.signal })
+    if (!ready.ok) throw errorFrom(ready.failure)
+  }
+  const opened = await openRepository({ ...run, dryRun: true }, { mayInit: false })
+  if (opened === null) throw new StackbkError({ kind: 'repository-missing', message: 'there is no repository yet', fix: 'Run: stackbk backup' })
+  run.reporter.step('gathering what a bare host needs')
+  const contents = await gatherKit(run, engine, transport)
+  const manifest: KitManifest = { schemaVersion: 1, createdAt: run.startedAt.toISOString(), host: run.configuration.backup.hostname, repositoryId: opened.repository.id, repository: opened.repository.location, remote: transport.location }
+  const files = [...contents.files, manifestFile(manifest)]
+  const holds = [...files.map(({ name }) => name), kitNames.page].toSorted()
+  const localRoot = opened.repository.path ?? '/srv/restored-repository'
+  const text = kitPage({
+    manifest,
+    kit: basename(file),
+    names: holds,
+    placed: contents.placed,
+    localRoot,
+    version: request.version,
+    fetch: transport.byHand?.({ localRoot }) ?? [],
+    extract: engine.byHand?.({ repository: localRoot }) ?? [],
+  })
+  run.reporter.step('encrypting the kit')
+  const sealed = await sealKit([...files, { name: kitNames.page, content: Buffer.from(text) }], request.passphrase)
+  writeFileAtomically(file, sealed, { mode: 0o600 })
+  writeFileAtomically(page, text, { mode: 0o600 })
+  rememberKit(run.state.kit, { at: run.startedAt, file, contents })
+  const problems: Problem[] = request.passphrase.length < shortPassphrase ? [{ severity: 'warning', code: 'short-passphrase', message: `a passphrase of ${request.passphrase.length} characters can be found by trying`, fix: 'Write the kit again with a longer one, of five random words for one' }] : []
+  return concluded(run, { file, page, holds, repositoryId: manifest.repositoryId, remote: manifest.remote }, { status: 'ok', problems })
+}
+
+/**
+ * Proves that the kit alone brings the repository back: unpacked into an empty folder, with nothing of this host's
+ * configuration, home or secrets in reach.
+ *
+ * Throws `usage` for a file that is not there, `corrupt` (6) where the kit does not do it, `remote-unreachable` (5).
+ */
+export async function checkKit(run: Run, request: KitRequest): Promise<Outcome<KitCheckResult>> {
+  const file = resolve(request.file)
+  let content: Uint8Array
+  try {
+    content = readFileSync(file)
+  } catch (error) {
+    throw new StackbkError({ kind: 'usage', code: 'kit-not-readable', message: `the kit ${file} cannot be read`, detail: (error as Error).message, fix: 'Name the file that stackbk kit write has written' })
+  }
+  run.reporter.step('opening the kit')
+  const files = await openKit(content, request.passphrase)
+  const manifest = manifestIn(files)
+  const check = await checkAgainstCloud(run, files, manifest)
+  rememberKitCheck(run.state.kit, { at: new Date(), writtenAt: manifest.createdAt })
+  const body: KitCheckBody = { file, remote: manifest.remote, repositoryId: manifest.repositoryId, writtenAt: manifest.createdAt, ...check }
+  const problems: Problem[] = check.read.length > 0 ? [] : [{ severity: 'warning', code: 'nothing-read', message: 'the copy holds no snapshot of a stack, so nothing could be read out of it', fix: 'Run: stackbk backup, then: stackbk sync' }]
+  return concluded(run, body, { status: 'ok', problems })
+}
+
+/** Throws `usage` before any secret is gathered. */
+function assertWritable(file: string): void {
+  const refused = (message: string, fix: string): StackbkError => new StackbkError({ kind: 'usage', code: 'kit-not-writable', message, fix })
+  if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) throw refused(`there is no folder ${dirname(file)}`, 'Make it, or name another place')
+  if (!existsSync(file)) return
+  if (!statSync(file).isFile()) throw refused(`${file} is no file`, 'Name a file')
+  if (!isAgeFile(beginningOf(file))) throw refused(`${file} is there and is no kit`, 'Name another file, or remove it')
+}
+
+function beginningOf(file: string): Uint8Array {
+  const bytes = Buffer.alloc(64)
+  const descriptor = openSync(file, 'r')
+  try {
+    return bytes.subarray(0, readSync(descriptor, bytes))
+  } finally {
+    closeSync(descriptor)
+  }
+}

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+
+import { StackbkError } from '../errors.js'
+
+/** The passphrase of a kit that is there: from the file, else asked for. Throws `usage` where there is neither file nor terminal. */
+export async function givenPassphrase(file: string | undefined): Promise<string> {
+  return file === undefined ? await asked('Passphrase of the kit') : inFile(file)
+}
+
+/** A passphrase for a new kit: from the file, else asked for twice. */
+export async function newPassphrase(file: string | undefined): Promise<string> {
+  if (file !== undefined) return inFile(file)
+  const first = await asked('Passphrase for the kit')
+  if (first !== (await asked('The same again'))) throw new StackbkError({ kind: 'usage', code: 'passphrases-differ', message: 'the two passphrases differ', fix: 'Run the command again' })
+  return first
+}
+
+function inFile(file: string): string {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new StackbkError({ kind: 'usage', code: 'passphrase-not-readable', message: `the passphrase file ${file} cannot be read`, detail: (error as Error).message, fix: 'Name a file that holds the passphrase and nothing else' })
+  }
+  return notEmpty(text.replace(/\r?\n$/, ''), `the passphrase file ${file} is empty`)
+}
+
+async function asked(question: string): Promise<string> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new StackbkError({ kind: 'usage', code: 'no-passphrase', message: 'a passphrase is needed, and there is no terminal to ask in', fix: 'Add --passphrase-file FILE' })
+  }
+  const { askSecret } = await import('./prompt.js')
+  const answer = await askSecret(question)
+  if (answer === null) throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  return notEmpty(answer, 'the passphrase is empty')
+}
+
+function notEmpty(passphrase: string, message: string): string {
+  if (passphrase === '') throw new StackbkError({ kind: 'usage', code: 'empty-passphrase', message, fix: 'Give one of at least five random words' })
+  return passphrase
+}

@@ -1,0 +1,25 @@
+import type { KitCheckResult, KitWriteResult } from '../stages/kit.js'
+import { blocks, presentProblems } from './present-problems.js'
+import { formatDuration } from './table.js'
+
+export function presentKitWrite(result: KitWriteResult): string {
+  const lines = [
+    `kit           ${result.file}`,
+    `page          ${result.page}`,
+    `holds         ${result.holds.join(', ')}`,
+    `copy          ${result.remote}`,
+    `repository    ${result.repositoryId}`,
+  ]
+  const steps = ['Next steps:', '  1. Print the page. Put it, the kit and the passphrase where they do not burn with this host', `  2. Try it: stackbk kit check ${result.file}`]
+  return blocks(lines.join('\n'), presentProblems(result.problems), `kit written in ${formatDuration(result.durationMs)}`, steps.join('\n'))
+}
+
+export function presentKitCheck(result: KitCheckResult): string {
+  const lines = [
+    `kit           ${result.file}, written ${result.writtenAt}`,
+    `copy          ${result.remote}`,
+    `repository    ${result.repositoryId}, ${result.snapshots} ${result.snapshots === 1 ? 'snapshot' : 'snapshots'}${result.newest === null ? '' : `, the newest of ${result.newest}`}`,
+    `read out of   ${result.read.length === 0 ? 'nothing' : result.read.join(', ')}`,
+  ]
+  return blocks(lines.join('\n'), presentProblems(result.problems), `the kit brings the repository back (${formatDuration(result.durationMs)})`)
+}
