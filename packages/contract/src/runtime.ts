@@ -176,6 +176,9 @@ export interface Watch {
  * - `local`: from nowhere; that they lack is a failure
  * - `digest`: from their registry, by their digest and never by a tag, which may mean another version by now
  * - `tag`: as `digest`, and by the tag where no digest is known; such an image is named in the answer
+ *
+ * Where the recorded image is neither here nor to be had, but its reference means another one here (built anew, pulled since),
+ * that one is taken rather than any tag of a registry, and named.
  */
 export type ImageSource = 'local' | 'digest' | 'tag'
 
@@ -210,24 +213,83 @@ export interface RebuiltVolume {
   readonly isNew: boolean
 }
 
-export interface RebuildRequest extends CallOptions {
-  /** The stack's folder, its files already in it. */
+/** What a rebuild is to make, as far as it can be judged before anything is there. */
+export interface RebuildQuestion extends CallOptions {
+  /** The stack's folder. */
   readonly directory: string
-  /** Only these, without what they depend on; empty: all that the capsule says ran. */
+  /** Only these, without what they depend on; empty: all that the capsule says was there. */
   readonly services: readonly string[]
   readonly images: ImageSource
-  /** Create networks and volumes and containers, but start nothing. */
-  readonly noStart: boolean
   /** Also volumes whose options point to a device, a network or a host path. */
   readonly allowHostVolumes: boolean
+  /** Make networks, volumes and containers, but start nothing. */
+  readonly noStart: boolean
+  /** Original paths that will be there when it is rebuilt, whatever is there now: what is about to be restored. Whatever lies below them counts too. */
+  readonly restoredPaths: readonly string[]
+}
+
+/**
+ * - `no-model`: neither the compose files nor the capsule say how to make the containers; only files that are not there yet may
+ * - `project-taken`: containers of another folder carry the project's name
+ * - `name-taken`, `port-taken`: a container name or a port of the host is in use, and by whom
+ * - `missing-network`, `missing-volume`: an external one that is not here
+ * - `host-volume`: a volume whose options point to a device, a network or a host path, and those were not allowed
+ * - `other-volume`: a volume of that name is here, with another driver or other options than the recorded ones; it is taken as it is
+ * - `missing-path`: a path of the host that a container mounts and that is neither here nor about to be restored
+ * - `missing-variable`: a secret or config that comes from an environment variable which is not set
+ * - `missing-image`: an image that is not here and cannot come from where it may
+ * - `unproven-image`: an image that is not known to be the recorded one
+ * - `user-namespace`: the engine maps users in another way than the one of the snapshot, so owners in the data mean others
+ */
+export type RebuildProblemCode =
+  | 'no-model'
+  | 'project-taken'
+  | 'name-taken'
+  | 'port-taken'
+  | 'missing-network'
+  | 'missing-volume'
+  | 'host-volume'
+  | 'other-volume'
+  | 'missing-path'
+  | 'missing-variable'
+  | 'missing-image'
+  | 'unproven-image'
+  | 'user-namespace'
+
+/** Something that stands against a rebuild. */
+export interface RebuildProblem {
+  /** With an `error` the rebuild fails, before it has touched anything. */
+  readonly severity: 'error' | 'warning'
+  readonly code: RebuildProblemCode
+  /** One sentence with the name of the thing, without a full stop. */
+  readonly message: string
+  /** What the user can do about it; empty where nothing. */
+  readonly fix: string
+}
+
+/** What a rebuild would meet. Plain data. */
+export interface RebuildOutlook {
+  readonly problems: readonly RebuildProblem[]
+  /** What ran and does not come back, such as one-off containers and networks joined by hand. Sentences for the report. */
+  readonly losses: readonly string[]
+}
+
+export interface RebuildRequest extends Omit<RebuildQuestion, 'restoredPaths'> {
   readonly healthTimeoutMs: number
-  /** Called when the volumes of these services exist, and before any container does: fill them. Its failure ends the rebuild. */
+  /**
+   * Called once, when the volumes of these services exist, anonymous ones with the containers that have them, and before any
+   * container starts: let each hold what the snapshot holds of it, its root's owner and mode too, and **nothing else**. The
+   * engine copies what an image has at the place of a mount into a volume that is new, and that has to go. Volumes whose data is
+   * not on this host (see {@link CapsuleVolume.path}) are left out. A failure ends the rebuild.
+   */
   readonly fillVolumes: (volumes: readonly RebuiltVolume[]) => Promise<Answer<void>>
 }
 
 export interface RebuildReport extends UpReport {
   /** Images that are not known to be the recorded ones, such as those that came by their tag; with the reason each. */
   readonly unprovenImages: readonly { readonly service: string; readonly reference: string; readonly reason: string }[]
+  /** As {@link RebuildOutlook.losses}, and what turned out to be lost on the way. */
+  readonly losses: readonly string[]
 }
 
 /** What a command in a container came to. */
@@ -281,13 +343,26 @@ export interface Runtime extends LiveProvider {
   recall(capsule: Capsule, options?: CallOptions): Promise<Answer<StackState>>
 
   /**
+   * What stands against rebuilding a stack from its capsule. Touches nothing, so that it can be asked for all stacks before the
+   * first one is touched, in a dry run too. What the stack's own containers hold now (ports, names) does not count: they are gone
+   * by the time it is rebuilt.
+   */
+  canRebuild(capsule: Capsule, question: RebuildQuestion): Promise<Answer<RebuildOutlook>>
+
+  /**
    * From a capsule to running containers, images pinned to what the capsule holds: exactly what ran, paused what was paused,
-   * and what the user had stopped stays stopped. Nothing of the stack runs when it is called. An answer that fails may have
-   * made a part: `stop` with mode `down` of the stack's state takes that away again.
+   * and what the user had stopped is made and not started. None of the containers to be made are there when it is called, not even
+   * stopped ones, and what `canRebuild` calls an error fails it before it touches anything. An answer that fails later may have
+   * made a part: `stop` with mode `down` of the stack's state takes that away again, but for volumes.
    */
   rebuild(capsule: Capsule, request: RebuildRequest): Promise<Answer<RebuildReport>>
 
-  /** A rehearsal that cannot reach production: everything renamed, nothing published, no host namespace, device, socket or foreign path. */
+  /**
+   * A rehearsal that cannot reach production: everything renamed, nothing published, no host namespace, device, socket, driver
+   * option or path outside the scratch folder, no way out of its networks. That is looked at once more in the containers made,
+   * before the first one starts: a finding is a failure, and nothing of the rehearsal stays. Everything made carries the label
+   * `stackbk.scratch=LABEL`. Any other failure may leave a part: `removeByLabel` takes it away.
+   */
   startIsolated(capsule: Capsule, scratch: Scratch, options?: CallOptions): Promise<Answer<IsolatedStack>>
 
   /** Runs a command in a running container, by argv and without a shell. That it exits with another code than 0 is an answer; that it cannot be run is a failure. */
