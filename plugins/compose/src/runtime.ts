@@ -9,6 +9,7 @@ import { inspectStacks } from './inspect.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
+import { canRebuild, rebuildStack } from './rebuild.js'
 import { recallState } from './recall.js'
 import { removeByLabel } from './removal.js'
 import { Removals } from './removals.js'
@@ -79,7 +80,8 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     recall: (capsule, options) => recallState(docker, capsule, options),
     removeByLabel: (scratch, options) => removeByLabel(docker, scratch, options),
 
-    rebuild: async () => failed({ kind: 'unsupported', message: 'This version cannot rebuild a stack from its capsule yet', fix: 'Restore the files, then start the stack with docker compose up -d' }),
+    canRebuild: (capsule, question) => canRebuild(tools, capsule, question),
+    rebuild: (capsule, request) => rebuildStack(tools, capsule, request),
     runInside: async () => failed({ kind: 'unsupported', message: 'This version cannot run a command in a container yet' }),
     startIsolated: async () => failed({ kind: 'unsupported', message: 'This version cannot start a stack in isolation yet' }),
   }

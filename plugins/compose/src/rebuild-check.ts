@@ -1,0 +1,239 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import { answered } from '@stackbk/contract'
+import type { Answer, CallOptions, Capsule, CapsuleImage, RebuildOutlook, RebuildProblem, RebuildProblemCode, RebuildQuestion } from '@stackbk/contract'
+
+import { isAlive, label, readContainer } from './container.js'
+import type { Docker } from './docker.js'
+import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, written } from './host-ports.js'
+import { children, type Json, list, record, text } from './json.js'
+import { listContainers, type Listed } from './look.js'
+import { isInside, realPath, splitPaths } from './paths.js'
+import { readVersions } from './readiness.js'
+import { findImages, mayBePulled, missingImage } from './recorded-images.js'
+import { type ProjectScope, scopeOf, servicesOf } from './rebuild-scope.js'
+import { chooseSource, namesUsed, type RebuildSource } from './rebuild-source.js'
+import { pointsElsewhere, volumesOf } from './rebuild-volumes.js'
+import { existingVolumes } from './volumes.js'
+
+/** What a rebuild would meet, and what it would make the containers from. Asks, and touches nothing. */
+export async function checkRebuild(docker: Docker, capsule: Capsule, question: RebuildQuestion): Promise<Answer<{ readonly outlook: RebuildOutlook; readonly sources: readonly RebuildSource[] }>> {
+  const scopes = scopeOf(capsule, question)
+  if (!scopes.ok) return scopes
+  const sources: RebuildSource[] = []
+  const problems: RebuildProblem[] = []
+  for (const scope of scopes.value) {
+    const source = await chooseSource(docker, scope, question)
+    if (source.ok) sources.push(source.value)
+    else if (source.failure.kind !== 'configuration') return source
+    else problems.push(noModel(scope, question, source.failure.toolOutput || source.failure.message))
+  }
+  const listed = await listContainers(docker, question)
+  if (!listed.ok) return listed
+  const checks = await Promise.all([
+    ...sources.flatMap((source) => [
+      networkProblems(docker, source, question),
+      volumeProblems(docker, source, question),
+      imageProblems(docker, source, question),
+    ]),
+    portProblems(docker, sources, listed.value, question),
+    namespaceProblems(docker, capsule, question),
+  ])
+  for (const check of checks) if (!check.ok) return check
+  problems.push(
+    ...(await projectProblems(scopes.value, listed.value, question.directory)),
+    ...sources.flatMap((source) => nameProblems(source, listed.value)),
+    ...sources.flatMap((source) => [...pathProblems(source, question), ...variableProblems(source)]),
+    ...checks.flatMap((check) => (check.ok ? check.value : [])),
+  )
+  return answered({ outlook: { problems, losses: capsule.notes }, sources })
+}
+
+type Problems = Promise<Answer<readonly RebuildProblem[]>>
+
+function problem(severity: RebuildProblem['severity'], code: RebuildProblemCode, message: string, fix: string): RebuildProblem {
+  return { severity, code, message, fix }
+}
+
+function noModel(scope: ProjectScope, question: RebuildQuestion, why: string): RebuildProblem {
+  const mayCome = question.restoredPaths.length > 0 && scope.project.configFiles.some((file) => !existsSync(file) && willBeThere(file, question))
+  return problem(
+    mayCome ? 'warning' : 'error',
+    'no-model',
+    `How project ${scope.project.name} is made will be known from its compose files alone, since its model did not resolve at the snapshot: ${why}`,
+    'Mend the compose file until docker compose config works, then start the stack with docker compose up -d',
+  )
+}
+
+/** Compose takes every container with the project's name for one of its own, wherever it came from. */
+async function projectProblems(scopes: readonly ProjectScope[], listed: readonly Listed[], directory: string): Promise<RebuildProblem[]> {
+  const strangers = await Promise.all(
+    scopes.map(async ({ project }) => {
+      for (const container of listed.filter((one) => one.project === project.name)) {
+        const files = splitPaths(container.configFiles).filter((file) => file.startsWith('/'))
+        const folders = await Promise.all([container.workingDirectory, ...files.map((file) => dirname(file))].filter((folder) => folder !== '').map(realPath))
+        if (!folders.includes(directory)) return [problem('error', 'project-taken', `Project ${project.name} is another stack here: container ${container.name} of it belongs to ${container.workingDirectory || 'another folder'}`, `Take that one down first: docker compose -p ${project.name} down`)]
+      }
+      return []
+    }),
+  )
+  return strangers.flat()
+}
+
+function nameProblems({ scope, model }: RebuildSource, listed: readonly Listed[]): RebuildProblem[] {
+  const services = servicesOf(scope)
+  const wanted = services.flatMap((service) => {
+    const given = text(definitionOf(model, service)['container_name'])
+    return given === '' ? Array.from({ length: scope.running.get(service) ?? 1 }, (_, at) => `${scope.project.name}-${service}-${at + 1}`) : [given]
+  })
+  return listed
+    .filter((container) => wanted.includes(container.name) && !(container.project === scope.project.name && services.includes(container.service)))
+    .map((container) => problem('error', 'name-taken', `The name ${container.name} is taken by another container${container.workingDirectory === '' ? '' : `, of ${container.workingDirectory}`}`, `Remove or rename that one: docker rename ${container.name} NAME`))
+}
+
+async function networkProblems(docker: Docker, { scope, model }: RebuildSource, question: RebuildQuestion): Problems {
+  const used = new Set(servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), 'networks')))
+  const external = children(model['networks']).filter(([key, network]) => used.has(key) && network['external'] === true).map(([key, network]) => text(network['name']) || key)
+  const present = await docker.inspect('network', external, question)
+  if (!present.ok) return present
+  const here = new Set(present.value.found.map((network) => text(record(network)['Name'])))
+  return answered(
+    external.filter((name) => !here.has(name)).map((name) => {
+      const recorded = scope.recorded.networks.find((network) => network.name === name)
+      const options = recorded === undefined ? [] : [
+        ...(recorded.driver === '' || recorded.driver === 'bridge' ? [] : ['--driver', recorded.driver]),
+        ...(recorded.isInternal ? ['--internal'] : []),
+        ...(recorded.isAttachable ? ['--attachable'] : []),
+        ...recorded.subnets.flatMap(({ subnet }) => (subnet === '' ? [] : ['--subnet', subnet])),
+      ]
+      return problem('error', 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: docker network create ${[...options, name].join(' ')}`)
+    }),
+  )
+}
+
+async function volumeProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
+  const wanted = volumesOf(source, question.services.length === 0)
+  const declared = children(source.model['volumes']).filter(([key, volume]) => volume['external'] === true && servicesOf(source.scope).some((service) => namesUsed(definitionOf(source.model, service), 'volumes').includes(key))).map(([key, volume]) => text(volume['name']) || key)
+  const external = [...new Set([...declared, ...wanted.filter((volume) => volume.isExternal).map((volume) => volume.name)])]
+  const present = await existingVolumes(docker, [...external, ...wanted.map((volume) => volume.name)], question)
+  if (!present.ok) return present
+  const isOther = (name: string, driver: string, options: Readonly<Record<string, string>>): boolean => {
+    const here = present.value.get(name)
+    return here !== undefined && (here.driver !== driver || Object.entries({ ...here.options, ...options }).some(([key]) => here.options[key] !== options[key]))
+  }
+  return answered([
+    ...external.filter((name) => !present.value.has(name)).map((name) => problem('error', 'missing-volume', `The external volume ${name} is not here`, `Make it: docker volume create ${name}`)),
+    ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --allow-host-volumes')),
+    ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),
+  ])
+}
+
+function whereItPoints({ driver, options }: { readonly driver: string; readonly options: Readonly<Record<string, string>> }): string {
+  const device = options['device'] ?? ''
+  return driver === 'local' ? `${options['type'] || 'a mount'} of ${device || 'elsewhere'}` : `one of the driver ${driver}${device === '' ? '' : ` of ${device}`}`
+}
+
+/** For services of which a container is to be made: those that stay stopped too. */
+export function imagesOf({ scope }: RebuildSource): CapsuleImage[] {
+  const services = servicesOf(scope)
+  return scope.recorded.images.filter((image) => services.includes(image.service))
+}
+
+async function imageProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
+  const images = imagesOf(source)
+  const found = await findImages(docker, images, question)
+  if (!found.ok) return found
+  return answered(
+    images.flatMap((image) => {
+      const here = found.value.get(image)!
+      if (here.is === 'recorded' || (question.images !== 'local' && image.digests.length > 0)) return []
+      if (here.is === 'other') return [problem('warning', 'unproven-image', `Service ${image.service} would run another image than it did: ${here.reason}`, missingImage(image, question.images).fix)]
+      const { message, fix } = missingImage(image, 'local')
+      return mayBePulled(image, question.images) ? [problem('warning', 'unproven-image', `${message}, and would come by its tag, which may mean another version by now`, '')] : [problem('error', 'missing-image', message, fix)]
+    }),
+  )
+}
+
+async function portProblems(docker: Docker, sources: readonly RebuildSource[], listed: readonly Listed[], question: RebuildQuestion): Problems {
+  if (question.noStart) return answered([])
+  const wanted = sources.flatMap(({ scope, model }) => [...scope.running.keys()].flatMap((service) => portsWanted(definitionOf(model, service)).map((port) => ({ service, port }))))
+  if (wanted.length === 0) return answered([])
+  const projects = new Set(sources.map(({ scope }) => scope.project.name))
+  const looked = await docker.inspect('container', listed.filter(isAlive).map((container) => container.id), question)
+  if (!looked.ok) return looked
+  const held = looked.value.found.map((description) => ({ container: readContainer(description), ports: portsOf(description) }))
+  const onHost = await listeners()
+  const problems = wanted.map(async ({ service, port }) => {
+    const holders = held.filter(({ ports }) => ports.some((other) => collide(port, other)))
+    const own = holders.filter(({ container }) => projects.has(container.allLabels[label.project] ?? ''))
+    const other = holders.find((holder) => !own.includes(holder))
+    // The engine's proxy listens for a container too: a port that a container of the stack has is free when that one is gone.
+    const listener = own.length > 0 || other !== undefined ? undefined : onHost.find((one) => collide(port, one))
+    if (other !== undefined) return [taken(port, service, `container ${other.container.name}`)]
+    return listener === undefined ? [] : [taken(port, service, await ownerOf(listener))]
+  })
+  return answered((await Promise.all(problems)).flat())
+}
+
+function taken(port: HostPort, service: string, by: string): RebuildProblem {
+  return problem('error', 'port-taken', `Port ${written(port)} of the host, which service ${service} needs, is taken by ${by}`, 'Stop what has it, or give one of the two another port')
+}
+
+/** Mounted paths that lie outside of the folder: the engine would make an empty folder in their place. */
+function pathProblems(source: RebuildSource, question: RebuildQuestion): RebuildProblem[] {
+  const { scope, model } = source
+  const mounted = servicesOf(scope).flatMap((service) =>
+    list(definitionOf(model, service)['volumes']).filter((mount) => text(mount['type']) === 'bind').map((mount) => ({ what: `service ${service}`, path: plain(mount['source']) })),
+  )
+  const files = ['secrets', 'configs'].flatMap((kind) =>
+    servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), kind).map((key) => ({ what: `${kind.slice(0, -1)} ${key}`, path: plain(record(record(model[kind])[key])['file']) }))),
+  )
+  const devices = question.allowHostVolumes ? volumesOf(source, question.services.length === 0).filter((volume) => /(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '')).map((volume) => ({ what: `volume ${volume.name}`, path: scope.moved(volume.options['device'] ?? '') })) : []
+  const missing = new Map([...mounted, ...files, ...devices].filter(({ path }) => path.startsWith('/') && !existsSync(path) && !willBeThere(path, question)).map(({ what, path }): [string, string] => [path, what]))
+  return [...missing].map(([path, what]) => problem('error', 'missing-path', `${path}, which ${what} uses, is not here, and not in the snapshot`, 'Mount it or bring it back first; if an empty folder is right, make one'))
+}
+
+function willBeThere(path: string, question: RebuildQuestion): boolean {
+  return isInside(path, question.directory) || question.restoredPaths.some((restored) => isInside(path, restored))
+}
+
+/** Values that Compose takes from the environment of whoever starts the stack, and which no snapshot holds. */
+function variableProblems({ scope, model }: RebuildSource): RebuildProblem[] {
+  const { project } = scope
+  const files = [join(project.workingDirectory, '.env'), ...project.environmentFiles]
+  const areFilesHere = project.configFiles.every((file) => existsSync(file))
+  return ['secrets', 'configs'].flatMap((kind) => {
+    const used = new Set(servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), kind)))
+    return [...used].flatMap((key) => {
+      const variable = text(record(record(model[kind])[key])['environment'])
+      if (variable === '' || process.env[variable] !== undefined || files.some((file) => isSetIn(file, variable))) return []
+      return [problem(areFilesHere ? 'error' : 'warning', 'missing-variable', `${kind.slice(0, -1)} ${key} comes from the environment variable ${variable}, which is not set`, `Set it, and run this again: export ${variable}=...`)]
+    })
+  })
+}
+
+function isSetIn(file: string, variable: string): boolean {
+  try {
+    return readFileSync(file, 'utf8').split('\n').some((line) => new RegExp(`^\\s*(?:export\\s+)?${variable}\\s*[=:]`).test(line))
+  } catch {
+    return false
+  }
+}
+
+async function namespaceProblems(docker: Docker, capsule: Capsule, call: CallOptions): Problems {
+  const versions = await readVersions(docker, call)
+  if (!versions.ok) return versions
+  const [then, now] = [capsule.engine.userNamespace, versions.value.userNamespace]
+  if (then === now) return answered([])
+  const name = (mapping: string): string => mapping || 'without a mapping of users'
+  return answered([problem('warning', 'user-namespace', `The engine is ${name(now)} here, and was ${name(then)} at the snapshot: the owners of the files in its volumes mean other users now`, 'Recover on an engine of the same kind, or change the owners in the restored files and volumes before the stack is started (--no-start)')])
+}
+
+export function definitionOf(model: Json, service: string): Json {
+  return record(record(model['services'])[service])
+}
+
+function plain(path: unknown): string {
+  return text(path).replaceAll('$$', '$')
+}
