@@ -182,23 +182,28 @@ export interface Watch {
  */
 export type ImageSource = 'local' | 'digest' | 'tag'
 
-/** A container to be made from a capsule in isolation, see {@link Runtime.startIsolated}. */
+/** A stack to be made from a capsule in isolation, see {@link Runtime.startIsolated}. */
 export interface Scratch {
   /** The prefix of everything that is made, and the value of the label by which it is removed. */
   readonly label: string
-  /** An empty folder: every bind mount and volume is below it. */
+  /** A folder of the rehearsal's own: every bind mount and volume is below it. */
   readonly directory: string
-  /** From an original path to where it was restored to. */
+  /** From an original path to where it was restored to, which is below `directory`. What lies below an original path is found below its place. */
   readonly restored: ReadonlyMap<string, string>
   readonly images: ImageSource
   readonly healthTimeoutMs: number
 }
 
 export interface IsolatedStack {
+  /** Everything that was started runs, healthy where it has a healthcheck, or has ended well. */
   readonly healthy: boolean
+  /** What does not, with the reason each. */
+  readonly missing: UpReport['missing']
   readonly containers: readonly { readonly service: string; readonly name: string; readonly id: string }[]
-  /** What cannot be rehearsed in isolation and was left out, each with its reason. */
+  /** What cannot be rehearsed in isolation and was left out or replaced, each with its reason. Sentences for the report. */
   readonly leftOut: readonly string[]
+  /** As in {@link RebuildReport}. */
+  readonly unprovenImages: RebuildReport['unprovenImages']
 }
 
 /** A volume that a rebuild has made, or has found. */
@@ -294,7 +299,7 @@ export interface RebuildReport extends UpReport {
 
 /** What a command in a container came to. */
 export interface InsideResult {
-  /** `null` when it was ended by its limit. */
+  /** `null` when it was given up at its limit; what it started may go on in the container for as long as that runs. */
   readonly exitCode: number | null
   /** Both streams, their end. */
   readonly output: string

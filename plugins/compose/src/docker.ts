@@ -20,6 +20,8 @@ export interface Docker {
    * it found and exits with 1 when one is missing; any other trouble fails the whole.
    */
   inspect(kind: Inspectable, names: readonly string[], call?: DockerCall): Promise<Answer<Inspected>>
+  /** A call whose exit code means something of its own. Fails only where docker could not be run to its end. */
+  attempt(what: string, args: readonly string[], call?: DockerCall): Promise<Answer<ToolResult>>
   /** The environment of stacks, taken out of what docker says wherever it speaks to people. */
   readonly confidential: Confidential
 }
@@ -68,6 +70,12 @@ export function createDocker(exec: Exec): Docker {
       const result = await run(args, call, (line) => confidential.hideIn(hideQuoted(line)))
       const failure = failureOf(what, result)
       return failure === null ? answered(result.stdout) : failed(failure)
+    },
+
+    async attempt(what, args, call = {}) {
+      const result = await run(args, call, (line) => confidential.hideIn(line))
+      const failure = result.outcome === 'exited' || result.outcome === 'timed-out' ? null : failureOf(what, result)
+      return failure === null ? answered(result) : failed(failure)
     },
 
     async inspect(kind, names, call = {}) {

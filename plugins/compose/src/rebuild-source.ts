@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 
 import { answered, failed } from '@stackbk/contract'
-import type { Answer } from '@stackbk/contract'
+import type { Answer, CapsuleProject } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
 import type { Docker, DockerCall } from './docker.js'
@@ -29,7 +29,6 @@ export async function chooseSource(docker: Docker, scope: ProjectScope, call: Do
   if (!files.ok && !isTheirs(files)) return files
   if (recorded !== null && !recorded.ok && !isTheirs(recorded)) return recorded
   if (recorded?.ok === true) {
-    docker.confidential.learnModel(recorded.value)
     if (!files.ok) return answered({ scope, model: recorded.value, isFromFiles: false, whyNotFiles: files.failure.toolOutput || files.failure.message })
     const different = differences(files.value, recorded.value, servicesOf(scope))
     if (different.length > 0) return answered({ scope, model: recorded.value, isFromFiles: false, whyNotFiles: `they now say something else of ${different.join(', ')}` })
@@ -51,17 +50,23 @@ async function modelOfFiles(docker: Docker, { project }: ProjectScope, call: Doc
   return resolveModel(docker, project, call)
 }
 
-/** Through this Compose once more, so that what another version printed can be compared; `null` where the capsule has none. */
-async function modelOfCapsule(docker: Docker, scope: ProjectScope, call: DockerCall): Promise<Answer<Json> | null> {
-  const { recorded, project } = scope
-  if (recorded.model === null || Object.keys(record(recorded.model)).length === 0) return null
-  const input = JSON.stringify(movedModel(record(recorded.model), scope.moved))
-  const printed = await askCompose(docker, { ...project, configFiles: ['-'], environmentFiles: [] }, { what: `docker compose config of the recorded model of ${project.name}`, args: ['config', '--format', 'json'], allProfiles: true }, { ...call, input })
+function modelOfCapsule(docker: Docker, { recorded, project, moved }: ProjectScope, call: DockerCall): Promise<Answer<Json> | null> {
+  return normalizedModel(docker, { ...recorded, name: project.name, workingDirectory: project.workingDirectory, model: recorded.model === null ? null : movedModel(record(recorded.model), moved) }, call)
+}
+
+/** A capsule's model through this Compose once more, so that what another version printed is read alike; `null` where there is none. */
+export async function normalizedModel(docker: Docker, recorded: Pick<CapsuleProject, 'name' | 'workingDirectory' | 'model'>, call: DockerCall): Promise<Answer<Json> | null> {
+  const { name, workingDirectory } = recorded
+  if (Object.keys(record(recorded.model)).length === 0) return null
+  const what = `docker compose config of the recorded model of ${name}`
+  const printed = await askCompose(docker, { name, workingDirectory, configFiles: ['-'], environmentFiles: [], containers: [] }, { what, args: ['config', '--format', 'json'], allProfiles: true }, { ...call, input: JSON.stringify(recorded.model) })
   if (!printed.ok) return printed
   try {
-    return answered(record(JSON.parse(printed.value)))
+    const model = record(JSON.parse(printed.value))
+    docker.confidential.learnModel(model)
+    return answered(model)
   } catch {
-    return failed({ kind: 'failed', message: `docker compose config of the recorded model of ${project.name} printed what is no JSON` })
+    return failed({ kind: 'failed', message: `${what} printed what is no JSON` })
   }
 }
 

@@ -6,6 +6,7 @@ import { createDocker } from './docker.js'
 import { localSocket } from './endpoint.js'
 import { EngineEvents } from './engine-events.js'
 import { inspectStacks } from './inspect.js'
+import { startIsolated } from './isolated.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
@@ -15,6 +16,7 @@ import { removeByLabel } from './removal.js'
 import { Removals } from './removals.js'
 import { waitUntilSettled } from './settle.js'
 import { HooksOfServices } from './service-hooks.js'
+import { runInside } from './run-inside.js'
 import { sourcesOf } from './sources.js'
 import { startStack } from './start.js'
 import { stopStack } from './stop.js'
@@ -82,7 +84,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
 
     canRebuild: (capsule, question) => canRebuild(tools, capsule, question),
     rebuild: (capsule, request) => rebuildStack(tools, capsule, request),
-    runInside: async () => failed({ kind: 'unsupported', message: 'This version cannot run a command in a container yet' }),
-    startIsolated: async () => failed({ kind: 'unsupported', message: 'This version cannot start a stack in isolation yet' }),
+    startIsolated: (capsule, scratch, options) => startIsolated(tools, capsule, scratch, options),
+    runInside: (containerId, argv, request) => runInside(docker, containerId, argv, request),
   }
 }

@@ -62,14 +62,6 @@ test('versions are compared by their numbers', () => {
   expect(compareVersions('dev', '23')).toBeGreaterThan(0)
 })
 
-test('what cannot be done yet is said to be unsupported', async () => {
-  const { runtime } = await liveRuntime()
-  const stack = await liveStack({ compose: { services: { web: service() } }, isUp: false })
-  const capsule = good(await runtime.describe(await look(runtime, stack.directory)))
-  const scratch = { label: 'x', directory: '/nonexistent', restored: new Map(), images: 'local' as const, healthTimeoutMs: 1 }
-  expect(await runtime.startIsolated(capsule, scratch)).toMatchObject({ ok: false, failure: { kind: 'unsupported' } })
-})
-
 test('containers, networks and volumes are removed by the label of a rehearsal, and nothing else', async () => {
   const { runtime } = await liveRuntime()
   const scratch = `test-${Date.now()}`
