@@ -103,6 +103,8 @@ const precedence = [129, 130, 143, 75, 2, 4, 10, 11, 12, 7, 5, 6, 3, 1]
 
 export const exitCodes = {
   ofKind: (kind: ErrorKind): number => codeOfKind[kind],
+  /** Of a problem's code, where it is the name of a kind of failure; else 1. */
+  ofCode: (code: string): number => (Object.hasOwn(codeOfKind, code) ? codeOfKind[code as ErrorKind] : 1),
   ofSignal: (signal: SignalName): number => codeOfSignal[signal],
   /** The one to exit with where several apply; 0 for none. */
   first: (codes: readonly number[]): number => precedence.find((code) => codes.includes(code)) ?? codes.find((code) => code !== 0) ?? 0,

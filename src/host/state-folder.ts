@@ -17,6 +17,8 @@ export interface StateFolder {
   readonly children: string
   /** One file a stack of which a frozen copy may be there. */
   readonly frozen: string
+  /** One file a stack whose recovery is not over. */
+  readonly recoveries: string
   readonly log: string
   /** One line a run. */
   readonly history: string
@@ -39,6 +41,7 @@ export function stateFolder(environment: Environment): StateFolder {
     journal: join(root, 'journal'),
     children: join(root, 'children'),
     frozen: join(root, 'frozen'),
+    recoveries: join(root, 'recoveries'),
     log: join(root, 'stackbk.log'),
     history: join(root, 'history.jsonl'),
     stacks: join(root, 'stacks'),

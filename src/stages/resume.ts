@@ -9,6 +9,8 @@ import { isMountedAnew, sourcesThatMoved, startAndConfirm } from './backup/stack
 import { isAlive, runningServices } from './backup/stack-plan.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { stacksLock } from './repository.js'
+import { RecoveryRecords } from './recover/record.js'
+import { replayRecoveries } from './recover/replay.js'
 import { rebuiltEntry } from './resume/rebuilt-entry.js'
 import type { Run } from './run.js'
 
@@ -72,15 +74,16 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
 }
 
 async function replayEntries(run: Run, choices: ResumeChoices): Promise<Omit<Replay, 'leftovers'>> {
-  const { entries: readable, damaged } = run.journal.content()
-  if (readable.length === 0 && damaged.length === 0) {
+  const recoveries = new RecoveryRecords(run.state.recoveries)
+  recoveries.removeHalves()
+  if (run.journal.isEmpty() && recoveries.isEmpty()) {
     const [name] = [choices.force, choices.discard].filter((one) => one !== undefined)
     if (name !== undefined) throw noSuchEntry(name, [])
     return { stacks: [], problems: [] }
   }
 
   const runtime = await run.runtime()
-  const waiting = [...readable.map((entry) => entry.name), ...damaged.map(({ key }) => key)]
+  const waiting = [...new Set([...run.journal.waiting(), ...recoveries.content().records.map(({ name }) => name)])]
   const ready = await runtime.ready()
   if (!ready.ok) throw waitingFor(waiting, ready.failure.message, ready.failure.kind)
   // Also where another configuration leads to the same engine: two runs must not start and stop the same containers.
@@ -88,13 +91,18 @@ async function replayEntries(run: Run, choices: ResumeChoices): Promise<Omit<Rep
   if (!identity.ok) throw waitingFor(waiting, identity.failure.message, identity.failure.kind)
   await run.lock({ kind: 'engine', id: identity.value.id })
 
-  const problems: Problem[] = []
+  // First: what a recovery has put in place of a stack's files is no stack that the journal knows.
+  const recovered = await replayRecoveries(run, runtime, choices.discard)
+  const problems: Problem[] = [...recovered.problems]
+  const content = run.journal.content()
+  const readable = content.entries.filter(({ key }) => !recovered.held.includes(key))
+  const damaged = content.damaged.filter(({ key }) => !recovered.held.includes(key))
   const rebuilt = await Promise.all(damaged.map((entry) => rebuiltEntry(run, runtime, entry, problems).catch((error: unknown) => notRebuilt(entry, error, problems))))
   const entries = [...readable, ...rebuilt.filter((entry) => entry !== null)]
   for (const name of [choices.force, choices.discard]) {
-    if (name !== undefined && !entries.some((entry) => entry.name === name)) throw noSuchEntry(name, entries, problems)
+    if (name !== undefined && ![...entries, ...recovered.stacks].some((entry) => entry.name === name)) throw noSuchEntry(name, entries, problems)
   }
-  const stacks: ResumedStack[] = []
+  const stacks: ResumedStack[] = recovered.stacks.flatMap(({ name, servicesBefore, action, status }) => (action === null ? [] : [{ name, servicesBefore, action, status }]))
   for (const entry of entries) {
     try {
       stacks.push(await replayEntry(run, runtime, entry, choices, problems))
@@ -217,13 +225,21 @@ async function changesSince(runtime: Runtime, entry: JournalEntry, now: StackSta
 }
 
 function waitingInDryRun(run: Run): Problem[] {
-  return run.journal.waiting().map((name) => ({
+  const recoveries = new RecoveryRecords(run.state.recoveries).content().records.map(({ name }): Problem => ({
+    severity: 'warning',
+    code: 'recovery-unfinished',
+    message: `the recovery of ${name} was cut short; the real run would finish or undo it first`,
+    fix: 'Run: stackbk resume',
+    stack: name,
+  }))
+  const stopped = run.journal.waiting().map((name): Problem => ({
     severity: 'warning',
     code: 'left-stopped',
     message: `${name} was left stopped by an interrupted run; the real run would start it first`,
     fix: 'Run: stackbk resume',
     stack: name,
   }))
+  return [...recoveries, ...stopped]
 }
 
 function waitingFor(names: readonly string[], why: string, kind: StackbkError['kind']): StackbkError {

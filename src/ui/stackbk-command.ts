@@ -9,6 +9,7 @@ import { stateFolder } from '../host/state-folder.js'
 import { catchStrayErrors } from '../host/stray-errors.js'
 import { collectOffers, type Offers } from '../providers/collect.js'
 import type { OpenedRun } from '../stages/open-run.js'
+import { RecoveryRecords } from '../stages/recover/record.js'
 import type { Reporter } from '../stages/reporter.js'
 import { newRunId, type RunFacts } from '../stages/result.js'
 import type { Run } from '../stages/run.js'
@@ -157,7 +158,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
     try {
       return await this.openRun({ needs: [] })
     } catch (error) {
-      const waits = !new Journal(stateFolder(process.env).journal).isEmpty()
+      const state = stateFolder(process.env)
+      const waits = !new Journal(state.journal).isEmpty() || !new RecoveryRecords(state.recoveries).isEmpty()
       if (!waits || !(error instanceof StackbkError) || error.kind !== 'configuration') throw error
       this.logToStderr(`warning: ${formatError(errorText(error))}`)
       const offers = await this.offers()

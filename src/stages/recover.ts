@@ -1,0 +1,135 @@
+import type { Engine, Snapshot } from '@stackbk/contract'
+
+import { errorFrom, exitCodes, type Problem } from '../errors.js'
+import { ensureWritable } from '../host/state-folder.js'
+import { realPathSoFar } from '../host/mounts.js'
+import { readDirlist } from '../stacks/dirlist.js'
+import { chooseSnapshots, type Choice } from './recover/choice.js'
+import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
+import { recoverStack } from './recover/recover-stack.js'
+import type { RecoveredStack, RecoverResult } from './recover/recover-result.js'
+import { assertRoom } from './recover/room.js'
+import { openRepository, repositoryLock, stacksLock, withinSilence } from './repository.js'
+import { concluded, type Outcome } from './result.js'
+import { removeStaleLocks, replayJournal } from './resume.js'
+import type { Run } from './run.js'
+
+export interface RecoverChoices {
+  readonly names: readonly string[]
+  readonly all: boolean
+  readonly snapshot: string | undefined
+  readonly host: string | undefined
+  /** A repository's folder; undefined: the configured repository. */
+  readonly repository: string | undefined
+  readonly path: string | undefined
+  readonly service: string | undefined
+  /** Extract only, to below this folder. */
+  readonly target: string | undefined
+  readonly noStart: boolean
+  readonly overwrite: boolean
+  readonly hostVolumes: boolean
+  readonly ignoreSpace: boolean
+  /** Asks whether what is there may be replaced; throws where that is not granted. */
+  readonly confirm: (question: string) => Promise<void>
+}
+
+/**
+ * From a repository to running stacks. All stacks are looked at before the first one is touched; then one after another.
+ *
+ * Throws before anything is touched: `usage`, `busy`, `tool-...`, `repository-...`, `wrong-password`, `guard` (no room).
+ */
+export async function recover(run: Run, choices: RecoverChoices): Promise<Outcome<RecoverResult>> {
+  const configured = await run.engine()
+  const engine = choices.repository === undefined ? configured : configured.at(choices.repository)
+  const runtime = await run.runtime()
+  await run.lock(stacksLock(run), repositoryLock(engine))
+  const replay = await replayJournal(run)
+  if (!run.dryRun) ensureWritable(run.state)
+  const [identity, ...tools] = await Promise.all([runtime.identity({ signal: run.signal }), runtime.ready({ signal: run.signal }), engine.ready({ signal: run.signal })])
+  if (!identity.ok && identity.failure.kind === 'configuration') throw errorFrom(identity.failure)
+  for (const ready of tools) if (!ready.ok) throw errorFrom(ready.failure)
+  if (!identity.ok) throw errorFrom(identity.failure)
+  await run.lock({ kind: 'engine', id: identity.value.id })
+
+  const choice = chooseSnapshots({
+    snapshots: await snapshotsOf(run, engine, choices.repository !== undefined),
+    names: choices.names,
+    all: choices.all,
+    snapshotId: choices.snapshot,
+    host: choices.host,
+    ownHost: run.configuration.backup.hostname,
+    switchedOff: switchedOff(run),
+  })
+  run.reporter.step('looking at what is there')
+  const services = choices.service === undefined ? [] : [choices.service]
+  const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, overwrite: choices.overwrite, noStart: choices.noStart })
+  const ready = plans.filter(({ isBlocked }) => !isBlocked)
+  if (!choices.ignoreSpace) await assertRoom(engine, ready, run.signal)
+  const problems: Problem[] = [...replay.problems, ...choice.problems]
+  const refused = [...plans.filter(({ isBlocked }) => isBlocked).map(blocked), ...choice.lacking.map((name) => lacking(name, choice))]
+  if (run.dryRun) return concludeRecovery(run, [...ready.map(rehearsed), ...refused], problems)
+  for (const { message } of refused.flatMap((stack) => stack.problems)) run.reporter.warning(message)
+  await confirmReplacing(ready, choices)
+  await removeStaleLocks(run, replay.leftovers)
+
+  run.reporter.stacks(ready.map(({ name }) => name))
+  const stacks: RecoveredStack[] = []
+  for (const plan of ready) {
+    const stack = run.signal.aborted
+      ? { ...rehearsed(plan), status: 'skipped' as const }
+      : await recoverStack(plan, { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, allowHostVolumes: choices.hostVolumes })
+    stacks.push(stack)
+    run.reporter.stackDone(stack.name, { status: stack.status, summary: stack.problems.find(({ severity }) => severity === 'error')?.message ?? '' })
+  }
+  return concludeRecovery(run, [...stacks, ...refused], problems)
+}
+
+/** The configured one is remembered as every opening of it is; one that was named is only read. */
+async function snapshotsOf(run: Run, engine: Engine, isNamed: boolean): Promise<readonly Snapshot[]> {
+  if (!isNamed) {
+    const opened = await openRepository(run, { mayInit: false })
+    return opened?.snapshots ?? []
+  }
+  const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))
+  if (!found.ok) throw errorFrom(found.failure)
+  return found.value
+}
+
+/** On a bare host there may be no dirlist: then nothing is switched off. */
+function switchedOff(run: Run): readonly string[] {
+  const { dirlist: file, stacksDirectory } = run.configuration.docker
+  return readDirlist({ file, stacksDirectory }).stacks.filter(({ enabled, lines }) => !enabled && lines.length > 0).map(({ name }) => name)
+}
+
+async function confirmReplacing(plans: readonly RecoveryPlan[], choices: RecoverChoices): Promise<void> {
+  const replaced = plans.filter(({ present }) => present.length > 0)
+  if (replaced.length === 0) return
+  const what = replaced.map(({ name, snapshot, present }) => `${name} by its snapshot ${snapshot.id.slice(0, 8)} of ${snapshot.time}: ${present.join(', ')}`)
+  await choices.confirm(`${choices.overwrite ? 'Overwrite' : 'Replace'} ${what.join('; ')}?`)
+}
+
+function concludeRecovery(run: Run, stacks: readonly RecoveredStack[], problems: readonly Problem[]): Outcome<RecoverResult> {
+  const all = [...problems, ...stacks.flatMap((stack) => stack.problems)]
+  const failed = stacks.filter(({ status }) => status === 'failed').length
+  const isWhole = stacks.every(({ status }) => status === 'ok') && problems.every(({ severity }) => severity === 'warning')
+  const status = isWhole ? 'ok' : failed === stacks.length ? 'failed' : 'partial'
+  const codes = all.filter(({ severity }) => severity === 'error').map(({ code }) => exitCodes.ofCode(code))
+  return concluded(run, { stacks }, { status, problems: all, codes: [...codes.filter((code) => code !== 1), status === 'ok' ? 0 : status === 'partial' ? 3 : 1] })
+}
+
+function bare({ name, directory, snapshot }: RecoveryPlan): Omit<RecoveredStack, 'status' | 'problems'> {
+  return { name, directory, snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false }
+}
+
+function rehearsed(plan: RecoveryPlan): RecoveredStack {
+  return { ...bare(plan), status: 'ok', problems: plan.problems }
+}
+
+function blocked(plan: RecoveryPlan): RecoveredStack {
+  return { ...bare(plan), status: 'failed', problems: plan.problems }
+}
+
+function lacking(name: string, { host }: Choice): RecoveredStack {
+  const problem: Problem = { severity: 'error', code: 'no-whole-snapshot', message: `${name} has no whole snapshot of the host ${host}: all are marked live, partial or shrunk`, fix: 'Choose one of them: stackbk snapshots, then: stackbk recover --snapshot ID', stack: name }
+  return { name, directory: '', snapshotId: null, files: 0, bytes: 0, started: false, healthy: false, status: 'failed', problems: [problem] }
+}

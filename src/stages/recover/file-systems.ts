@@ -1,0 +1,75 @@
+import { accessSync, constants, statfsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+import { isWithin, mountPointOf, mountPoints, nearestExisting, realPathSoFar } from '../../host/mounts.js'
+import { isThere } from './moves.js'
+import type { RecoveryFolder } from './record.js'
+
+/** What comes out of a snapshot onto one file system, so that it gets to its place by a rename. */
+export interface FileSystemShare {
+  readonly folder: RecoveryFolder
+  /** Of the snapshot. */
+  readonly paths: readonly string[]
+  /** Bytes that this user may still write there. */
+  readonly free: number
+}
+
+/** By file system: the paths' own places, the first path's first. `name` is that of the folders of our own, of which none exists yet. */
+export function sharesOf(paths: readonly string[], name: string): readonly FileSystemShare[] {
+  const shares = new Map<string, FileSystemShare>()
+  for (const path of paths) {
+    const identity = fileSystemOf(path)
+    const share = shares.get(identity) ?? { folder: { path: join(homeOn(path, shares.size === 0), name), mountPoint: mountPointOf(nearestExisting(path)) }, paths: [], free: freeBytes(path) }
+    shares.set(identity, { ...share, paths: [...share.paths, path] })
+  }
+  return [...shares.values()]
+}
+
+/** The same for two paths between which a rename can be: one file system, mounted at one place (rename(2), EXDEV). */
+export function fileSystemOf(path: string): string {
+  const there = nearestExisting(isMountPoint(path) ? path : dirname(path))
+  return `${statSync(there).dev} ${mountPointOf(there)}`
+}
+
+/** A rename cannot take its place (EBUSY): what is in it is exchanged instead. */
+export function isMountPoint(path: string): boolean {
+  return isThere(path) && mountPoints().includes(realPathSoFar(path))
+}
+
+/**
+ * Where a folder of our own may be: beside the stack, or as high on the file system as this user may write. Not deep in
+ * another one's tree: an engine takes any folder among its volumes for a volume.
+ */
+function homeOn(path: string, isStack: boolean): string {
+  if (isMountPoint(path)) return path
+  const nearest = nearestExisting(dirname(path))
+  if (isStack) return nearest
+  const identity = fileSystemOf(join(nearest, 'x'))
+  let home = nearest
+  for (let above = nearest; ; above = dirname(above)) {
+    if (fileSystemOf(join(above, 'x')) !== identity) break
+    if (mayWrite(above)) home = above
+    if (above === dirname(above)) break
+  }
+  return home
+}
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What this user may still write at this path, in bytes. */
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(nearestExisting(path))
+  return bavail * bsize
+}
+
+/** The path of the share that a path of the snapshot lies in. */
+export function shareOf(shares: readonly FileSystemShare[], path: string): FileSystemShare | undefined {
+  return shares.find(({ paths }) => paths.some((held) => isWithin(path, held)))
+}

@@ -1,0 +1,201 @@
+import { rmSync } from 'node:fs'
+
+import type { Answer, Failure, RebuildReport, Runtime } from '@stackbk/contract'
+
+import { problemFrom, type Problem } from '../../errors.js'
+import { mountPointOf } from '../../host/mounts.js'
+import type { JournalEntry } from '../../stacks/journal.js'
+import { startAndConfirm } from '../backup/stack-window.js'
+import type { Run } from '../run.js'
+import { asidePath } from './extraction.js'
+import { isThere, placeAll, undoAll, type Move } from './moves.js'
+import { numberOfMoves, RecoveryRecords, type RecoveryRecord } from './record.js'
+import { fillVolumes, type FillContext } from './volumes.js'
+
+/** A recovery under way: its record, on disk before each step. */
+export class Recovery {
+  readonly run: Run
+  readonly runtime: Runtime
+  readonly problems: Problem[] = []
+  readonly #records: RecoveryRecords
+  #record: RecoveryRecord
+
+  constructor(run: Run, runtime: Runtime, record: RecoveryRecord) {
+    this.run = run
+    this.runtime = runtime
+    this.#records = new RecoveryRecords(run.state.recoveries)
+    this.#record = record
+  }
+
+  get record(): RecoveryRecord {
+    return this.#record
+  }
+
+  /** Throws when it cannot be written: then the step must not begin. */
+  note(change: Partial<RecoveryRecord>): RecoveryRecord {
+    const next = { ...this.#record, ...change }
+    this.#records.write(next)
+    this.#record = next
+    this.run.log('info', `recovery: ${next.phase}`, { stack: next.name, moves: numberOfMoves(next) })
+    return next
+  }
+
+  forget(): void {
+    this.#records.remove(this.#record.key)
+  }
+
+  complain(severity: Problem['severity'], code: string, message: string, fix: string): void {
+    this.problems.push({ severity, code, message, fix, stack: this.#record.name })
+  }
+}
+
+/** What a rebuild came to: up; or why not, and whether the volumes were filled before that. */
+export interface Rebuilt {
+  readonly failure: Failure | null
+  readonly report: RebuildReport | null
+  readonly isFilled: boolean
+}
+
+/** Makes containers from the capsule, its volumes filled with what waits. Never throws. */
+export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extractFor'> & { readonly inPlace?: RebuildFill }, signal: AbortSignal): Promise<Rebuilt> {
+  const { record, run, runtime } = recovery
+  if (record.capsule === null) return { failure: null, report: null, isFilled: true }
+  let isFilled = false
+  try {
+    run.reporter.stackPhase(record.name, 'filling volumes')
+    const answer = await runtime.rebuild(record.capsule, {
+      directory: record.directory,
+      services: record.services,
+      images: 'tag',
+      noStart: record.noStart,
+      allowHostVolumes: record.allowHostVolumes,
+      healthTimeoutMs: record.healthTimeoutMs,
+      fillVolumes: async (volumes) => {
+        const filled = fill.inPlace === undefined
+          ? await fillVolumes(volumes, { note: (change) => recovery.note(change), record: () => recovery.record, extractFor: fill.extractFor, onProblem: (problem) => recovery.problems.push(problem) })
+          : await fill.inPlace(volumes)
+        isFilled = filled.ok
+        if (filled.ok) run.reporter.stackPhase(record.name, record.noStart ? 'placing' : 'starting')
+        return filled
+      },
+      signal,
+    })
+    if (!answer.ok) return { failure: answer.failure, report: null, isFilled }
+    return { failure: null, report: answer.value, isFilled }
+  } catch (error) {
+    return { failure: { kind: 'failed', message: `${record.name} could not be rebuilt`, toolOutput: String(error) }, report: null, isFilled }
+  }
+}
+
+type RebuildFill = Parameters<Runtime['rebuild']>[1]['fillVolumes']
+
+/** The recovered stack stands: what was kept aside goes, and the record last. */
+export function finish(recovery: Recovery): void {
+  recovery.note({ phase: 'confirmed' })
+  cleanUp(recovery)
+}
+
+/**
+ * Brings back what was there before: takes away what was made, moves files and volumes back, starts what the journal says ran.
+ * Right also where an earlier try was cut short anywhere. Takes no signal.
+ *
+ * @returns whether it is all back; if not, the record stays, and `resume` tries again
+ */
+export async function undo(recovery: Recovery): Promise<boolean> {
+  const { run } = recovery
+  const { name, directory, key } = recovery.record
+  run.reporter.stackPhase(name, 'putting back')
+  try {
+    recovery.note({ phase: 'undoing' })
+    if (!(await takeDown(recovery))) return false
+    undoAll(recovery.record.returned)
+    undoAll(recovery.record.volumeMoves)
+    undoAll(recovery.record.moves)
+    if (recovery.record.newVolumes.length > 0) await removeVolumes(recovery)
+    const entry = run.journal.entries().find((one) => one.key === key)
+    if (recovery.record.before !== null && !(await makeAgain(recovery, entry !== undefined))) return false
+    if (recovery.record.before !== null) run.journal.remove(key)
+    recovery.note({ phase: 'undone' })
+    cleanUp(recovery)
+    // From here on the journal alone knows what ran.
+    return recovery.record.before !== null || entry === undefined || (await startAgain(recovery, entry))
+  } catch (error) {
+    recovery.complain('error', 'not-put-back', `what was there of ${name} could not be put back: ${error instanceof Error ? error.message : String(error)}`, `Mend that, then run: stackbk resume. Nothing is lost: ${directory} and what was kept are on the disk`)
+    return false
+  }
+}
+
+async function startAgain({ record, run, runtime, problems }: Recovery, entry: JournalEntry): Promise<boolean> {
+  const { name } = record
+  const { start, up } = await startAndConfirm(entry, new Date(entry.writtenAt), { runtime, journal: run.journal, log: run.log, onPhase: (phase, progress) => run.reporter.stackPhase(name, phase, progress), onStarting: () => {} })
+  if (up.ok && up.value.isUp) return true
+  const reason = !start.ok ? problemFrom(start.failure).message : up.ok ? up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : up.failure.message
+  problems.push({ severity: 'error', code: 'not-up', message: `${name} is back where it was, and could not be started again: ${reason}`, fix: 'Run: stackbk resume', stack: name })
+  return false
+}
+
+/** Whatever containers the stack has now. */
+async function takeDown({ record, run, runtime, problems }: Recovery): Promise<boolean> {
+  const look = await runtime.inspect([record.directory])
+  const state = look.ok ? look.value[0] : undefined
+  if (state === undefined || state.condition === 'unknown') {
+    problems.push(look.ok && state?.failure ? problemFrom(state.failure, { code: 'state-unknown', stack: record.name }) : problemFrom(look.ok ? { kind: 'failed', message: `the state of ${record.name} could not be read`, fix: 'Run: stackbk resume' } : look.failure, { stack: record.name }))
+    return false
+  }
+  if (state.projects.every(({ containers }) => containers.length === 0)) return true
+  const stopped = await runtime.stop(state, { mode: 'down', graceSeconds: run.configuration.docker.graceSeconds })
+  if (!stopped.ok) {
+    problems.push(problemFrom(stopped.failure, { stack: record.name }))
+    return false
+  }
+  if (stopped.value.stillRunning.length > 0) {
+    problems.push({ severity: 'error', code: 'still-running', message: `${stopped.value.stillRunning.join(', ')} could not be stopped`, fix: 'Stop it by hand, then run: stackbk resume', stack: record.name })
+    return false
+  }
+  // The removal of what is stopped may go on: what comes next must not meet it.
+  const gone = await runtime.inspect([record.directory])
+  return gone.ok
+}
+
+/** Containers that no start gives back, made anew, with the data that their anonymous volumes had. */
+async function makeAgain(recovery: Recovery, ran: boolean): Promise<boolean> {
+  const { record, runtime, problems } = recovery
+  if (record.before === null) return true
+  recovery.note({ returned: [] })
+  const answer = await runtime.rebuild(record.before, {
+    directory: record.directory,
+    services: [],
+    images: 'local',
+    noStart: !ran,
+    allowHostVolumes: true,
+    healthTimeoutMs: record.healthTimeoutMs,
+    fillVolumes: async (volumes): Promise<Answer<void>> => {
+      const [folder] = recovery.record.folders
+      const moves = volumes.filter(({ recorded }) => recorded.isAnonymous && folder !== undefined && isThere(recorded.path)).map(({ recorded, path }, index): Move => ({
+        place: path, staged: recorded.path, aside: asidePath(folder!, numberOfMoves(recovery.record) + index), hadPresent: isThere(path),
+      }))
+      recovery.note({ returned: moves })
+      placeAll(moves)
+      return { ok: true, value: undefined }
+    },
+  })
+  if (answer.ok && (answer.value.isUp || !ran)) return true
+  const reason = answer.ok ? answer.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(answer.failure).message
+  problems.push({ severity: 'error', code: 'not-up', message: `${record.name} is back where it was, and its containers could not be made again: ${reason}`, fix: 'Run: stackbk resume', stack: record.name })
+  return false
+}
+
+async function removeVolumes(recovery: Recovery): Promise<void> {
+  const { record } = recovery
+  recovery.complain('warning', 'volumes-left', `volumes that were made for the recovery of ${record.name} are left, empty: ${record.newVolumes.join(', ')}`, `Remove them: docker volume rm ${record.newVolumes.join(' ')}`)
+  await Promise.resolve()
+}
+
+/** Our own folders, and the record last. A disk that is away keeps its part until it is back. */
+export function cleanUp(recovery: Recovery): void {
+  const { record } = recovery
+  const away = record.folders.filter(({ path, mountPoint }) => mountPointOf(path) !== mountPoint)
+  for (const { path } of record.folders) if (!away.some((folder) => folder.path === path)) rmSync(path, { recursive: true, force: true })
+  if (away.length === 0) return recovery.forget()
+  recovery.complain('warning', 'leftovers', `${away.map(({ path }) => path).join(', ')} could not be removed: its disk is not mounted`, 'Mount it, then run: stackbk resume')
+}

@@ -1,0 +1,188 @@
+import { basename } from 'node:path'
+
+import type { Capsule, Engine, Preflight, Runtime, Snapshot, StackState } from '@stackbk/contract'
+
+import { problemFrom, type Problem } from '../../errors.js'
+import { isWithin } from '../../host/mounts.js'
+import { stackKey } from '../../stacks/identity.js'
+import { isAlive, runningServices } from '../backup/stack-plan.js'
+import type { Run } from '../run.js'
+import type { ChosenSnapshot } from './choice.js'
+import { sharesOf, type FileSystemShare } from './file-systems.js'
+import { isThere } from './moves.js'
+
+/** What will be done for one stack, found out before anything is touched. */
+export interface RecoveryPlan {
+  readonly name: string
+  readonly key: string
+  readonly snapshot: Snapshot
+  /** The stack's real folder, as it was. */
+  readonly directory: string
+  /** `null` where the snapshot holds none: then only files come back. */
+  readonly capsule: Capsule | null
+  /** What the snapshot holds, the folder first, without the capsule. */
+  readonly held: readonly string[]
+  /** Those of them that are, or lie in, data of volumes. */
+  readonly volumePaths: readonly string[]
+  readonly shares: readonly FileSystemShare[]
+  /** As it is here now; `null` where nobody was asked. */
+  readonly state: StackState | null
+  readonly preflight: Preflight | null
+  /** What is here and is replaced, in words; empty on a bare host. */
+  readonly present: readonly string[]
+  readonly problems: readonly Problem[]
+  /** It cannot be recovered as things are: nothing of it is touched. */
+  readonly isBlocked: boolean
+}
+
+export interface PlanContext {
+  readonly run: Run
+  readonly engine: Engine
+  readonly runtime: Runtime
+  readonly services: readonly string[]
+  readonly allowHostVolumes: boolean
+  readonly overwrite: boolean
+  readonly noStart: boolean
+}
+
+/** So many capsules are read at once: each is a call of the engine. */
+const atOnce = 4
+
+/** Those that provide a network or a volume come before those that need it. */
+export async function planRecoveries(chosen: readonly ChosenSnapshot[], context: PlanContext): Promise<readonly RecoveryPlan[]> {
+  const capsules: (Capsule | null | Problem)[] = []
+  for (let from = 0; from < chosen.length; from += atOnce) {
+    capsules.push(...(await Promise.all(chosen.slice(from, from + atOnce).map((one) => readCapsule(context, one)))))
+  }
+  const drafts = chosen.map((one, index) => draftOf(one, capsules[index] ?? null))
+  const known = drafts.flatMap(({ capsule }) => (capsule === null ? [] : [capsule]))
+  const looks = await context.runtime.inspect(drafts.map(({ directory }) => directory), { signal: context.run.signal })
+  const plans: RecoveryPlan[] = []
+  for (const [index, draft] of drafts.entries()) {
+    const state = looks.ok ? (looks.value[index] ?? null) : null
+    const unknown = !looks.ok ? [problemFrom(looks.failure, { code: 'state-unknown', stack: draft.name })] : state?.condition === 'unknown' ? [stateUnknown(draft.name, state)] : []
+    plans.push(await completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, known.filter((other) => other !== draft.capsule), context))
+  }
+  return inOrder(plans)
+}
+
+/** `null` where there is none. */
+export async function readCapsule({ run, engine }: Pick<PlanContext, 'run' | 'engine'>, { stack, snapshot }: ChosenSnapshot): Promise<Capsule | null | Problem> {
+  const path = snapshot.paths.find(isCapsule)
+  if (path === undefined) return null
+  const read = await engine.read(snapshot.id, path, { signal: run.signal })
+  if (!read.ok) return problemFrom(read.failure, { code: read.failure.kind, stack })
+  try {
+    const capsule = JSON.parse(Buffer.from(read.value).toString('utf8')) as Partial<Capsule> | null
+    if (capsule?.schemaVersion === 1 && typeof capsule.directory === 'string' && Array.isArray(capsule.projects)) return capsule as Capsule
+  } catch {
+    // As below.
+  }
+  return { severity: 'error', code: 'capsule-unreadable', message: `the description of ${stack} in the snapshot ${snapshot.id.slice(0, 8)} is none that this version can read`, fix: `Extract the files alone: stackbk recover ${stack} --target DIR`, stack }
+}
+
+export function isCapsule(path: string): boolean {
+  return basename(path) === 'stackbk-capsule.json'
+}
+
+type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'capsule' | 'held' | 'volumePaths' | 'problems'>
+
+function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Problem): Draft {
+  const isProblem = read !== null && 'severity' in read
+  const capsule = isProblem ? null : read
+  const others = snapshot.paths.filter((path) => !isCapsule(path))
+  const directory = capsule?.directory ?? others.find((path) => basename(path) === stack) ?? others[0] ?? ''
+  const volumes = (capsule?.projects ?? []).flatMap((project) => project.volumes).map(({ path }) => path)
+  const problems: Problem[] = isProblem ? [read] : []
+  if (read === null) problems.push({ severity: 'warning', code: 'no-capsule', message: `the snapshot ${snapshot.id.slice(0, 8)} of ${stack} does not say what ran: its files come back, and nothing is started`, fix: `Start it by hand: docker compose up -d in ${directory}`, stack })
+  if (!others.includes(directory)) problems.push({ severity: 'error', code: 'folder-not-in-snapshot', message: `the snapshot ${snapshot.id.slice(0, 8)} does not hold the folder ${directory} of ${stack}`, fix: 'Choose another one with --snapshot: stackbk snapshots', stack })
+  return {
+    name: stack,
+    key: stackKey({ name: stack, directory }),
+    snapshot,
+    directory,
+    capsule,
+    held: [directory, ...others.filter((path) => path !== directory)],
+    volumePaths: others.filter((path) => path !== directory && volumes.some((volume) => isWithin(path, volume))),
+    problems,
+  }
+}
+
+async function completed(draft: Draft, state: StackState | null, others: readonly Capsule[], context: PlanContext): Promise<RecoveryPlan> {
+  const { run, runtime } = context
+  const problems = [...draft.problems]
+  const isSound = (): boolean => problems.every(({ severity }) => severity !== 'error')
+  const hasContainers = state?.projects.some(({ containers }) => containers.length > 0) ?? false
+  let preflight: Preflight | null = null
+  if (isSound() && state !== null && hasContainers) {
+    const asked = await runtime.preflight(state, { signal: run.signal })
+    if (asked.ok) preflight = asked.value
+    const lost = [...(preflight?.whyNeverDown ?? []), ...(preflight?.wouldLose ?? [])]
+    if (!context.overwrite) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
+  }
+  if (isSound() && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
+  return {
+    ...draft,
+    shares: isSound() ? sharesOf(draft.held, `.stackbk-recover-${draft.key}-${run.id.slice(-6)}`) : [],
+    state,
+    preflight,
+    present: presentOf(draft, state),
+    problems,
+    isBlocked: !isSound(),
+  }
+}
+
+async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Capsule[], { run, runtime, services, allowHostVolumes, noStart }: PlanContext): Promise<readonly Problem[]> {
+  const outlook = await runtime.canRebuild(capsule, { directory: draft.directory, services, images: 'tag', noStart, allowHostVolumes, restoredPaths: draft.held, signal: run.signal })
+  if (!outlook.ok) return [problemFrom(outlook.failure, { stack: draft.name })]
+  const comes = providedBy(others)
+  const isProvided = (message: string): boolean => externalsOf(capsule).some((name) => comes.has(name) && message.includes(name))
+  return [
+    ...outlook.value.problems
+      .filter(({ code, message }) => !((code === 'missing-network' || code === 'missing-volume') && isProvided(message)))
+      .map(({ severity, code, message, fix }): Problem => ({ severity, code, message: `${draft.name}: ${message}`, fix: code === 'host-volume' ? 'Add --host-volumes' : fix, stack: draft.name })),
+    ...outlook.value.losses.map((loss): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: `${draft.name}: ${loss}`, fix: '', stack: draft.name })),
+  ]
+}
+
+/** Names of networks and volumes that these stacks make for others. */
+function providedBy(capsules: readonly Capsule[]): ReadonlySet<string> {
+  return new Set(capsules.flatMap(({ projects }) => projects).flatMap(({ networks, volumes }) => [...networks, ...volumes]).flatMap(({ isExternal, name }) => (isExternal ? [] : [name])))
+}
+
+function externalsOf({ projects }: Capsule): readonly string[] {
+  return projects.flatMap(({ networks, volumes }) => [...networks, ...volumes]).flatMap(({ isExternal, name }) => (isExternal ? [name] : []))
+}
+
+/** Stacks of which others need something come first. In a circle the order stays. */
+function inOrder(plans: readonly RecoveryPlan[]): readonly RecoveryPlan[] {
+  const sorted: RecoveryPlan[] = []
+  const visit = (plan: RecoveryPlan, above: readonly RecoveryPlan[]): void => {
+    if (sorted.includes(plan) || above.includes(plan)) return
+    const needed = plan.capsule === null ? [] : externalsOf(plan.capsule)
+    for (const other of plans) if (other !== plan && other.capsule !== null && needed.some((name) => providedBy([other.capsule!]).has(name))) visit(other, [...above, plan])
+    sorted.push(plan)
+  }
+  for (const plan of plans) visit(plan, [])
+  return sorted
+}
+
+function presentOf({ directory, capsule, volumePaths }: Draft, state: StackState | null): readonly string[] {
+  const present: string[] = []
+  if (directory !== '' && isThere(directory)) present.push(`the folder ${directory}`)
+  const volumes = (capsule?.projects ?? []).flatMap((project) => project.volumes).filter((volume) => volumePaths.includes(volume.path) && isThere(volume.path))
+  for (const volume of volumes) present.push(`the volume ${volume.name}`)
+  const containers = (state?.projects ?? []).flatMap((project) => project.containers)
+  if (state !== null && containers.some(isAlive)) present.push(`what runs (${runningServices(state).join(', ')})`)
+  else if (containers.length > 0) present.push(`${containers.length} stopped ${containers.length === 1 ? 'container' : 'containers'}`)
+  return present
+}
+
+function wouldBeLost(stack: string, why: string): Problem {
+  return { severity: 'error', code: 'would-be-lost', message: `${stack} is not touched, because this would be gone for good: ${why}`, fix: 'Take care of it by hand, or give it up with --overwrite', stack }
+}
+
+function stateUnknown(stack: string, state: StackState): Problem {
+  if (state.failure !== null) return problemFrom(state.failure, { code: 'state-unknown', stack })
+  return { severity: 'error', code: 'state-unknown', message: `whether ${stack} runs could not be found out`, fix: 'Run: stackbk doctor', stack }
+}

@@ -1,0 +1,222 @@
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+import type { Answer, Engine, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
+
+import { problemFrom, type Problem } from '../../errors.js'
+import { bootId } from '../../host/boot.js'
+import { settleFiles } from '../../host/file-times.js'
+import type { Run } from '../run.js'
+import { isAlive } from '../backup/stack-plan.js'
+import { extractShares, stagedPath } from './extraction.js'
+import { sharesOf } from './file-systems.js'
+import { fileMoves } from './file-moves.js'
+import { placeAll } from './moves.js'
+import { cleanUp, finish, rebuild, Recovery, undo, type Rebuilt } from './outcome.js'
+import type { RecoveryPlan } from './plan.js'
+import type { RecoveredStack } from './recover-result.js'
+import type { RecoveryFolder, RecoveryRecord } from './record.js'
+
+export interface RecoverStackContext {
+  readonly run: Run
+  readonly runtime: Runtime
+  readonly engine: Engine
+  /** Its folder, where it is not the configured one. */
+  readonly repository: string | null
+  readonly services: readonly string[]
+  readonly noStart: boolean
+  readonly allowHostVolumes: boolean
+}
+
+/**
+ * Brings one stack back: its files out of the snapshot while what is there still runs; then stop, exchange, make, start, wait.
+ * What was there is kept until the new one is up, and comes back if that does not happen. Never throws.
+ */
+export async function recoverStack(plan: RecoveryPlan, context: RecoverStackContext): Promise<RecoveredStack> {
+  const { run } = context
+  const recovery = new Recovery(run, context.runtime, firstRecord(plan, context))
+  const report = (status: RecoveredStack['status'], more: Partial<RecoveredStack> = {}): RecoveredStack => ({
+    name: plan.name, directory: plan.directory, snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, ...more, status, problems: [...plan.problems, ...recovery.problems],
+  })
+  run.log('info', 'recovering', { stack: plan.name, snapshot: plan.snapshot.id, present: plan.present })
+  const extracted = await extract(recovery, plan, context)
+  if (!extracted.ok) {
+    recovery.problems.push(problemFrom(extracted.failure, { stack: plan.name }))
+    return report('failed')
+  }
+  const { files, bytes } = extracted.value
+  const rebuilt = await exchange(recovery, plan, context)
+  const figures = { files, bytes, started: rebuilt.report !== null && !context.noStart && hasRun(plan), healthy: false }
+  if (rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)) {
+    tellOf(recovery, rebuilt.report)
+    return report(isFlawless(recovery) ? 'ok' : 'partial', { ...figures, healthy: figures.started })
+  }
+  return report('failed', { files, bytes })
+}
+
+function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, allowHostVolumes }: RecoverStackContext): RecoveryRecord {
+  return {
+    schemaVersion: 1,
+    runId: run.id,
+    key: plan.key,
+    name: plan.name,
+    directory: plan.directory,
+    writtenAt: new Date().toISOString(),
+    phase: 'extracting',
+    snapshotId: plan.snapshot.id,
+    repository,
+    capsule: plan.capsule,
+    hadPresent: plan.present.length > 0,
+    before: null,
+    folders: plan.shares.map(({ folder }) => folder),
+    moves: [],
+    volumeMoves: [],
+    newVolumes: [],
+    returned: [],
+    services,
+    noStart,
+    allowHostVolumes,
+    healthTimeoutMs: run.configuration.docker.healthTimeoutMs,
+  }
+}
+
+/** Its files into folders of our own: nothing of the stack is touched, and a failure leaves nothing. */
+async function extract(recovery: Recovery, plan: RecoveryPlan, { run, engine }: RecoverStackContext): Promise<Answer<RestoreResult>> {
+  try {
+    run.reporter.stackPhase(plan.name, 'extracting')
+    recovery.note({})
+    const came = await extractShares(engine, plan.snapshot.id, plan.shares, { signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.name, 'extracting', progress) })
+    if (came.ok && !run.signal.aborted) return came
+    cleanUp(recovery)
+    return came.ok ? { ok: false, failure: { kind: 'cancelled', message: `the recovery of ${plan.name} was interrupted before anything was touched` } } : came
+  } catch (error) {
+    try {
+      cleanUp(recovery)
+    } catch {
+      // What is left is on record.
+    }
+    return { ok: false, failure: { kind: 'failed', message: `the files of ${plan.name} could not be brought out of the snapshot`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'See that there is room, and that you may write there' } }
+  }
+}
+
+/** From the stop to the confirmation. What fails is undone where something was there before. */
+async function exchange(recovery: Recovery, plan: RecoveryPlan, context: RecoverStackContext): Promise<Rebuilt> {
+  const { run } = context
+  let rebuilt: Rebuilt = { failure: null, report: null, isFilled: false }
+  try {
+    await stopPresent(recovery, plan, context)
+    const moves = fileMoves(plan, recovery.problems)
+    run.reporter.stackPhase(plan.name, 'placing')
+    recovery.note({ phase: 'placing', moves })
+    placeAll(moves)
+    recovery.note({ phase: 'rebuilding' })
+    rebuilt = await rebuild(recovery, { extractFor: (path, place) => extractFor(recovery, context, path, place) }, run.signal)
+    const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)
+    if (isUp) {
+      await settle(recovery)
+      if (context.noStart && recovery.record.hadPresent) keepAside(recovery)
+      else finish(recovery)
+      run.journal.remove(plan.key)
+      return rebuilt
+    }
+  } catch (error) {
+    rebuilt = { ...rebuilt, failure: { kind: 'failed', message: `the recovery of ${plan.name} was left by an error`, toolOutput: error instanceof Error ? error.message : String(error) } }
+  }
+  await unwind(recovery, rebuilt)
+  return rebuilt.failure === null && rebuilt.report?.isUp === true ? { ...rebuilt, failure: { kind: 'failed', message: '' } } : rebuilt
+}
+
+/** What runs is noted in the journal and taken down; containers that do not run go too, since their names and labels are in the way. */
+async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtime }: RecoverStackContext): Promise<void> {
+  const { state } = plan
+  const containers = (state?.projects ?? []).flatMap((project) => project.containers)
+  if (state === null || containers.length === 0) return
+  run.reporter.stackPhase(plan.name, 'stopping')
+  const runs = containers.some(isAlive)
+  const needsMore = !runs || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0
+  const before = needsMore ? await runtime.describe(state, { signal: run.signal }) : null
+  if (before !== null && !before.ok) throw new Error(before.failure.message)
+  recovery.note({ phase: 'stopping', before: before === null ? null : before.value })
+  if (runs) {
+    run.journal.write({
+      schemaVersion: 1,
+      runId: run.id,
+      key: plan.key,
+      name: plan.name,
+      directory: plan.directory,
+      writtenAt: new Date().toISOString(),
+      bootId: bootId(),
+      mode: 'down',
+      healthTimeoutMs: run.configuration.docker.healthTimeoutMs,
+      state,
+      whyNotDown: plan.preflight?.whyNotDown ?? [],
+      // They are exchanged on purpose: where they lie is in the recovery's own record.
+      devices: [],
+    })
+  }
+  const stopped = await runtime.stop(state, { mode: 'down', graceSeconds: run.configuration.docker.graceSeconds, signal: run.signal })
+  if (!stopped.ok) throw new Error(problemFrom(stopped.failure).message)
+  if (stopped.value.stillRunning.length > 0) throw new Error(`${stopped.value.stillRunning.join(', ')} could not be stopped`)
+  // The removal of what is stopped goes on beside: what is made now would meet it.
+  const gone = await runtime.inspect([plan.directory], { signal: run.signal })
+  if (!gone.ok) throw new Error(problemFrom(gone.failure).message)
+}
+
+/** For a volume that turned out to be on another file system than its data waits on. */
+async function extractFor(recovery: Recovery, { engine, run }: RecoverStackContext, path: string, place: string): Promise<Answer<RecoveryFolder>> {
+  const [share] = sharesOf([place], `.stackbk-recover-${recovery.record.key}-${run.id.slice(-6)}`)
+  if (share === undefined) throw new Error(`no file system for ${place}`)
+  const { folders } = recovery.record
+  if (!folders.some((folder) => folder.path === share.folder.path)) recovery.note({ folders: [...folders, share.folder] })
+  const came = await extractShares(engine, recovery.record.snapshotId, [{ ...share, paths: [path] }], { isPart: true, signal: run.signal })
+  return came.ok ? { ok: true, value: share.folder } : came
+}
+
+/** All that was written is on the disk before what it replaces goes. */
+async function settle(recovery: Recovery): Promise<void> {
+  const { folders } = recovery.record
+  await settleFiles(folders.map(({ path }) => path), recovery.run.exec, new AbortController().signal)
+}
+
+/** Not started means not proven: what was there stays, and is named. */
+function keepAside(recovery: Recovery): void {
+  const { folders, name } = recovery.record
+  recovery.complain('warning', 'kept-aside', `what was there of ${name} is kept, since nothing was started: ${folders.map(({ path }) => `${path}/before`).join(', ')}`, `When the stack is as it should be, remove it: rm -r ${folders.map(({ path }) => path).join(' ')}`)
+  for (const folder of folders) rmSync(dirname(stagedPath(folder, '/x')), { recursive: true, force: true })
+  recovery.forget()
+}
+
+/** It did not come up. Where something was there before, that comes back; else what is in place stays, for a look at it. */
+async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
+  const { record, problems, run } = recovery
+  const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
+  const failed: Problem = { severity: 'error', code: 'not-recovered', message: `${record.name} could not be recovered: ${why}`, fix: rebuilt.failure?.fix ?? '', stack: record.name }
+  if (record.hadPresent) {
+    const isBack = await undo(recovery)
+    problems.unshift({ ...failed, message: isBack ? `${failed.message}. What was there before is back as it was` : failed.message })
+    return
+  }
+  if (!rebuilt.isFilled) {
+    problems.unshift({ ...failed, fix: `${failed.fix === '' ? 'Mend that' : failed.fix}; then run: stackbk resume (it goes on with what is there), or resume --discard ${record.name}` })
+    return
+  }
+  problems.unshift({ ...failed, fix: `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` })
+  await settle(recovery).catch((error: unknown) => run.log('warning', 'not all is known to be on the disk', { reason: String(error) }))
+  finish(recovery)
+}
+
+function tellOf(recovery: Recovery, report: RebuildReport | null): void {
+  const { name } = recovery.record
+  for (const { service, reference, reason } of report?.unprovenImages ?? []) recovery.complain('warning', 'image-not-proven', `${name}: the image of ${service}, ${reference}, is not known to be the one that ran: ${reason}`, 'See that its version fits the data')
+  const known = new Set(recovery.problems.map(({ message }) => message))
+  for (const loss of report?.losses ?? []) if (!known.has(`${name}: ${loss}`)) recovery.complain('warning', 'does-not-come-back', `${name}: ${loss}`, '')
+}
+
+/** Warnings alone do not make it less than whole. */
+function isFlawless({ problems }: Recovery): boolean {
+  return problems.every(({ severity }) => severity === 'warning')
+}
+
+function hasRun({ capsule }: RecoveryPlan): boolean {
+  return capsule?.projects.some(({ replicas }) => Object.values(replicas).some((count) => count > 0)) ?? false
+}

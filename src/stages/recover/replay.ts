@@ -1,0 +1,139 @@
+import { rmSync } from 'node:fs'
+
+import type { Runtime } from '@stackbk/contract'
+
+import { problemFrom, type Problem } from '../../errors.js'
+import { mountPointOf } from '../../host/mounts.js'
+import type { Run } from '../run.js'
+import { isThere, placeAll, undoAll } from './moves.js'
+import { cleanUp, finish, rebuild, Recovery, undo } from './outcome.js'
+import { RecoveryRecords, type RecoveryRecord } from './record.js'
+
+/** What became of one recovery that was cut short. */
+export interface ReplayedRecovery {
+  readonly key: string
+  readonly name: string
+  readonly servicesBefore: readonly string[]
+  /** `null` where no container was to be started by this. */
+  readonly action: 'started' | 'waiting' | 'discarded' | null
+  readonly status: 'ok' | 'failed'
+}
+
+export interface RecoveryReplay {
+  readonly stacks: readonly ReplayedRecovery[]
+  readonly problems: readonly Problem[]
+  /** Keys of stacks that must not be started from the journal, since their files are not as they were. */
+  readonly held: readonly string[]
+}
+
+/**
+ * Finishes or undoes what a killed recovery left: where nothing was touched yet, or all was confirmed, only our own folders go;
+ * where something was there before, that comes back; on a bare host it goes on.
+ */
+export async function replayRecoveries(run: Run, runtime: Runtime, discard: string | undefined): Promise<RecoveryReplay> {
+  const { records, damaged } = new RecoveryRecords(run.state.recoveries).content()
+  const stacks: ReplayedRecovery[] = []
+  const held: string[] = []
+  const problems: Problem[] = damaged.map((key) => ({ severity: 'error', code: 'recovery-damaged', message: `the record of a recovery (${key}) cannot be read`, fix: `See what is there of the stack; what was kept of it is in a folder whose name begins with .stackbk-recover-${key}` }))
+  for (const record of records) {
+    const recovery = new Recovery(run, runtime, record)
+    const stack = await replay(recovery, record.name === discard).catch((error: unknown): ReplayedRecovery => {
+      recovery.complain('error', 'recovery-unfinished', `the recovery of ${record.name} could not be finished or undone: ${error instanceof Error ? error.message : String(error)}`, 'Mend that, then run: stackbk resume')
+      return answer(record, 'waiting')
+    })
+    stacks.push(stack)
+    problems.push(...recovery.problems)
+    if (stack.action === 'waiting') held.push(record.key)
+  }
+  return { stacks, problems, held: [...held, ...damaged] }
+}
+
+async function replay(recovery: Recovery, isDiscarded: boolean): Promise<ReplayedRecovery> {
+  const { record, run } = recovery
+  run.log('warning', 'a recovery was cut short', { stack: record.name, phase: record.phase })
+  switch (record.phase) {
+    case 'extracting':
+    case 'stopping':
+      cleanUp(recovery)
+      recovery.complain('warning', 'recovery-undone', `the recovery of ${record.name} was cut short before anything of it was exchanged: nothing has changed`, `Run it again: stackbk recover ${record.name}`)
+      return answer(record, null)
+    case 'confirmed':
+      run.journal.remove(record.key)
+      cleanUp(recovery)
+      return answer(record, null)
+    case 'undone':
+      cleanUp(recovery)
+      return answer(record, null)
+    case 'placing':
+    case 'overwriting':
+    case 'rebuilding':
+    case 'undoing':
+      break
+  }
+  const away = record.folders.filter(({ path, mountPoint }) => mountPointOf(path) !== mountPoint || !isThere(path))
+  if (away.length > 0 && !isDiscarded) {
+    recovery.complain('error', 'disk-not-mounted', `the recovery of ${record.name} waits: ${away.map(({ path }) => path).join(', ')} is not there`, 'Mount its disk, then run: stackbk resume')
+    return answer(record, 'waiting')
+  }
+  run.reporter.notice(`the recovery of ${record.name} was cut short: ${record.hadPresent ? 'putting back what was there' : 'going on with it'}`)
+  if (record.hadPresent || record.phase === 'undoing') return await putBack(recovery)
+  return isDiscarded ? discarded(recovery) : await goOn(recovery)
+}
+
+async function putBack(recovery: Recovery): Promise<ReplayedRecovery> {
+  const { record, run } = recovery
+  const ran = run.journal.entries().some(({ key }) => key === record.key)
+  const isBack = await undo(recovery)
+  if (!isBack) return answer(record, 'waiting')
+  recovery.complain('warning', 'recovery-undone', `the recovery of ${record.name} was cut short: what was there before is back as it was`, `Run it again: stackbk recover ${record.name}`)
+  return answer(record, ran ? 'started' : null)
+}
+
+/** On a bare host there is nothing to go back to, and all that is needed lies here. */
+async function goOn(recovery: Recovery): Promise<ReplayedRecovery> {
+  const { record, run, runtime } = recovery
+  const look = await runtime.inspect([record.directory])
+  const state = look.ok ? look.value[0] : undefined
+  if (state === undefined || state.condition === 'unknown') {
+    recovery.problems.push(problemFrom(look.ok ? { kind: 'failed', message: `the state of ${record.name} could not be read`, fix: 'Run: stackbk resume' } : look.failure, { stack: record.name }))
+    return answer(record, 'waiting')
+  }
+  if (state.projects.some(({ containers }) => containers.length > 0)) {
+    const stopped = await runtime.stop(state, { mode: 'down', graceSeconds: run.configuration.docker.graceSeconds })
+    if (!stopped.ok) {
+      recovery.problems.push(problemFrom(stopped.failure, { stack: record.name }))
+      return answer(record, 'waiting')
+    }
+    await runtime.inspect([record.directory])
+  }
+  placeAll(record.moves)
+  // The volumes made now need not be those of the first try: their data waits where it was.
+  undoAll(record.volumeMoves)
+  recovery.note({ phase: 'rebuilding', volumeMoves: [] })
+  const rebuilt = await rebuild(recovery, { extractFor: null }, run.signal)
+  const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || record.noStart)
+  if (isUp) {
+    finish(recovery)
+    return answer(record, record.noStart ? null : 'started')
+  }
+  const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
+  recovery.complain('error', 'not-recovered', `${record.name} could not be recovered: ${why}`, rebuilt.isFilled ? `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` : `Mend that, then run: stackbk resume, or resume --discard ${record.name}`)
+  if (rebuilt.isFilled) finish(recovery)
+  return { ...answer(record, 'waiting') }
+}
+
+/** What has come so far is taken away again. */
+function discarded(recovery: Recovery): ReplayedRecovery {
+  const { record } = recovery
+  undoAll(record.volumeMoves)
+  undoAll(record.moves)
+  recovery.note({ phase: 'undone' })
+  for (const { path } of record.folders) rmSync(path, { recursive: true, force: true })
+  recovery.forget()
+  return answer(record, 'discarded')
+}
+
+function answer(record: RecoveryRecord, action: ReplayedRecovery['action']): ReplayedRecovery {
+  const services = Object.keys(Object.assign({}, ...(record.capsule?.projects ?? []).map(({ replicas }) => replicas)) as Record<string, number>).sort()
+  return { key: record.key, name: record.name, servicesBefore: services, action, status: action === 'waiting' ? 'failed' : 'ok' }
+}

@@ -1,0 +1,48 @@
+import { resolve } from 'node:path'
+
+import type { RecoverChoices } from '../stages/recover.js'
+import { Flags } from './command-line.js'
+
+/** What `recover` and `restore --recover` share. */
+export const recoverFlags = {
+  all: Flags.boolean({ default: false, description: 'all stacks of the repository (but those that the dirlist switches off)' }),
+  host: Flags.string({ description: 'of this host (default: this one, or the only one in the repository)', helpValue: 'NAME' }),
+  'host-volumes': Flags.boolean({ default: false, description: 'also make volumes whose options point to a device, a network or a path of the host' }),
+  'ignore-space': Flags.boolean({ default: false, description: 'do not ask whether there is room enough' }),
+  'no-start': Flags.boolean({ default: false, description: 'make the containers, start nothing' }),
+  overwrite: Flags.boolean({ default: false, description: 'write over what is there, and keep nothing of it' }),
+  path: Flags.string({ description: 'only this file or folder (absolute, or within the stack)', helpValue: 'FILE' }),
+  service: Flags.string({ description: 'only this service, with its data', helpValue: 'NAME' }),
+  snapshot: Flags.string({ description: 'this one (default: the latest whole one)', helpValue: 'ID' }),
+  target: Flags.string({ description: 'extract below this folder, and nothing else', helpValue: 'DIR' }),
+}
+
+interface Given {
+  readonly all: boolean
+  readonly host?: string | undefined
+  readonly 'host-volumes': boolean
+  readonly 'ignore-space': boolean
+  readonly 'no-start': boolean
+  readonly overwrite: boolean
+  readonly path?: string | undefined
+  readonly service?: string | undefined
+  readonly snapshot?: string | undefined
+  readonly target?: string | undefined
+}
+
+/** The flags as a stage takes them. */
+export function recoverChoices(flags: Given, names: readonly string[]): Omit<RecoverChoices, 'repository' | 'confirm'> {
+  return {
+    names,
+    all: flags.all,
+    host: flags.host,
+    hostVolumes: flags['host-volumes'],
+    ignoreSpace: flags['ignore-space'],
+    noStart: flags['no-start'],
+    overwrite: flags.overwrite,
+    path: flags.path,
+    service: flags.service,
+    snapshot: flags.snapshot,
+    target: flags.target === undefined ? undefined : resolve(flags.target),
+  }
+}

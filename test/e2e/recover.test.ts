@@ -1,0 +1,149 @@
+import { execFileSync } from 'node:child_process'
+import { chownSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+import type { RecoverResult } from '../../src/stages/recover/recover-result.js'
+import { docker, removeProject } from '../fixtures/compose-stack.js'
+import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
+
+let world: World
+
+beforeAll(async () => {
+  world = await makeWorld({ settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
+})
+afterAll(() => world.remove())
+
+const recover = (...args: string[]): Promise<{ exitCode: number; result: RecoverResult; stderr: string }> => world.json<RecoverResult>(['recover', ...args])
+
+async function volumePath(stack: WorldStack, key = 'vol'): Promise<string> {
+  return docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `${stack.project}_${key}`)
+}
+
+/** Data with everything about it that a copy may lose. */
+function furnish(folder: string): void {
+  mkdirSync(join(folder, 'deep'), { recursive: true })
+  writeFileSync(join(folder, 'file'), 'content\n')
+  execFileSync('ln', [join(folder, 'file'), join(folder, 'deep', 'hard')])
+  execFileSync('ln', ['-s', '../file', join(folder, 'deep', 'link')])
+  execFileSync('truncate', ['-s', '20M', join(folder, 'sparse')])
+  execFileSync('setfattr', ['-n', 'user.note', '-v', 'of a file', join(folder, 'file')])
+  chownSync(join(folder, 'file'), 1234, 4321)
+  chmodSync(join(folder, 'file'), 0o640)
+  execFileSync('touch', ['-d', '2020-01-02 03:04:05.123456789', join(folder, 'file'), join(folder, 'deep')])
+}
+
+/** Names, kinds, owners, modes, times, links, blocks and extended attributes of all that is below, the root itself included. */
+function fingerprint(folder: string): string {
+  const listed = execFileSync('find', ['.', '-printf', '%P %y %U:%G %m %s %b %n %T@ %l\n'], { cwd: folder, encoding: 'utf8' })
+  const attributes = execFileSync('sh', ['-c', 'getfattr -R -h -d -m - . 2>/dev/null; find . -type f -exec sha256sum {} +'], { cwd: folder, encoding: 'utf8' })
+  return [...listed.split('\n'), ...attributes.split('\n')].filter((line) => line !== '' && !line.startsWith('# ')).sort().join('\n')
+}
+
+/** Everything of the stack: what a new machine does not have. */
+async function erase(stack: WorldStack): Promise<void> {
+  await removeProject(stack.project)
+  rmSync(stack.directory, { recursive: true, force: true })
+}
+
+describe('on a bare host', () => {
+  it('brings back folder, volume and containers, to the owner, mode and attribute', async () => {
+    const stack = await world.stack('bare')
+    furnish(join(stack.directory, 'data'))
+    chownSync(stack.directory, 321, 123)
+    chmodSync(stack.directory, 0o2751)
+    execFileSync('setfattr', ['-n', 'user.root', '-v', 'of the root', stack.directory])
+    const volume = await volumePath(stack)
+    furnish(volume)
+    chownSync(volume, 70, 70)
+    chmodSync(volume, 0o700)
+    const { exitCode } = await world.backup(['bare'])
+    expect(exitCode).toBe(0)
+    const before = [fingerprint(stack.directory), fingerprint(volume)]
+    await erase(stack)
+
+    const { exitCode: code, result } = await recover('bare')
+    expect(code, JSON.stringify(result)).toBe(0)
+    expect(result.stacks).toMatchObject([{ name: 'bare', directory: stack.directory, status: 'ok', started: true, healthy: true }])
+    expect(await stack.running()).toEqual(['app', 'db'])
+    expect([fingerprint(stack.directory), fingerprint(await volumePath(stack))]).toEqual(before)
+    expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.'))).toEqual([])
+    expect(existsSync(join(world.state, 'recoveries')) ? readdirSync(join(world.state, 'recoveries')) : []).toEqual([])
+    expect(readFileSync(join(stack.directory, 'data', 'file'), 'utf8')).toBe('content\n')
+  })
+})
+
+describe('over a stack that is there', () => {
+  let stack: WorldStack
+  let snapshotted: readonly string[]
+  let present: readonly string[]
+
+  const picture = async (): Promise<readonly string[]> => [fingerprint(stack.directory), fingerprint(await volumePath(stack))]
+  /** What is there differs from the snapshot in everything. */
+  const change = async (): Promise<void> => {
+    writeFileSync(join(stack.directory, 'data', 'file'), `newer ${Date.now()}\n`)
+    writeFileSync(join(stack.directory, 'only-now'), 'x')
+    writeFileSync(join(await volumePath(stack), 'only-now'), 'x')
+    chmodSync(stack.directory, 0o750)
+  }
+
+  beforeAll(async () => {
+    stack = await world.stack('over')
+    furnish(join(stack.directory, 'data'))
+    furnish(await volumePath(stack))
+    expect((await world.backup(['over'])).exitCode).toBe(0)
+    snapshotted = await picture()
+    await change()
+    present = await picture()
+  })
+
+  it('asks first, and without a terminal and --yes nothing is touched', async () => {
+    const containers = await stack.containers()
+    const { exitCode, stderr, stdout } = await world.run(['recover', 'over'])
+    expect(exitCode, stdout).toBe(2)
+    expect(stderr).toContain('--yes')
+    expect(await picture()).toEqual(present)
+    expect(await stack.containers()).toBe(containers)
+  })
+
+  it('puts back what was there, and starts it, when it is killed at any step, and can be run again then', async () => {
+    const ends: string[] = []
+    for (const at of killSteps()) {
+      const killed = await world.run(['recover', 'over', '--yes'], { environment: { NODE_OPTIONS: `--import ${killer}`, STACKBK_TEST_KILL_AT_RENAME: String(at) } })
+      if (killed.exitCode === 0) break
+      expect(killed.exitCode, `${at}: ${killed.stdout}${killed.stderr}`).toBe(137)
+      const { exitCode, result } = await world.resume()
+      expect(exitCode, `${at}: ${JSON.stringify(result)}`).toBe(0)
+      const now = await picture()
+      const isNew = JSON.stringify(now) === JSON.stringify(snapshotted)
+      ends.push(`${at} ${isNew ? 'new' : 'old'}`)
+      if (!isNew) expect(now, `killed at ${at}`).toEqual(present)
+      expect(await stack.running(), `killed at ${at}`).toEqual(['app', 'db'])
+      expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.')), `killed at ${at}`).toEqual([])
+      expect([...readdirSync(join(world.state, 'recoveries')), ...world.journal()], `killed at ${at}`).toEqual([])
+      if (isNew) {
+        await change()
+        present = await picture()
+      }
+    }
+    if (process.env['RECOVER_KILLS'] !== undefined) process.stderr.write(`${ends.join(', ')}\n`)
+    expect(ends.join()).toContain('old')
+  }, 1_200_000)
+
+  it('replaces it as a whole, and keeps nothing when the new one is up', async () => {
+    const { exitCode, result } = await recover('over', '--yes')
+    expect(exitCode, JSON.stringify(result)).toBe(0)
+    expect(await picture()).toEqual(snapshotted)
+    expect(await stack.running()).toEqual(['app', 'db'])
+    expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+})
+
+const killer = fileURLToPath(new URL('../fixtures/kill-at-rename.mjs', import.meta.url))
+
+/** All with RECOVER_KILLS=all; else one of each phase. */
+function killSteps(): number[] {
+  return process.env['RECOVER_KILLS'] === 'all' ? Array.from({ length: 80 }, (_, index) => (index % 2 === 0 ? 1 : -1) * (Math.floor(index / 2) + 1)) : [3, 5, -8]
+}
