@@ -13,13 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const file = `${root}docs/configuration.md`
 
 /** Read and checked, and without effect in this version. */
-const withoutEffect = new Set([
-  'drill/PROBE',
-  'drill/PROBE_TIMEOUT',
-  'drill/SAMPLE_FILES',
-  'stack/PROBE',
-  ...['TYPE', 'URL', 'SECRET_FILE', 'ON'].map((key) => `notify/${key}`),
-])
+const withoutEffect = new Set(['TYPE', 'URL', 'SECRET_FILE', 'ON'].map((key) => `notify/${key}`))
 
 /** Of the system, or taken from elsewhere: what `default` alone cannot say. */
 const defaultsInWords = {

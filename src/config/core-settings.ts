@@ -49,9 +49,9 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'cloud_sync', key: 'MAX_DELETE', type: 'percentage', default: 50, range: { min: 0, max: 100 }, help: 'largest share of the remote that one sync may delete' },
   { section: 'cloud_sync', key: 'TRASH_DAYS', type: 'integer', default: 0, range: { min: 0, max: 3650 }, help: 'days for which deleted files stay aside on the remote' },
 
-  { section: 'drill', key: 'PROBE', type: 'string', help: 'command that must succeed in the rehearsed stack' },
+  { section: 'drill', key: 'PROBE', type: 'string', help: 'command that must succeed in the rehearsed stack, without a shell: `SERVICE: COMMAND`, or `COMMAND` in its first service' },
   { section: 'drill', key: 'PROBE_TIMEOUT', type: 'duration', default: 60 * second, range: { min: second, max: day }, help: 'how long the probe may take' },
-  { section: 'drill', key: 'SAMPLE_FILES', type: 'integer', default: 100, range: { min: 0, max: 1_000_000 }, help: 'files compared with the live ones' },
+  { section: 'drill', key: 'SAMPLE_FILES', type: 'integer', default: 100, range: { min: 0, max: 1_000_000 }, help: 'files of the rehearsed stack compared with its snapshot' },
 
   { section: 'stack', key: 'STOP_MODE', type: 'choice', choices: ['auto', 'down', 'stop', 'pause', 'none'], help: 'how this stack is kept quiet' },
   { section: 'stack', key: 'EXCLUDE', type: 'list', default: [], help: 'patterns of files that its snapshots leave out' },
@@ -62,7 +62,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'stack', key: 'FREEZE', type: 'string', help: 'file-system snapshot to read from with the stack running again: auto, btrfs, reflink, none, or the id of another freezer' },
   { section: 'stack', key: 'MAX_DOWNTIME', ...limit, help: 'past it the snapshot is given up and the stack started' },
   { section: 'stack', key: 'SHRINK_GUARD', type: 'percentage', range: { min: 0, max: 100 }, help: 'least share of the last good snapshot that a new one must have' },
-  { section: 'stack', key: 'PROBE', type: 'string', help: 'command that must succeed in the rehearsed stack' },
+  { section: 'stack', key: 'PROBE', type: 'string', help: 'command that must succeed in the rehearsed stack, without a shell: `SERVICE: COMMAND`, or `COMMAND` in its first service' },
 
   { section: 'notify', key: 'TYPE', type: 'string', required: true, help: 'what tells: webhook, email, ping, textfile, command' },
   // Whoever knows the address of a webhook or a ping may use it: it is a password.

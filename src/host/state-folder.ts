@@ -28,6 +28,10 @@ export interface StateFolder {
   readonly capsules: string
   /** What is remembered of each repository and of its copies. */
   readonly repositories: string
+  /** One file a drill of which something may be there. */
+  readonly drills: string
+  /** What came of the last drill. */
+  readonly lastDrill: string
   /** What is remembered of the last disaster kit. */
   readonly kit: string
   readonly cache: string
@@ -47,6 +51,8 @@ export function stateFolder(environment: Environment): StateFolder {
     stacks: join(root, 'stacks'),
     capsules: join(root, 'capsules'),
     repositories: join(root, 'repositories'),
+    drills: join(root, 'drills'),
+    lastDrill: join(root, 'last-drill.json'),
     kit: join(root, 'kit.json'),
     cache: join(root, 'cache'),
   }

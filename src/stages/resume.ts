@@ -7,6 +7,7 @@ import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
 import { releaseLeftFrozen } from './backup/freezing.js'
 import { isMountedAnew, sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
 import { isAlive, runningServices } from './backup/stack-plan.js'
+import { removeDrills } from './drill/record.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { stacksLock } from './repository.js'
 import { RecoveryRecords } from './recover/record.js'
@@ -70,7 +71,7 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
 
   const replay = await replayEntries(run, choices)
   // Only now, with the tools ended that may have read them.
-  return { stacks: replay.stacks, problems: [...replay.problems, ...(await releaseLeftFrozen(run))], leftovers }
+  return { stacks: replay.stacks, problems: [...replay.problems, ...(await releaseLeftFrozen(run)), ...(await removeDrills(run, { keptToo: false }))], leftovers }
 }
 
 async function replayEntries(run: Run, choices: ResumeChoices): Promise<Omit<Replay, 'leftovers'>> {

@@ -5,6 +5,7 @@ import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
 import { recallStack } from '../stacks/stack-memory.js'
 import { lastGoodSnapshot } from './backup/stack-snapshots.js'
+import { lastDrill, type LastDrill } from './drill/record.js'
 import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
 import { knownRepository } from './repository-memory.js'
@@ -28,7 +29,7 @@ export interface StatusBody {
   readonly stacks: readonly StackStatusReport[]
   readonly repository: { readonly path: string; readonly id: string | null; readonly bytes: number | null; readonly snapshots: number | null; readonly reachable: boolean }
   readonly cloud: { readonly remote: string; readonly lastSync: string | null; readonly ageMs: number | null; readonly behindSnapshots: number | null; readonly overdue: boolean } | null
-  readonly lastDrill: null
+  readonly lastDrill: LastDrill | null
   /** The last disaster kit that this host wrote. `outdated`: what it holds has changed since; `null` where that cannot be told now. */
   readonly kit: { readonly file: string; readonly writtenAt: string; readonly checkedAt: string | null; readonly outdated: boolean | null } | null
   readonly nextRun: string | null
@@ -77,7 +78,7 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
       reachable: opened.ok,
     },
     cloud,
-    lastDrill: null,
+    lastDrill: lastDrill(run.state.lastDrill),
     kit,
     nextRun: null,
   }

@@ -13,10 +13,11 @@ export function presentStatus(result: StatusResult): string {
     formatDuration(stack.lastReadyMs),
     stack.overdue ? 'overdue' : '',
   ])
-  const { repository, cloud, kit } = result
+  const { repository, cloud, kit, lastDrill } = result
   const lines = [
     `repository  ${repository.path}${repository.reachable ? `, ${repository.snapshots ?? 0} snapshots, ${formatBytes(repository.bytes)}` : ' (not reachable)'}`,
     cloud === null ? 'cloud       not configured' : `cloud       ${cloud.remote}, ${cloud.lastSync === null ? 'never synced' : `synced ${formatDuration(cloud.ageMs)} ago`}, ${cloud.behindSnapshots ?? 0} snapshots behind`,
+    ...(lastDrill === null ? [] : [`last drill  ${lastDrill.at} from ${lastDrill.source}: ${lastDrill.stacks.map(({ name, status }) => `${name} ${status}`).join(', ')}`]),
     ...(kit === null ? [] : [`kit         ${kit.file}, written ${kit.writtenAt}, ${kit.checkedAt === null ? 'never checked' : `checked ${kit.checkedAt}`}`]),
   ]
   return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'DOWN', 'READY', ''], rows), lines.join('\n'), presentProblems(result.problems))

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { Answer, Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk/contract'
+import type { Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
 import { isGood, stackOf } from '../backup/stack-snapshots.js'
-import { checkContents } from '../restore/content-check.js'
+import { fetchFromCloud, valueOf } from '../cloud-files.js'
 import type { Run } from '../run.js'
 import { probe } from '../sync.js'
 import { groupFiles, type FileList } from '../sync/file-list.js'
@@ -69,22 +69,20 @@ interface Proof {
 }
 
 async function proven(run: Run, { engine, transport, copy, manifest }: Proof): Promise<CloudCheck> {
-  for (const provider of [engine, transport]) answerOf(await provider.ready({ signal: run.signal }))
+  for (const provider of [engine, transport]) valueOf(await provider.ready({ signal: run.signal }))
   await probe(run, transport)
   run.reporter.step('fetching keys and lists from the copy')
-  const { list } = groupFiles(engine.layout(), answerOf(await asked(run, () => transport.list('', { signal: run.signal }))))
+  const { list } = groupFiles(engine.layout(), valueOf(await asked(run, () => transport.list('', { signal: run.signal }))))
   if (!list.some(({ group, files }) => group.role === 'config' && files.length > 0)) throw unusable(`${transport.location} holds no repository`, 'Run: stackbk sync')
   const small = list.filter(({ group }) => group.role !== 'data')
-  await fetch(run, transport, copy, small)
-  const { corrupt } = await checkContents(copy, small, { signal: run.signal })
-  if (corrupt.length > 0) throw unusable(`the copy is damaged: ${corrupt.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud --repair')
-  answerOf(await engine.completeCopy(copy))
+  await fetchFromCloud(run, transport, copy, small)
+  valueOf(await engine.completeCopy(copy))
 
   run.reporter.step("opening the copy with the kit's password")
   const opened = engine.at(copy)
-  const { id } = answerOf(await opened.open({ signal: run.signal }))
+  const { id } = valueOf(await opened.open({ signal: run.signal }))
   if (id !== manifest.repositoryId) throw unusable(`the copy is another repository: its ID is ${id.slice(0, 10)}, the kit's ${manifest.repositoryId.slice(0, 10)}`)
-  const snapshots = answerOf(await opened.snapshots({}, { signal: run.signal }))
+  const snapshots = valueOf(await opened.snapshots({}, { signal: run.signal }))
   const read: string[] = []
   const newest = newestOfEach(snapshots)
   const hosts = new Set(newest.map(({ host }) => host))
@@ -117,21 +115,9 @@ async function readOne(run: Run, { engine, transport, copy, list }: { readonly e
     const words = `${answer.failure.message} ${answer.failure.toolOutput ?? ''}`
     const missing = data.map(({ group, files }) => ({ group, files: files.filter((file) => !fetched.has(file.path) && words.includes(file.path.slice(file.path.lastIndexOf('/') + 1))) })).filter(({ files }) => files.length > 0)
     if (missing.length === 0 || fetched.size >= mostPacks) throw errorFrom(answer.failure)
-    await fetch(run, transport, copy, missing)
-    const { corrupt } = await checkContents(copy, missing, { signal: run.signal })
-    if (corrupt.length > 0) throw unusable(`the copy is damaged: ${corrupt.join(', ')}`, 'Run: stackbk verify --cloud --repair')
+    await fetchFromCloud(run, transport, copy, missing)
     for (const { files } of missing) for (const file of files) fetched.add(file.path)
   }
-}
-
-async function fetch(run: Run, transport: Transport, localRoot: string, list: FileList): Promise<void> {
-  const files = list.flatMap((entry) => entry.files.map((file) => file.path))
-  answerOf(await asked(run, () => transport.download({ files, localRoot, whenSameSize: 'keep', stallTimeoutMs: run.configuration.backup.stallTimeoutMs, signal: run.signal })))
-}
-
-function answerOf<T>(answer: Answer<T>): T {
-  if (!answer.ok) throw errorFrom(answer.failure)
-  return answer.value
 }
 
 /** What is neither of these lies in the kit, or in what it leads to. */

@@ -1,0 +1,98 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Capsule, Engine, Runtime } from '@stackbk/contract'
+import { parseArgsStringToArgv } from 'string-argv'
+
+import { errorFrom, problemFrom, StackbkError, type Problem } from '../../errors.js'
+import type { ChosenSnapshot } from '../recover/choice.js'
+import type { Run } from '../run.js'
+import type { DrillStackReport } from './drill-result.js'
+import { compareSample } from './sample.js'
+
+export interface DrillContext {
+  readonly run: Run
+  readonly runtime: Runtime
+  /** The engine on the copy. */
+  readonly engine: Engine
+  readonly label: string
+  /** Everything is below it. */
+  readonly folder: string
+  /** What fetching the copy took, which every stack's recovery begins with. */
+  readonly fetchMs: number
+}
+
+/** One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the report, thrown is only an interruption. */
+export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<{ report: DrillStackReport; problems: readonly Problem[] }> {
+  const problems: Problem[] = []
+  const begunAt = performance.now()
+  const draft = { name, snapshotId: snapshot.id, dataAgeMs: Math.max(0, run.startedAt.getTime() - Date.parse(snapshot.time)), recoveryMs: null as number | null, healthy: false, probe: 'skipped' as DrillStackReport['probe'], filesCompared: 0, mismatches: 0 }
+  const fail = (code: string, message: string, fix: string): void => {
+    problems.push({ severity: 'error', code, message, fix, stack: name })
+  }
+  const own = join(folder, encodeURIComponent(name))
+  const [files, again] = [join(own, 'files'), join(own, 'again')]
+  try {
+    for (const part of [files, again]) mkdirSync(part, { recursive: true, mode: 0o700 })
+    run.reporter.step(`${name}: out of the copy`)
+    const restored = await engine.restore({ snapshot: snapshot.id, target: files, include: [], subfolder: '', deleteExtra: false, sparse: true, verify: false, signal: run.signal, onProgress: (progress) => run.reporter.step(`${name}: out of the copy`, progress) })
+    if (!restored.ok) throw errorFrom(restored.failure)
+    const restoreMs = performance.now() - begunAt
+
+    run.reporter.step(`${name}: comparing with the snapshot`)
+    const sample = await compareSample({ engine, snapshotId: snapshot.id, restored: files, scratch: again, count: run.configuration.drill.sampleFiles, signal: run.signal })
+    rmSync(again, { recursive: true, force: true })
+    draft.filesCompared = sample.filesCompared
+    draft.mismatches = sample.mismatches.length
+    if (sample.mismatches.length > 0) fail('not-as-in-snapshot', `${sample.mismatches.length} of ${sample.filesCompared} files are not what the snapshot holds: ${sample.mismatches.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud, then: stackbk verify --read-data-subset 100%')
+
+    run.reporter.step(`${name}: starting in isolation`)
+    const startingAt = performance.now()
+    const capsule = await capsuleOf(engine, snapshot.id, snapshot.paths, run.signal)
+    const started = await runtime.startIsolated(
+      capsule,
+      { label, directory: own, restored: new Map(snapshot.paths.map((path) => [path, join(files, path)])), images: 'digest', healthTimeoutMs: run.configuration.docker.healthTimeoutMs },
+      { signal: run.signal },
+    )
+    if (!started.ok) throw errorFrom(started.failure)
+    for (const what of started.value.leftOut) problems.push({ severity: 'warning', code: 'not-rehearsed', message: what, fix: '', stack: name })
+    for (const { reason } of started.value.unprovenImages) problems.push({ severity: 'warning', code: 'image-unproven', message: reason, fix: '', stack: name })
+    draft.healthy = started.value.healthy
+    if (started.value.healthy) draft.recoveryMs = Math.round(fetchMs + restoreMs + performance.now() - startingAt)
+    else fail('not-healthy', `it does not become healthy from its snapshot: ${started.value.missing.map(({ service, reason }) => `${service} ${reason}`).join('; ')}`, 'Look at it: stackbk drill --keep, then the logs of its containers')
+
+    if (started.value.healthy) draft.probe = await probed(run, runtime, name, started.value.containers, fail)
+  } catch (error) {
+    if (run.signal.aborted) throw error
+    const { kind, code, message, detail, fix } = error instanceof StackbkError ? error : new StackbkError({ kind: 'failed', message: String(error) })
+    problems.push({ ...problemFrom({ kind: 'failed', message, toolOutput: detail, fix }, { code: code === kind ? 'drill-failed' : code }), stack: name })
+  }
+  const isOk = draft.healthy && draft.probe !== 'failed' && draft.mismatches === 0
+  return { report: { ...draft, status: isOk ? 'ok' : 'failed' }, problems }
+}
+
+async function capsuleOf(engine: Engine, snapshotId: string, paths: readonly string[], signal: AbortSignal): Promise<Capsule> {
+  const path = paths.find((candidate) => candidate.endsWith('/stackbk-capsule.json'))
+  if (path === undefined) throw new StackbkError({ kind: 'not-found', code: 'no-capsule', message: 'the snapshot has no capsule, so nothing says how to start it', fix: 'Run: stackbk backup, then: stackbk sync' })
+  const read = await engine.read(snapshotId, path, { signal })
+  if (!read.ok) throw errorFrom(read.failure)
+  return JSON.parse(Buffer.from(read.value).toString('utf8')) as Capsule
+}
+
+/** `SERVICE: COMMAND` runs in that service, a `COMMAND` alone in the first. */
+async function probed(run: Run, runtime: Runtime, name: string, containers: readonly { readonly service: string; readonly id: string }[], fail: (code: string, message: string, fix: string) => void): Promise<DrillStackReport['probe']> {
+  const { probe } = run.configuration.stack(name)
+  if (probe === null) return 'skipped'
+  const [, service, command = probe] = /^([\w.-]+):\s+(.+)$/s.exec(probe) ?? []
+  const container = service === undefined ? containers[0] : containers.find((one) => one.service === service)
+  if (container === undefined) {
+    fail('probe-failed', service === undefined ? 'there is no container to probe' : `there is no container of the service ${service} to probe`, 'Correct PROBE')
+    return 'failed'
+  }
+  run.reporter.step(`${name}: probing`)
+  const result = await runtime.runInside(container.id, parseArgsStringToArgv(command), { timeoutMs: run.configuration.drill.probeTimeoutMs, signal: run.signal })
+  if (result.ok && result.value.exitCode === 0) return 'ok'
+  if (!result.ok) fail('probe-failed', problemFrom(result.failure).message, 'Correct PROBE')
+  else fail('probe-failed', `the probe ${result.value.exitCode === null ? `did not end within ${run.configuration.drill.probeTimeoutMs / 1000} s` : `exited with ${result.value.exitCode}`}: ${result.value.output.trim().split('\n').at(-1) ?? ''}`, 'Look at it: stackbk drill --keep')
+  return 'failed'
+}

@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { problemFrom, type Problem } from '../../errors.js'
+import { writeFileAtomically } from '../../host/atomic-write.js'
+import { ensureFolder } from '../../host/state-folder.js'
+import type { Run } from '../run.js'
+import type { DrillStackReport } from './drill-result.js'
+
+/** That something of a drill may be there: on disk before the first folder or container of it is made, gone after the last. */
+export interface DrillRecord {
+  readonly schemaVersion: 1
+  /** Of its containers, networks and volumes. */
+  readonly label: string
+  /** All its files are below it. */
+  readonly folder: string
+  /** Asked for with `--keep`: it stays until the next drill. */
+  readonly kept: boolean
+}
+
+/** What is remembered of the last drill. */
+export interface LastDrill {
+  /** ISO 8601 UTC. */
+  readonly at: string
+  readonly source: string
+  readonly status: 'ok' | 'failed'
+  readonly stacks: readonly DrillStackReport[]
+}
+
+/** Throws when it cannot be written: then nothing may be made. */
+export function noteDrill(folder: string, record: DrillRecord): void {
+  ensureFolder(folder)
+  writeFileAtomically(join(folder, `${record.label}.json`), JSON.stringify(record), { mode: 0o600 })
+}
+
+/** All that are noted. One that cannot be read is passed over: the write is atomic, so it is none of ours. */
+export function notedDrills(folder: string): readonly DrillRecord[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder).filter((name) => name.endsWith('.json'))
+  } catch {
+    return []
+  }
+  return names.flatMap((name) => {
+    try {
+      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Partial<DrillRecord> | null
+      return record?.schemaVersion === 1 && typeof record.label === 'string' && typeof record.folder === 'string' ? [record as DrillRecord] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+/**
+ * Removes what drills have left: those of killed runs, with `keptToo` also those that were kept. Only what carries a drill's own
+ * label, and its own folder. Never throws: what cannot be removed now is tried again by the next run.
+ */
+export async function removeDrills(run: Run, which: { readonly keptToo: boolean }): Promise<readonly Problem[]> {
+  const records = notedDrills(run.state.drills).filter(({ kept }) => which.keptToo || !kept)
+  const problems: Problem[] = []
+  for (const record of records) problems.push(...(await removeDrill(run, record)))
+  return problems
+}
+
+/** The same for one. */
+export async function removeDrill(run: Run, record: DrillRecord): Promise<readonly Problem[]> {
+  try {
+    const runtime = await run.runtime()
+    const ready = await runtime.ready()
+    const removed = ready.ok ? await runtime.removeByLabel(record.label) : ready
+    if (!removed.ok) return [problemFrom(removed.failure, { severity: 'warning', code: 'drill-left' })]
+    rmSync(record.folder, { recursive: true, force: true })
+    rmSync(join(run.state.drills, `${record.label}.json`), { force: true })
+    run.log('info', 'drill removed', { label: record.label })
+    return []
+  } catch (error) {
+    return [{ severity: 'warning', code: 'drill-left', message: `something of a drill is still there: ${String(error)}`, fix: `See containers with the label stackbk.scratch=${record.label}, and ${record.folder}; the next run tries again` }]
+  }
+}
+
+export function lastDrill(path: string): LastDrill | null {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as LastDrill
+  } catch {
+    return null
+  }
+}
+
+export function rememberDrill(run: Run, drill: LastDrill): void {
+  ensureFolder(run.state.root)
+  writeFileAtomically(run.state.lastDrill, `${JSON.stringify(drill, null, 2)}\n`, { mode: 0o600 })
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, lstatSync } from 'node:fs'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+
+import type { Engine, SnapshotEntry } from '@stackbk/contract'
+
+import { errorFrom } from '../../errors.js'
+
+/** A file larger than this is not fetched twice only to be compared. Bytes. */
+const largestFile = 256 * 1024 * 1024
+
+export interface SampleRequest {
+  readonly engine: Engine
+  readonly snapshotId: string
+  /** Where the snapshot was brought back to: its absolute paths are below it. */
+  readonly restored: string
+  /** An empty folder for the second look at the snapshot. */
+  readonly scratch: string
+  readonly count: number
+  readonly signal: AbortSignal
+}
+
+export interface Sample {
+  readonly filesCompared: number
+  /** Paths in the snapshot. */
+  readonly mismatches: readonly string[]
+}
+
+/**
+ * Compares some files, chosen at random, with what the snapshot says and holds: size, mode, owner from its list, content from a
+ * second way out of the repository. Before anything is started, which may change them.
+ */
+export async function compareSample({ engine, snapshotId, restored, scratch, count, signal }: SampleRequest): Promise<Sample> {
+  const listed = await engine.list(snapshotId, { signal })
+  if (!listed.ok) throw errorFrom(listed.failure)
+  const chosen = some(listed.value.filter(({ type, bytes }) => type === 'file' && bytes <= largestFile), count)
+  if (chosen.length === 0) return { filesCompared: 0, mismatches: [] }
+  const again = await engine.restore({ snapshot: snapshotId, target: scratch, include: chosen.map(({ path }) => path), subfolder: '', deleteExtra: false, sparse: false, verify: false, signal })
+  if (!again.ok) throw errorFrom(again.failure)
+  const mismatches: string[] = []
+  for (const entry of chosen) {
+    if (!isAsListed(join(restored, entry.path), entry) || (await digest(join(restored, entry.path), signal)) !== (await digest(join(scratch, entry.path), signal))) mismatches.push(entry.path)
+  }
+  return { filesCompared: chosen.length, mismatches }
+}
+
+/** So many of them at random, each as likely as any other. */
+function some<T>(from: readonly T[], count: number): readonly T[] {
+  const rest = [...from]
+  const chosen: T[] = []
+  while (chosen.length < count && rest.length > 0) {
+    const index = Math.floor(Math.random() * rest.length)
+    const last = rest.pop()
+    if (last === undefined) break
+    chosen.push(rest[index] ?? last)
+    if (index < rest.length) rest[index] = last
+  }
+  return chosen
+}
+
+/** Owners only where this user may set them. */
+function isAsListed(path: string, entry: SnapshotEntry): boolean {
+  const file = lstatSync(path, { throwIfNoEntry: false })
+  if (file === undefined || !file.isFile() || file.size !== entry.bytes || (file.mode & 0o7777) !== entry.mode) return false
+  return process.getuid?.() !== 0 || (file.uid === entry.uid && file.gid === entry.gid)
+}
+
+async function digest(path: string, signal: AbortSignal): Promise<string | null> {
+  const hash = createHash('sha256')
+  try {
+    await pipeline(createReadStream(path), hash, { signal })
+    return hash.digest('hex')
+  } catch (error) {
+    if (signal.aborted) throw error
+    return null
+  }
+}
