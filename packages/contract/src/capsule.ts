@@ -25,7 +25,7 @@ export interface CapsuleVolume {
   readonly path: string
   /** For an anonymous one: whose it is; empty for others. */
   readonly service: string
-  /** For an anonymous one: which of the service's containers has it, counting from 1; 0 for others. */
+  /** For an anonymous one: which of the service's containers has it, counting from 1; 0 for others, and for one of a one-off container. */
   readonly containerNumber: number
   /** Where it is mounted in the container. */
   readonly target: string

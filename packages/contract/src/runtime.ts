@@ -184,7 +184,7 @@ export type ImageSource = 'local' | 'digest' | 'tag'
 
 /** A stack to be made from a capsule in isolation, see {@link Runtime.startIsolated}. */
 export interface Scratch {
-  /** The prefix of everything that is made, and the value of the label by which it is removed. */
+  /** The prefix of everything that is made, and the value of the label by which it is removed. Several stacks may share it. Lower-case letters, digits, `-` and `_`. */
   readonly label: string
   /** A folder of the rehearsal's own: every bind mount and volume is below it. */
   readonly directory: string

@@ -127,7 +127,8 @@ async function foldersOf(listed: readonly Listed[]): Promise<ReadonlyMap<Listed,
   const entries = listed
     .filter((container) => container.project !== '')
     .map(async (container): Promise<[Listed, string[]]> => {
-      const first = splitPaths(container.configFiles)[0]
+      // `-` is what came by standard input.
+      const first = splitPaths(container.configFiles).find((file) => file.startsWith('/'))
       const folders = [container.workingDirectory, ...(first === undefined ? [] : [dirname(first)])].filter((folder) => folder !== '')
       return [container, await Promise.all(folders.map(resolved))]
     })

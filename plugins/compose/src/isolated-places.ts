@@ -1,5 +1,5 @@
-import { chmod, mkdir, realpath, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
+import { chmod, mkdir, mkdtemp, realpath, stat, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 
 import { isInside } from './paths.js'
 import { isOfTheSystem } from './watch.js'
@@ -32,8 +32,8 @@ export class Places {
     const kind = await kindOf(original)
     if (kind === 'special') return { is: 'host', reason: `${original}, a socket or a device of the host` }
     const found = await this.#find(original)
-    if (found === 'special') return { is: 'host', reason: `${original}, a socket or a device` }
-    if (found !== null) return { is: 'restored', path: found }
+    if (found?.isSpecial === true) return { is: 'host', reason: `${original}, a socket or a device` }
+    if (found !== null) return { is: 'restored', path: found.path }
     if (isOfTheSystem(original)) return { is: 'host', reason: `the host's own ${original}` }
     return { is: 'empty', path: await this.emptyFor(original, kind === 'file' ? 'file' : 'folder') }
   }
@@ -41,15 +41,14 @@ export class Places {
   /** For a volume whose data lay there; `key` tells those apart of which nothing is known. */
   async ofVolume(original: string, key: string): Promise<Place> {
     const found = original === '' ? null : await this.#find(original)
-    return found === null || found === 'special' ? { is: 'empty', path: await this.emptyFor(`volume ${key}`, 'folder') } : { is: 'restored', path: found }
+    return found === null || found.isSpecial ? { is: 'empty', path: await this.emptyFor(`volume ${key}`, 'folder') } : { is: 'restored', path: found.path }
   }
 
   /** The same one each time for the same key. Whoever the container's user is, he may write there, as into a volume of his own. */
   emptyFor(key: string, kind: 'file' | 'folder'): Promise<string> {
     const known = this.#empty.get(key)
     if (known !== undefined) return known
-    const path = join(this.#directory, 'empty', String(this.#empty.size + 1))
-    const made = make(path, kind)
+    const made = make(this.#directory, kind)
     this.#empty.set(key, made)
     return made
   }
@@ -62,13 +61,13 @@ export class Places {
   }
 
   /** Its real path. A link that leads out of the scratch folder leads to nothing. */
-  async #find(original: string): Promise<string | 'special' | null> {
+  async #find(original: string): Promise<{ readonly path: string; readonly isSpecial: boolean } | null> {
     for (const [from, to] of this.#restored) {
       if (!isInside(original, from)) continue
       try {
         const real = await realpath(join(to, relative(from, original)))
         if (!isInside(real, this.#directory) || real === this.#directory) continue
-        return (await kindOf(real)) === 'special' ? 'special' : real
+        return { path: real, isSpecial: (await kindOf(real)) === 'special' }
       } catch {
         // Not restored: a place above may have it.
       }
@@ -77,8 +76,9 @@ export class Places {
   }
 }
 
-async function make(path: string, kind: 'file' | 'folder'): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
+async function make(directory: string, kind: 'file' | 'folder'): Promise<string> {
+  // Whatever was restored beside it, and by another rehearsal in the same place: the name is new.
+  const path = join(await mkdtemp(join(directory, 'empty-')), kind)
   if (kind === 'file') await writeFile(path, '')
   else await mkdir(path)
   // In two steps, since the mask of this process would count.

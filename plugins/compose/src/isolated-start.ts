@@ -14,6 +14,9 @@ const attemptLimit = 10
 
 const startLimitMs = 300_000
 
+/** What has no healthcheck has to run for so long: what cannot work mostly ends within it. */
+const steadyMs = 2000
+
 interface StartRequest extends CallOptions {
   /** Real. */
   readonly directory: string
@@ -77,6 +80,7 @@ function standingOf(container: Container, about: { attempts: ReadonlyMap<string,
   if (tried === 0) return { is: 'waiting' }
   if (isAlive(container)) {
     if (container.healthLimitMs > 0 && container.health !== 'healthy') return container.health === 'unhealthy' ? { is: 'unhealthy', reason: 'it is unhealthy' } : { is: 'waiting' }
+    if (container.healthLimitMs === 0 && Date.now() - Date.parse(container.startedAt ?? '') < steadyMs) return { is: 'waiting' }
     return tried > 1 && crashedLately({ ...container, restartCount: tried }) ? { is: 'waiting' } : { is: 'up' }
   }
   if (container.exitCode === 0 && !about.rehearsed.isRestarted) return { is: 'completed' }
@@ -92,7 +96,7 @@ function areNeedsMet(container: Container, containers: readonly Container[], sta
     containers.filter((one) => one.service === service).every((one) => {
       const { is } = standings.get(one.id)!
       if (condition === 'service_completed_successfully') return is === 'completed'
-      if (condition === 'service_healthy') return is === 'up'
+      if (condition === 'service_healthy') return one.healthLimitMs > 0 ? is === 'up' : isAlive(one)
       return isAlive(one) || is === 'completed'
     }),
   )

@@ -5,7 +5,7 @@ import { answered, failed } from '@stackbk/contract'
 import type { Answer, CallOptions, Capsule, CapsuleProject, IsolatedStack, Scratch } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
-import { type Container } from './container.js'
+import { type Container, label } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
 import { findWaysOut } from './isolated-check.js'
 import { type ImageFacts, isolatedModel, type IsolatedModel, type Rehearsed, servicesNotRun } from './isolated-model.js'
@@ -13,6 +13,7 @@ import { Places } from './isolated-places.js'
 import { startRehearsal } from './isolated-start.js'
 import { type Json, record, text } from './json.js'
 import { inspectContainers } from './look.js'
+import { isInside } from './paths.js'
 import { bringImages, type ImageToUse } from './recorded-images.js'
 import { normalizedModel } from './rebuild-source.js'
 import { removeByLabel, scratchLabel } from './removal.js'
@@ -31,6 +32,12 @@ export async function startIsolated(tools: Tools, capsule: Capsule, scratch: Scr
   const { docker } = tools
   const directory = await scratchFolder(scratch)
   if (!directory.ok) return directory
+  const outside = await restoredOutside(directory.value, scratch)
+  if (outside !== null) return failed({ kind: 'usage', message: `${outside} was restored to a place outside of the rehearsal's own folder ${directory.value}`, fix: 'Restore it below that folder' })
+  const names = capsule.projects.map((_, at) => projectName(scratch.label, capsule.stack, capsule.projects.length === 1 ? 0 : at + 1))
+  const before = await containersOf(docker, scratch.label, names, options)
+  if (!before.ok) return before
+  if (before.value.length > 0) return failed({ kind: 'usage', message: `A rehearsal of ${capsule.stack} with the label ${scratch.label} is there already`, fix: 'Remove it first, or take another label' })
   const places = new Places(directory.value, scratch.restored)
   const prepared = await Promise.all(capsule.projects.map((project) => prepare(docker, project, { places, scratch, options })))
   const models: Prepared[] = []
@@ -40,23 +47,24 @@ export async function startIsolated(tools: Tools, capsule: Capsule, scratch: Scr
   }
   for (const [at, { model }] of models.entries()) {
     if (model.services.size === 0) continue
-    const created = await create(docker, { name: projectName(scratch.label, at, models.length), directory: directory.value, model: model.model }, options)
+    const created = await create(docker, { name: names[at]!, directory: directory.value, model: model.model }, options)
     if (!created.ok) return created
   }
-  const made = await containersOf(docker, scratch.label, options)
+  const made = await containersOf(docker, scratch.label, names, options)
   if (!made.ok) return made
   const expected = models.reduce((sum, { model }) => sum + model.services.size, 0)
   const waysOut = await findWaysOut(docker, { label: scratch.label, directory: directory.value, containers: made.value.map((container) => container.id) }, options)
   if (!waysOut.ok) return waysOut
   const troubles = [...waysOut.value, ...(made.value.length === expected ? [] : [`${made.value.length} containers were made, and ${expected} asked for`])]
   if (troubles.length > 0) {
-    const removed = await removeByLabel(docker, scratch.label)
-    if (!removed.ok) tools.log('warning', removed.failure.message, { toolOutput: removed.failure.toolOutput })
+    for (const project of names) {
+      const removed = await removeByLabel(docker, scratch.label, { project })
+      if (!removed.ok) tools.log('warning', removed.failure.message, { toolOutput: removed.failure.toolOutput })
+    }
     return failed({ kind: 'guard', message: `The rehearsal of ${capsule.stack} was not started, since it could reach more than itself: ${troubles.join('; ')}`, fix: 'Report this as a bug' })
   }
   const rehearsed = (container: Container): Rehearsed => {
-    const at = models.findIndex((_, index) => projectName(scratch.label, index, models.length) === container.allLabels['com.docker.compose.project'])
-    return models[at]?.model.services.get(container.service) ?? { service: container.service, isRestarted: false }
+    return models[names.indexOf(container.allLabels[label.project] ?? '')]?.model.services.get(container.service) ?? { service: container.service, isRestarted: false }
   }
   const started = await startRehearsal(tools, made.value.map((container) => container.id), { ...options, directory: directory.value, healthTimeoutMs: scratch.healthTimeoutMs, rehearsed })
   if (!started.ok) return started
@@ -110,8 +118,18 @@ async function factsOf(docker: Docker, images: readonly ImageToUse[], call: Dock
   return answered(new Map(images.map((image) => [image.service, { id: image.id, volumes: volumes.get(image.id) ?? [] }])))
 }
 
-function projectName(label: string, at: number, count: number): string {
-  return count === 1 ? label : `${label}-${at + 1}`
+/** Compose wants lower case, and begins the name of everything with it. */
+function projectName(label: string, stack: string, number: number): string {
+  return `${label}-${stack.toLowerCase().replace(/[^a-z0-9_-]/g, '')}${number === 0 ? '' : `-${number}`}`
+}
+
+/** The first original path of which that is so; `null` where all is well. What is not there was not restored. */
+async function restoredOutside(directory: string, { restored }: Scratch): Promise<string | null> {
+  for (const [original, place] of restored) {
+    const real = await realpath(place).catch(() => null)
+    if (real !== null && (!isInside(real, directory) || real === directory)) return original
+  }
+  return null
 }
 
 async function create(docker: Docker, { name, directory, model }: { readonly name: string; readonly directory: string; readonly model: Json }, call: DockerCall): Promise<Answer<string>> {
@@ -119,10 +137,12 @@ async function create(docker: Docker, { name, directory, model }: { readonly nam
   return askCompose(docker, project, { what: 'docker compose up --no-start of a rehearsal', args: ['up', '--no-start', '--no-build', '--pull', 'never'] }, { ...call, timeoutMs: creationLimitMs, input: JSON.stringify(model) })
 }
 
-/** All that carry the rehearsal's label. */
-async function containersOf(docker: Docker, label: string, call: DockerCall): Promise<Answer<Container[]>> {
-  const listed = await docker.ask('docker ps', ['ps', '-a', '-q', '--no-trunc', '--filter', `label=${scratchLabel}=${label}`], call)
+/** All that carry the rehearsal's label, of these projects. */
+async function containersOf(docker: Docker, scratch: string, projects: readonly string[], call: DockerCall): Promise<Answer<Container[]>> {
+  const listed = await docker.ask('docker ps', ['ps', '-a', '-q', '--no-trunc', '--filter', `label=${scratchLabel}=${scratch}`], call)
   if (!listed.ok) return listed
   const looked = await inspectContainers(docker, listed.value.split('\n').filter((id) => id !== ''), call)
-  return looked.ok ? answered([...looked.value.values()].sort((one, other) => one.name.localeCompare(other.name))) : looked
+  if (!looked.ok) return looked
+  const own = [...looked.value.values()].filter((container) => projects.includes(container.allLabels[label.project] ?? ''))
+  return answered(own.sort((one, other) => one.name.localeCompare(other.name)))
 }

@@ -124,7 +124,7 @@ async function volumeProblems(docker: Docker, source: RebuildSource, question: R
   }
   return answered([
     ...external.filter((name) => !present.value.has(name)).map((name) => problem('error', 'missing-volume', `The external volume ${name} is not here`, `Make it: docker volume create ${name}`)),
-    ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --allow-host-volumes')),
+    ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
     ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),
   ])
 }

@@ -69,6 +69,7 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
     unprovenImages: [...images.value.values()].flat().filter((image) => image.doubt !== '').map(({ service, reference, doubt }) => ({ service, reference, reason: doubt })),
     losses: [...outlook.losses, ...anonymous.value.homeless.map((volume) => `The data of the anonymous volume at ${volume.target} of service ${volume.service} has no place: no container has a volume there now`)],
   }
+  for (const { scope } of sources) tools.hooks.forget(scope.project)
   const since = new Date()
   const state = stateToStart(request.directory, sources, containers.value, since)
   if (request.noStart) return answered({ isUp: false, missing: [], completed: [], ...common })

@@ -37,6 +37,11 @@ export class HooksOfServices {
     return hooks
   }
 
+  /** Its files are other ones now. */
+  forget(project: ProjectState): void {
+    this.#known.delete(`${project.workingDirectory}\n${project.name}`)
+  }
+
   /** Of all projects, by name. */
   async ofAll(state: StackState): Promise<ReadonlyMap<string, ServiceHooks>> {
     return new Map(await Promise.all(state.projects.map(async (project): Promise<[string, ServiceHooks]> => [project.name, await this.of(project)])))

@@ -22,7 +22,7 @@ export interface VolumeUse {
   readonly isAnonymous: boolean
   readonly isExternal: boolean
   readonly services: readonly string[]
-  /** Of an anonymous one: the number of the one container that has it; 0 for others. */
+  /** Of an anonymous one: the number of the one container that has it; 0 for others, and for that of a one-off container. */
   readonly containerNumber: number
   readonly isWritable: boolean
   readonly target: string
@@ -78,7 +78,7 @@ export function volumeUses(state: StackState, models: readonly { readonly projec
   }
   for (const container of state.projects.flatMap((project) => project.containers)) {
     for (const mount of container.mounts.filter((one) => one.kind === 'volume')) {
-      add({ name: mount.name, key: '', isAnonymous: mount.isAnonymous, isExternal: false, services: [container.service], containerNumber: mount.isAnonymous ? container.number : 0, isWritable: mount.writable, target: mount.target })
+      add({ name: mount.name, key: '', isAnonymous: mount.isAnonymous, isExternal: false, services: [container.service], containerNumber: mount.isAnonymous && !container.isOneOff ? container.number : 0, isWritable: mount.writable, target: mount.target })
     }
   }
   return [...uses.values()]

@@ -163,7 +163,7 @@ test('a rehearsal of a stack that reaches for the host in every way reaches noth
   expect(ready.exitCode).toBe(0)
   const routes = await readFile(join(seen, 'routes'), 'utf8')
   expect(routes).not.toMatch(/default|production|host\.docker\.internal/)
-  const address = containers.find((container) => container.Id === db!.id)!.NetworkSettings.Networks[`${scratch.label}_default`]!.IPAddress
+  const address = containers.find((container) => container.Id === db!.id)!.NetworkSettings.Networks[`${scratch.label}-${stack.name}_default`]!.IPAddress
   expect(await readFile(join(seen, 'store'), 'utf8')).toContain(address)
   expect(await readFile(join(seen, 'database'), 'utf8')).toContain(address)
 

@@ -6,7 +6,7 @@ import { docker, service } from '../../../test/fixtures/compose-stack.js'
 import { composeRuntime } from '../src/index.js'
 import providers from '../src/hooks/providers.js'
 import { compareVersions } from '../src/readiness.js'
-import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
+import { good, liveRuntime, liveStack } from './runtime-for-test.js'
 
 /** The real tools, but for the answers given here by the first words of the command. */
 async function runtimeWith(answers: Readonly<Record<string, string>>): ReturnType<typeof composeRuntime.create> {

@@ -1,14 +1,21 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 import { done } from '@stackbk/contract'
-import type { Capsule, RebuildRequest, RebuiltVolume, Runtime } from '@stackbk/contract'
-import { expect, test } from 'vitest'
+import type { Capsule, CapsuleProject, RebuildQuestion, RebuildRequest, RebuiltVolume, Runtime } from '@stackbk/contract'
+import { expect, onTestFinished, test } from 'vitest'
 
+import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
 import { type ComposeStack, docker, healthyCommand, quickHealthcheck, removeProject, service } from '../../../test/fixtures/compose-stack.js'
+import { localRegistry } from './local-registry.js'
 import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 const nothingToFill: RebuildRequest['fillVolumes'] = async () => done
+
+function question(stack: ComposeStack, more: Partial<RebuildQuestion> = {}): RebuildQuestion {
+  return { directory: stack.directory, services: [], images: 'local', allowHostVolumes: false, noStart: false, restoredPaths: [], ...more }
+}
 
 function request(stack: ComposeStack, more: Partial<RebuildRequest> = {}): RebuildRequest {
   return { directory: stack.directory, services: [], images: 'local', allowHostVolumes: false, noStart: false, healthTimeoutMs: 30_000, fillVolumes: nothingToFill, ...more }
@@ -17,6 +24,18 @@ function request(stack: ComposeStack, more: Partial<RebuildRequest> = {}): Rebui
 /** The stack's capsule, as it comes back out of a snapshot. */
 async function record(runtime: Runtime, stack: ComposeStack): Promise<Capsule> {
   return JSON.parse(JSON.stringify(good(await runtime.describe(await look(runtime, stack.directory))))) as Capsule
+}
+
+/** The same with its one project changed: what no stack of a test can be made to be. */
+function changed(capsule: Capsule, more: Partial<CapsuleProject>): Capsule {
+  return { ...capsule, condition: 'running', projects: [{ ...capsule.projects[0]!, ...more }] }
+}
+
+/** Another image, which is not the test's own by any byte. */
+async function otherImage(reference: string): Promise<string> {
+  await importImage(reference, [`ENV IMAGE=${reference}`])
+  onTestFinished(async () => void (await docker('image', 'rm', '-f', reference).catch(() => '')))
+  return docker('image', 'inspect', '--format', '{{.Id}}', reference)
 }
 
 /** By name: how each container is, of which image, by which command. */
@@ -89,4 +108,195 @@ test('a rich stack comes back as it ran: replicas, profiles, what was paused, wh
   const again = await record(runtime, stack)
   expect(again.projects[0]).toMatchObject({ replicas: capsule.projects[0]!.replicas, pausedServices: ['frozen'], stoppedServices: ['halted'], profiles: ['ops'], configFiles: capsule.projects[0]!.configFiles })
   expect(again.notes).toEqual([])
+})
+
+test('what stands against a rebuild is named, with who is in the way, before anything is touched', async () => {
+  const { runtime } = await liveRuntime()
+  const unique = Date.now().toString(36)
+  const first = 20_000 + (Date.now() % 10_000)
+  const server = createServer().listen(first + 1, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  const taken = `stackbk-test-taken-${unique}`
+  const stack = await liveStack({
+    isUp: false,
+    compose: {
+      services: {
+        web: service({
+          container_name: taken,
+          ports: [`${first}:80`, `127.0.0.1:${first + 1}:81`, `127.0.0.2:${first + 1}:82`, '83'],
+          networks: ['out'],
+          volumes: ['theirs:/theirs', 'disk:/disk', '/nowhere/at/all:/nowhere', './own:/own', '/restored/soon/part:/soon'],
+          secrets: ['token'],
+        }),
+        beside: service(),
+      },
+      networks: { out: { external: true, name: `stackbk-test-gone-${unique}` } },
+      volumes: { theirs: { external: true, name: `stackbk-test-theirs-${unique}` }, disk: { driver_opts: { type: 'none', o: 'bind', device: '/srv' } } },
+      secrets: { token: { environment: 'STACKBK_TEST_NOT_SET' } },
+    },
+  })
+  await docker('create', '--name', taken, '--network', 'none', '--label', `com.docker.compose.project=${stack.project}`, '--label', 'com.docker.compose.project.working_dir=/elsewhere', '--label', 'com.docker.compose.service=strange', testImage, 'true')
+  onTestFinished(async () => void (await docker('rm', '-f', taken)))
+  const network = `stackbk-test-network-${unique}`
+  await docker('network', 'create', network)
+  onTestFinished(async () => void (await docker('network', 'rm', network)))
+  await docker('run', '-d', '--name', `${taken}-port`, '--network', network, '-p', `${first}:80`, testImage, 'sleep', '1000')
+  onTestFinished(async () => void (await docker('rm', '-f', `${taken}-port`)))
+  const found = await record(runtime, stack)
+  const lost = changed({ ...found, engine: { ...found.engine, userNamespace: 'rootless' }, notes: ['web-run is a one-off container'] }, {
+    replicas: { web: 1, beside: 1 },
+    images: [{ service: 'web', reference: `stackbk-test/gone-${unique}:1`, id: `sha256:${'0'.repeat(64)}`, digests: [] }, found.projects[0]!.images.find((image) => image.service === 'beside')!],
+    volumes: [{ name: `${stack.project}_disk`, key: 'disk', driver: 'local', options: { type: 'none', o: 'bind', device: '/srv' }, labels: {}, isExternal: false, isAnonymous: false, path: '/srv', service: '', containerNumber: 0, target: '/disk' }],
+  })
+
+  const outlook = good(await runtime.canRebuild(lost, question(stack, { restoredPaths: ['/restored/soon'] })))
+  expect(outlook.losses).toEqual(['web-run is a one-off container'])
+  const messages = outlook.problems.map(({ severity, code, message }) => `${severity} ${code}: ${message}`)
+  const expected: readonly [string, RegExp][] = [
+    ['error project-taken', new RegExp(`${taken} of it belongs to /elsewhere`)],
+    ['error name-taken', new RegExp(taken)],
+    ['error missing-network', new RegExp(`stackbk-test-gone-${unique}`)],
+    ['error missing-volume', new RegExp(`stackbk-test-theirs-${unique}`)],
+    ['error host-volume', /_disk would be made anew as none of \/srv/],
+    ['error missing-image', new RegExp(`stackbk-test/gone-${unique}:1`)],
+    ['error missing-path', /^error missing-path: \/nowhere\/at\/all, which service web uses/],
+    ['error missing-variable', /STACKBK_TEST_NOT_SET/],
+    ['error port-taken', new RegExp(`Port 127.0.0.1:${first + 1} of the host, which service web needs, is taken by .*\\(process ${process.pid}\\)`)],
+    ['warning user-namespace', /without a mapping of users here, and was rootless/],
+  ]
+  for (const [head, pattern] of expected) expect(messages.filter((message) => message.startsWith(`${head}: `)).join('\n'), head).toMatch(pattern)
+  expect(messages.filter((message) => message.includes(`Port ${first} of the host`))).toEqual([expect.stringContaining(`is taken by container ${taken}-port`)])
+  expect(messages).toHaveLength(expected.length + 1)
+  expect(outlook.problems.every(({ message, fix }) => message !== '' && fix !== '')).toBe(true)
+
+  const refused = await runtime.rebuild(lost, request(stack))
+  expect(refused).toMatchObject({ ok: false, failure: { kind: 'configuration', message: expect.stringContaining('/nowhere/at/all') } })
+  expect(await docker('volume', 'ls', '-q', '--filter', `name=${stack.project}`)).toBe('')
+  expect(await docker('ps', '-aq', '--filter', `label=com.docker.compose.service=beside`, '--filter', `label=com.docker.compose.project=${stack.project}`)).toBe('')
+  const allowed = good(await runtime.canRebuild(lost, question(stack, { allowHostVolumes: true, services: ['beside'] })))
+  expect(allowed.problems.map(({ code }) => code)).toEqual(['project-taken', 'user-namespace'])
+  expect(await runtime.canRebuild(lost, question(stack, { services: ['wbe'] }))).toMatchObject({ ok: false, failure: { kind: 'not-found', fix: 'It knows beside, web' } })
+})
+
+test('images are the recorded ones, whatever their tags mean by now; where one is gone, what its tag means is used and named', async () => {
+  const { runtime } = await liveRuntime()
+  const [lost, moved, gone] = ['lost', 'moved', 'gone'].map((name) => `stackbk-test/${name}-${Date.now().toString(36)}:1`) as [string, string, string]
+  const ids = { lost: await otherImage(lost), moved: await otherImage(moved), gone: await otherImage(gone) }
+  const stack = await liveStack({ compose: { services: { lost: service({ image: lost }), moved: service({ image: moved }), gone: service({ image: gone }) } } })
+  const capsule = await record(runtime, stack)
+  await removeProject(stack.project)
+  await docker('tag', ids.lost, `${lost}-kept`)
+  onTestFinished(async () => void (await docker('image', 'rm', '-f', `${lost}-kept`)))
+  await docker('image', 'rm', lost)
+  await docker('tag', ids.moved, `${moved}-kept`)
+  onTestFinished(async () => void (await docker('image', 'rm', '-f', `${moved}-kept`)))
+  await docker('tag', testImage, moved)
+  await docker('image', 'rm', gone)
+  await docker('tag', testImage, gone)
+
+  const outlook = good(await runtime.canRebuild(capsule, question(stack)))
+  expect(outlook.problems.map(({ severity, code }) => `${severity} ${code}`)).toEqual(['warning unproven-image'])
+  const report = good(await runtime.rebuild(capsule, request(stack)))
+  expect(report.isUp).toBe(true)
+  expect(report.unprovenImages).toEqual([{ service: 'gone', reference: gone, reason: expect.stringContaining(`the recorded image ${ids.gone.slice(0, 19)} is not here`) }])
+  const images = Object.values(await picture(stack.project)) as { image: string; labels: Record<string, string> }[]
+  const imageOf = (name: string): string => images.find(({ labels }) => labels['com.docker.compose.service'] === name)!.image
+  const now = await docker('image', 'inspect', '--format', '{{.Id}}', testImage)
+  expect([imageOf('lost'), imageOf('moved'), imageOf('gone')]).toEqual([ids.lost, ids.moved, now])
+  // A name that meant nothing is given back; one that means another image is left to whoever uses that.
+  expect(await docker('image', 'inspect', '--format', '{{.Id}}', lost, moved)).toBe(`${ids.lost}\n${now}`)
+})
+
+test('an image that is gone comes by its digest where that is allowed, and by its tag only where that is', async () => {
+  const { runtime } = await liveRuntime()
+  const id = await otherImage(`stackbk-test/pushed-${Date.now().toString(36)}:1`)
+  const registry = await localRegistry(id)
+  onTestFinished(() => registry.close())
+  const [reference, digest] = [`${registry.host}/app:1`, `${registry.host}/app@${registry.digest}`]
+  await docker('tag', id, reference)
+  const stack = await liveStack({ compose: { services: { app: service({ image: reference }) } } })
+  const capsule = await record(runtime, stack)
+  await removeProject(stack.project)
+  await docker('image', 'rm', '-f', id)
+  const withDigests = (digests: readonly string[]): Capsule => changed(capsule, { images: [{ ...capsule.projects[0]!.images[0]!, digests }] })
+  onTestFinished(async () => void (await docker('image', 'rm', '-f', id).catch(() => '')))
+
+  expect(await runtime.rebuild(withDigests([digest]), request(stack, { images: 'local' }))).toMatchObject({ ok: false, failure: { fix: `Bring it here: docker pull ${digest}` } })
+  expect(await runtime.rebuild(withDigests([]), request(stack, { images: 'digest' }))).toMatchObject({ ok: false, failure: { kind: 'configuration' } })
+  expect(registry.requests()).toEqual([])
+  expect(good(await runtime.rebuild(withDigests([digest]), request(stack, { images: 'digest' })))).toMatchObject({ isUp: true, unprovenImages: [] })
+  expect(registry.requests().some((path) => path.endsWith('/manifests/1'))).toBe(false)
+  expect(await docker('image', 'inspect', '--format', '{{.Id}}', reference)).toBe(id)
+
+  await removeProject(stack.project)
+  await docker('image', 'rm', '-f', id)
+  const other = changed(capsule, { images: [{ ...capsule.projects[0]!.images[0]!, id: `sha256:${'1'.repeat(64)}`, digests: [] }] })
+  expect(good(await runtime.rebuild(other, request(stack, { images: 'tag' })))).toMatchObject({ isUp: true, unprovenImages: [{ service: 'app', reference, reason: expect.stringContaining('it came by its tag') }] })
+})
+
+test('where the files no longer say what ran, the capsule does, and the stack is found by its files all the same', async () => {
+  const { runtime, log } = await liveRuntime()
+  const stack = await liveStack({
+    compose: { services: { web: service({ environment: { COLOUR: '${COLOUR}', PRICE: '5$$' }, labels: { note: '1 $$' } }), tool: service({ profiles: ['ops'] }) } },
+    files: { '.env': 'COLOUR=blue\n' },
+    isUp: false,
+  })
+  await stack.compose('--profile', 'ops', 'up', '-d')
+  const capsule = await record(runtime, stack)
+  const before = await picture(stack.project)
+  const again = async (): Promise<Record<string, { labels: Record<string, string> }>> => {
+    await removeProject(stack.project)
+    expect(good(await runtime.rebuild(capsule, request(stack)))).toMatchObject({ isUp: true })
+    return (await picture(stack.project)) as Record<string, { labels: Record<string, string> }>
+  }
+  const withoutFiles = (all: Record<string, unknown>): unknown => Object.entries(all as Record<string, { labels: Record<string, string> }>).map(([name, one]) => [name, { ...one, labels: { ...one.labels, 'com.docker.compose.project.config_files': '' } }]).sort()
+  expect(await again()).toEqual(before)
+  expect(log.filter(({ message }) => message.includes('is rebuilt from the model'))).toEqual([])
+
+  await stack.write('.env', 'COLOUR=red\n')
+  const other = await again()
+  expect(withoutFiles(other)).toEqual(withoutFiles(before))
+  expect(Object.values(other)[0]!.labels['com.docker.compose.project.config_files']).toBe(`${stack.directory}/compose.yaml,-`)
+  expect(log.at(-1)?.message).toContain('they now say something else of service web')
+  // A backup right after it knows the stack, and says what is the matter.
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state))).toMatchObject({ model: { ok: true }, whyNotDown: [expect.stringContaining('service web was changed')] })
+
+  await stack.write('compose.yaml', 'services: [broken\n')
+  expect(withoutFiles(await again())).toEqual(withoutFiles(before))
+  await rm(join(stack.directory, 'compose.yaml'))
+  expect(withoutFiles(await again())).toEqual(withoutFiles(before))
+  expect((await look(runtime, stack.directory)).condition).toBe('running')
+})
+
+test('a part of a stack is rebuilt beside the rest; nothing starts where that is not wanted, or where a volume could not be filled', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db: service({ volumes: ['data:/data'] }), web: service({ depends_on: ['db'] }), sick: service({ healthcheck: { ...quickHealthcheck('/never'), start_period: '0s', retries: 1 } }) }, volumes: { data: {}, other: {} } } })
+  const capsule = await record(runtime, stack)
+  const rest = (await stack.containers())[`${stack.project}-web-1`]
+  expect(await runtime.rebuild(capsule, request(stack))).toMatchObject({ ok: false, failure: { message: expect.stringContaining('still has containers') } })
+
+  await docker('rm', '-f', `${stack.project}-db-1`)
+  const names: string[] = []
+  expect(good(await runtime.rebuild(capsule, request(stack, { services: ['db'], fillVolumes: async (volumes) => { names.push(...volumes.map(({ name }) => name)); return done } })))).toMatchObject({ isUp: true, missing: [] })
+  expect(names).toEqual([`${stack.project}_data`])
+  expect((await stack.containers())[`${stack.project}-web-1`]).toBe(rest)
+
+  await removeProject(stack.project)
+  const unfilled = await runtime.rebuild(capsule, request(stack, { fillVolumes: async () => ({ ok: false, failure: { kind: 'failed', message: 'no room' } }) }))
+  expect(unfilled).toMatchObject({ ok: false, failure: { message: 'no room' } })
+  expect(await stack.running()).toEqual([])
+  // What it made goes by a `down` of the stack's state.
+  good(await runtime.stop(await look(runtime, stack.directory), { mode: 'down', graceSeconds: 1 }))
+  good(await runtime.inspect([stack.directory]))
+  expect(await stack.containers()).toEqual({})
+
+  expect(good(await runtime.rebuild(capsule, request(stack, { noStart: true })))).toMatchObject({ isUp: false, missing: [] })
+  expect(await stack.running()).toEqual([])
+  expect(Object.keys(await stack.containers())).toHaveLength(3)
+
+  await removeProject(stack.project)
+  const report = good(await runtime.rebuild(capsule, request(stack, { healthTimeoutMs: 2000 })))
+  expect(report).toMatchObject({ isUp: false, missing: [{ service: 'sick', reason: expect.stringContaining('unhealthy') }] })
+  expect(await stack.running()).toEqual(['db', 'sick', 'web'])
 })
