@@ -20,8 +20,8 @@ export const networkOptions = { 'com.docker.network.bridge.inhibit_ipv4': 'true'
 /** What a service of the rehearsal stands for. */
 export interface Rehearsed {
   readonly service: string
-  /** In production the engine starts it again when it ends. */
-  readonly isRestarted: boolean
+  /** When the engine starts it again in production. */
+  readonly restart: 'never' | 'on-failure' | 'always'
 }
 
 export interface IsolatedModel {
@@ -121,7 +121,7 @@ export async function isolatedModel(request: IsolationRequest): Promise<Isolated
       networks: Object.fromEntries([...used.networks].map((key) => [key, { driver: 'bridge', internal: true, driver_opts: networkOptions, labels: { [scratchLabel]: label } }])),
       ...files.model,
     },
-    services: new Map(running.flatMap(([service]) => keys.get(service)!.map((key): [string, Rehearsed] => [key, { service, isRestarted: isRestarted(definitionIn(model, service)) }]))),
+    services: new Map(running.flatMap(([service]) => keys.get(service)!.map((key): [string, Rehearsed] => [key, { service, restart: restartOf(definitionIn(model, service)) }]))),
     leftOut: [...leftOut, ...external.map((key) => `Network ${plain(text(record(record(model['networks'])[key])['name'])) || key} is external: a network of the rehearsal's own is in its place`), ...files.leftOut],
   }
 }
@@ -281,11 +281,11 @@ async function filesOf({ model, places }: IsolationRequest, used: Used): Promise
   return { model: Object.fromEntries(declared), leftOut }
 }
 
-function isRestarted(definition: Json): boolean {
-  const policy = text(definition['restart'])
-  if (policy !== '') return policy !== 'no'
-  const condition = record(record(definition['deploy'])['restart_policy'])
-  return Object.keys(condition).length > 0 && text(condition['condition']) !== 'none'
+function restartOf(definition: Json): Rehearsed['restart'] {
+  const policy = record(record(definition['deploy'])['restart_policy'])
+  const written = text(definition['restart']) || (Object.keys(policy).length > 0 ? text(policy['condition']) || 'any' : 'no')
+  if (written === 'no' || written === 'none') return 'never'
+  return written.startsWith('on-failure') ? 'on-failure' : 'always'
 }
 
 function definitionIn(model: Json, service: string): Json {

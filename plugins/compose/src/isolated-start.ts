@@ -83,8 +83,9 @@ function standingOf(container: Container, about: { attempts: ReadonlyMap<string,
     if (container.healthLimitMs === 0 && Date.now() - Date.parse(container.startedAt ?? '') < steadyMs) return { is: 'waiting' }
     return tried > 1 && crashedLately({ ...container, restartCount: tried }) ? { is: 'waiting' } : { is: 'up' }
   }
-  if (container.exitCode === 0 && !about.rehearsed.isRestarted) return { is: 'completed' }
-  if (about.rehearsed.isRestarted && tried < attemptLimit) return { is: 'waiting' }
+  const { restart } = about.rehearsed
+  if (container.exitCode === 0 && restart !== 'always') return { is: 'completed' }
+  if (restart !== 'never' && tried < attemptLimit) return { is: 'waiting' }
   return { is: 'failed', reason: `it ended with exit code ${container.exitCode ?? 'unknown'}${tried > 1 ? `, ${tried} times` : ''}` }
 }
 

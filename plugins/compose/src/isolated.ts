@@ -64,7 +64,7 @@ export async function startIsolated(tools: Tools, capsule: Capsule, scratch: Scr
     return failed({ kind: 'guard', message: `The rehearsal of ${capsule.stack} was not started, since it could reach more than itself: ${troubles.join('; ')}`, fix: 'Report this as a bug' })
   }
   const rehearsed = (container: Container): Rehearsed => {
-    return models[names.indexOf(container.allLabels[label.project] ?? '')]?.model.services.get(container.service) ?? { service: container.service, isRestarted: false }
+    return models[names.indexOf(container.allLabels[label.project] ?? '')]?.model.services.get(container.service) ?? { service: container.service, restart: 'never' }
   }
   const started = await startRehearsal(tools, made.value.map((container) => container.id), { ...options, directory: directory.value, healthTimeoutMs: scratch.healthTimeoutMs, rehearsed })
   if (!started.ok) return started

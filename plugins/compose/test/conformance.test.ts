@@ -1,7 +1,7 @@
 import { runtimeSuite } from '@stackbk/contract/conformance'
 import { test } from 'vitest'
 
-import { healthyCommand, makeComposeStack, quickHealthcheck, service } from '../../../test/fixtures/compose-stack.js'
+import { healthyCommand, makeComposeStack, quickHealthcheck, removeProject, service } from '../../../test/fixtures/compose-stack.js'
 import { unownedRuntime } from './runtime-for-test.js'
 
 const compose = {
@@ -25,6 +25,7 @@ const suite = runtimeSuite(async () => {
         stopService: async (name) => void (await stack.compose('stop', '-t', '5', name)),
         breakModel: () => stack.write('compose.yaml', 'services: [broken\n'),
         running: () => stack.running(),
+        takeAway: () => removeProject(stack.project),
         remove: () => stack.remove(),
       }
     },

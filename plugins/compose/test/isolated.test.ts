@@ -1,11 +1,15 @@
-import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { Capsule, IsolatedStack, Runtime, Scratch } from '@stackbk/contract'
+import type { Capsule, CapsuleProject, CapsuleVolume, IsolatedStack, Runtime, Scratch } from '@stackbk/contract'
+import { createExec } from '@stackbk/tool-runner'
 import { expect, onTestFinished, test } from 'vitest'
 
+import { busyboxImage, testImage } from '../../../test/fixtures/busybox-image.js'
 import { type ComposeStack, docker, quickHealthcheck, service } from '../../../test/fixtures/compose-stack.js'
+import { createDocker } from '../src/docker.js'
+import { findWaysOut } from '../src/isolated-check.js'
 import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 let count = 0
@@ -36,6 +40,11 @@ async function scratchFor(runtime: Runtime, restored: Readonly<Record<string, st
 
 async function capsuleOf(runtime: Runtime, stack: ComposeStack): Promise<Capsule> {
   return JSON.parse(JSON.stringify(good(await runtime.describe(await look(runtime, stack.directory))))) as Capsule
+}
+
+/** As if these had run, which spares their start. */
+function asIfRunning(capsule: Capsule, replicas: Readonly<Record<string, number>>, more: Partial<CapsuleProject> = {}): Capsule {
+  return { ...capsule, condition: 'running', projects: [{ ...capsule.projects[0]!, replicas, ...more }] }
 }
 
 interface Inspected {
@@ -174,4 +183,138 @@ test('a rehearsal of a stack that reaches for the host in every way reaches noth
   expect(await docker('ps', '-aq', '--filter', `label=stackbk.scratch=${scratch.label}`)).toBe('')
   expect(await docker('network', 'ls', '-q', '--filter', `name=${scratch.label}`)).toBe('')
   expect(await readFile(join(outside, 'precious'), 'utf8')).toBe('of production')
+})
+
+test('whatever could reach out of a rehearsal is found in the containers made, whoever made them', async () => {
+  await busyboxImage()
+  const label = `rehearsal-${process.pid}-${Date.now().toString(36)}-check`
+  const directory = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-test-scratch-'))
+  await mkdir(join(directory, 'data'))
+  await symlink('/etc', join(directory, 'link'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  await docker('network', 'create', '--internal', '--label', `stackbk.scratch=${label}`, `${label}-inside`)
+  await docker('network', 'create', '--label', `stackbk.scratch=${label}`, `${label}-open`)
+  onTestFinished(async () => {
+    await docker('rm', '-f', '-v', ...(await docker('ps', '-aq', '--filter', `name=${label}`)).split('\n'))
+    await docker('network', 'rm', `${label}-inside`, `${label}-open`)
+  })
+  const make = async (name: string, ...options: string[]): Promise<string> =>
+    docker('create', '--name', `${label}-${name}`, '--label', `stackbk.scratch=${label}`, '--cgroupns', 'private', '--log-driver', 'json-file', ...(options.includes('--network') ? [] : ['--network', `${label}-inside`]), ...options, testImage, 'true')
+  const fine = await make('fine', '-v', `${directory}/data:/data`, '--cap-add', 'SYS_NICE', '--security-opt', 'no-new-privileges', '--tmpfs', '/tmp2')
+  const cases: Record<string, [options: string[], trouble: RegExp]> = {
+    host: [['--network', 'host'], /its network is host/],
+    open: [['--network', `${label}-open`], /-open has a way out/],
+    pid: [['--pid', 'host'], /process IDs/],
+    ipc: [['--ipc', 'host'], /shared memory/],
+    uts: [['--uts', 'host'], /host name/],
+    cgroup: [['--cgroupns', 'host'], /control groups/],
+    parent: [['--cgroup-parent', '/elsewhere'], /control groups/],
+    privileged: [['--privileged'], /it is privileged/],
+    device: [['--device', '/dev/null:/dev/xnull'], /devices/],
+    rule: [['--device-cgroup-rule', 'c 1:3 rwm'], /devices/],
+    capability: [['--cap-add', 'SYS_ADMIN'], /SYS_ADMIN/],
+    security: [['--security-opt', 'seccomp=unconfined'], /seccomp=unconfined/],
+    masks: [['--security-opt', 'systempaths=unconfined'], /kernel's own files/],
+    port: [['-p', '127.0.0.1::80'], /publishes ports/],
+    ports: [['-P'], /publishes ports/],
+    names: [['--add-host', 'production:10.0.0.1'], /names of elsewhere/],
+    restart: [['--restart', 'always'], /would start it again/],
+    log: [['--log-driver', 'syslog'], /output goes elsewhere/],
+    bind: [['-v', '/srv:/srv'], /leads out of the rehearsal, to \/srv/],
+    link: [['-v', `${directory}/link:/link`], /leads out of the rehearsal/],
+    whole: [['-v', `${directory}:/all`], /leads out of the rehearsal/],
+    socket: [['-v', '/var/run/docker.sock:/docker.sock'], /leads out of the rehearsal/],
+    volume: [['-v', '/anonymous'], /is a volume of the engine/],
+    shared: [['--mount', `type=bind,source=${directory}/data,target=/data,bind-propagation=rshared`], /shared with the host/],
+    label: [['--label', 'stackbk.scratch=another'], /label of the rehearsal/],
+  }
+  const ids = [fine]
+  for (const [name, [options]] of Object.entries(cases)) ids.push(await make(name, ...options))
+  const found = good(await findWaysOut(createDocker(createExec()), { label, directory, containers: ids }))
+  for (const [name, [, trouble]] of Object.entries(cases)) expect(found.filter((one) => one.startsWith(`${label}-${name}: `) || one.startsWith(`network ${label}-${name} `)).join('\n'), name).toMatch(trouble)
+  expect(found.filter((one) => one.startsWith(`${label}-fine`) || one.startsWith(`network ${label}-inside`))).toEqual([])
+})
+
+test('a rehearsal has its data below its folder: links that lead out lead nowhere, each replica has what was its own', async () => {
+  const { runtime } = await liveRuntime()
+  const image = await busyboxImage({ reference: 'stackbk-test/busybox-volume:1', changes: ['VOLUME /declared'] })
+  const stack = await liveStack({
+    isUp: false,
+    compose: {
+      services: {
+        flaky: service({ restart: 'always', volumes: ['./state:/state'], command: ['sh', '-c', 'echo x >> /state/n; [ $$(wc -l < /state/n) -ge 3 ] || exit 7; touch /tmp/ready; sleep 1000000'], healthcheck: quickHealthcheck() }),
+        once: service({ command: ['true'], restart: 'on-failure' }),
+        after: service({ depends_on: { once: { condition: 'service_completed_successfully' } } }),
+        link: service({ volumes: ['./link:/link', './link/below:/below', './config:/config:ro', 'nowhere:/nowhere', '/etc/hostname:/etc/stackbk-hostname:ro'] }),
+        twice: service({ image, volumes: ['/own'] }),
+      },
+      volumes: { nowhere: {} },
+    },
+  })
+  const outside = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-test-outside-'))
+  onTestFinished(() => rm(outside, { recursive: true, force: true }))
+  await mkdir(join(outside, 'below'))
+  const scratch = await scratchFor(runtime)
+  const folder = await scratch.place(stack.directory)
+  await mkdir(join(folder, 'state'))
+  await mkdir(join(folder, 'config'))
+  await symlink(outside, join(folder, 'link'))
+  const anonymous: CapsuleVolume[] = []
+  for (const number of [1, 2]) {
+    const path = `/var/lib/docker/volumes/${number}/_data`
+    await writeFile(join(await scratch.place(path), 'mark'), String(number))
+    anonymous.push({ name: 'x', key: '', driver: 'local', options: {}, labels: {}, isExternal: false, isAnonymous: true, path, service: 'twice', containerNumber: number, target: '/own' })
+  }
+  const capsule = asIfRunning(await capsuleOf(runtime, stack), { flaky: 1, once: 1, after: 1, link: 1, twice: 2 }, { volumes: anonymous })
+
+  const rehearsal = good(await runtime.startIsolated(capsule, scratch))
+  expect(rehearsal).toMatchObject({ healthy: true, missing: [] })
+  expect(servicesOf(rehearsal)).toEqual(['after', 'flaky', 'link', 'once', 'twice', 'twice'])
+  expect(await readFile(join(folder, 'state/n'), 'utf8')).toBe('x\nx\nx\n')
+  const of = (name: string): string[] => rehearsal.containers.filter((container) => container.service === name).map((container) => container.id)
+  const inside = async (id: string, command: string): Promise<string> => good(await runtime.runInside(id, ['sh', '-c', command], { timeoutMs: 10_000 })).output
+  expect(await inside(of('link')[0]!, 'ls -A /link /below /nowhere | grep -v : ; cat /etc/stackbk-hostname; touch /nowhere/w /link/w && echo ok; touch /config/w || echo read-only')).toMatch(/^ok\nread-only/)
+  expect((await Promise.all(of('twice').map((id) => inside(id, 'cat /own/mark; touch /declared/w && echo ok')))).sort()).toEqual(['1ok', '2ok'])
+  for (const container of await inspected(...rehearsal.containers.map(({ id }) => id))) for (const mount of container.Mounts) expect([mount.Type, mount.Source.startsWith(`${scratch.directory}/`)]).toEqual(['bind', true])
+  expect(rehearsal.leftOut.filter((one) => one.includes('service link')).length).toBe(4)
+
+  // What the label is on once, a second rehearsal of the same stack does not come in between; one of another stack may share it.
+  expect(await runtime.startIsolated(capsule, scratch)).toMatchObject({ ok: false, failure: { kind: 'usage' } })
+  const other = good(await runtime.startIsolated({ ...asIfRunning(capsule, { link: 1 }), stack: 'Other One' }, scratch))
+  expect(other).toMatchObject({ healthy: true })
+  expect(other.containers.map(({ name }) => name)).toEqual([`${scratch.label}-otherone-link-1`])
+  const all = [...rehearsal.containers, ...other.containers].length
+  expect(good(await runtime.removeByLabel(scratch.label)).removed).toBeGreaterThan(all)
+  expect(good(await runtime.removeByLabel(scratch.label))).toEqual({ removed: 0 })
+})
+
+test('a rehearsal without a usable place, label, model or image says so, and leaves nothing', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ isUp: false, compose: { services: { web: service() } } })
+  const capsule = asIfRunning(await capsuleOf(runtime, stack), { web: 1 })
+  const scratch = await scratchFor(runtime, { [stack.directory]: stack.directory })
+  expect(await runtime.startIsolated(capsule, scratch)).toMatchObject({ ok: false, failure: { kind: 'usage', message: expect.stringContaining('outside of the rehearsal') } })
+  const empty = { ...scratch, restored: new Map() }
+  expect(await runtime.startIsolated(capsule, { ...empty, label: 'Not Good' })).toMatchObject({ ok: false, failure: { kind: 'usage' } })
+  expect(await runtime.startIsolated(capsule, { ...empty, directory: '/nonexistent' })).toMatchObject({ ok: false, failure: { kind: 'usage' } })
+  const image = { ...capsule.projects[0]!.images[0]!, reference: 'stackbk-test/never:1', id: '' }
+  expect(await runtime.startIsolated(asIfRunning(capsule, { web: 1 }, { images: [image] }), empty)).toMatchObject({ ok: false, failure: { kind: 'not-found', message: expect.stringContaining('stackbk-test/never:1') } })
+  expect(good(await runtime.startIsolated(asIfRunning(capsule, { web: 1 }, { model: null }), empty))).toMatchObject({ healthy: true, containers: [], leftOut: [expect.stringContaining('did not resolve at the snapshot')] })
+  expect(await runtime.removeByLabel(scratch.label)).toMatchObject({ ok: true, value: { removed: 0 } })
+})
+
+test('a command inside gives its exit code and its words; what could not be run, or went on for too long, is told apart', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service({ environment: { TOKEN: 'hunter-two-of-many' } }) } } })
+  const [id] = Object.values(await stack.containers())
+  good(await runtime.inspect([stack.directory]))
+  const inside = (...argv: string[]): ReturnType<Runtime['runInside']> => runtime.runInside(id!, argv, { timeoutMs: 5000 })
+  expect(good(await inside('sh', '-c', 'echo out; echo $TOKEN; echo err >&2; exit 3'))).toEqual({ exitCode: 3, output: 'out\n********\nerr' })
+  expect(good(await inside('echo', '$HOME', '--', '-x'))).toEqual({ exitCode: 0, output: '$HOME -- -x' })
+  expect(good(await inside('sh', '-c', 'exit 127'))).toEqual({ exitCode: 127, output: '' })
+  expect(await inside('no-such-command')).toMatchObject({ ok: false, failure: { kind: 'failed', toolOutput: expect.stringContaining('no-such-command') } })
+  expect(await inside()).toMatchObject({ ok: false, failure: { kind: 'usage' } })
+  expect(good(await runtime.runInside(id!, ['sleep', '1000'], { timeoutMs: 300 })).exitCode).toBeNull()
+  await stack.compose('stop', '-t', '1')
+  expect(await inside('true')).toMatchObject({ ok: false, failure: { kind: 'failed', toolOutput: expect.stringContaining('not running') } })
 })

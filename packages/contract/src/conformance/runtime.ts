@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 
 import type { Runtime, StackState, StopMode } from '../runtime.js'
 import { valueOf } from './answers.js'
+import { recoveryTests } from './runtime-recovery.js'
 import type { ConformanceTest } from './suite.js'
 
 /**
@@ -19,6 +20,8 @@ export interface StackForTest {
   breakModel(): Promise<void>
   /** The services that run (paused ones too), sorted; asked without the provider. */
   running(): Promise<readonly string[]>
+  /** Takes its containers, networks and volumes away; the directory stays. */
+  takeAway(): Promise<void>
   /** Takes everything of it away. */
   remove(): Promise<void>
 }
@@ -243,6 +246,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         assert.deepEqual(await stack.running(), all)
       }),
     },
+    ...recoveryTests.map(({ name, run }) => ({ name, run: withStack(run) })),
   ]
 }
 

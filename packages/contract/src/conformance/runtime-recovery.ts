@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { done, failed } from '../answer.js'
+import type { Capsule } from '../capsule.js'
+import type { RebuildQuestion, RebuildRequest, RebuiltVolume, Runtime, Scratch, StackState } from '../runtime.js'
+import { failureOf, valueOf } from './answers.js'
+import type { StackForTest } from './runtime.js'
+
+const limitMs = 60_000
+
+/** What a test is given: a runtime, and a stack that is not up yet. */
+type RecoveryTest = (runtime: Runtime, stack: StackForTest) => Promise<void>
+
+/** The way back from a capsule, and its rehearsal. */
+export const recoveryTests: readonly { readonly name: string; readonly run: RecoveryTest }[] = [
+  {
+    name: 'what a capsule tells is rebuilt: what ran runs, what was stopped is there and does not, its volume is filled before',
+    async run(runtime, stack) {
+      const capsule = await recorded(runtime, stack)
+      await stack.takeAway()
+      assert.deepEqual(valueOf(await runtime.canRebuild(capsule, question(stack))), { problems: [], losses: [] })
+      assert.deepEqual(await stack.running(), [])
+      const filled: RebuiltVolume[] = []
+      const report = valueOf(await runtime.rebuild(capsule, request(stack, async (volumes) => {
+        assert.deepEqual(await stack.running(), [])
+        for (const volume of volumes) await writeFile(join(volume.path, 'mark'), 'restored')
+        filled.push(...volumes)
+        return done
+      })))
+      assert.deepEqual(report, { isUp: true, missing: [], completed: [], unprovenImages: [], losses: [] })
+      assert.deepEqual(await stack.running(), ['db', 'web'])
+      assert.deepEqual(filled.map(({ recorded: { name }, isNew }) => [name, isNew]), [[capsule.projects[0]!.volumes[0]!.name, true]])
+      const state = await look(runtime, stack)
+      assert.deepEqual(state.projects.flatMap((project) => project.containers).map((container) => container.service).sort(), ['db', 'extra', 'web'])
+      const [db] = state.projects.flatMap((project) => project.containers).filter((container) => container.service === 'db')
+      assert.equal(await readFile(join(db!.mounts.find((mount) => mount.kind === 'volume')!.source, 'mark'), 'utf8'), 'restored')
+      // It is a stack like any other again.
+      assert.deepEqual(valueOf(await runtime.describe(state)).projects[0]?.replicas, capsule.projects[0]!.replicas)
+    },
+  },
+  {
+    name: 'a rebuild starts nothing where it is told so, and where a volume could not be filled; what it made is taken down by a stop',
+    async run(runtime, stack) {
+      const capsule = await recorded(runtime, stack)
+      await stack.takeAway()
+      const failure = failureOf(await runtime.rebuild(capsule, request(stack, async () => failed({ kind: 'failed', message: 'no room' }))))
+      assert.equal(failure.message, 'no room')
+      assert.deepEqual(await stack.running(), [])
+      valueOf(await runtime.stop(await look(runtime, stack), { mode: 'down', graceSeconds: 1 }))
+      assert.equal((await look(runtime, stack)).condition, 'not-found')
+      valueOf(await runtime.rebuild(capsule, { ...request(stack, async () => done), noStart: true }))
+      assert.deepEqual(await stack.running(), [])
+      assert.equal((await look(runtime, stack)).condition, 'stopped')
+    },
+  },
+  {
+    name: 'a rebuild does not come over a stack that is there, nor of a service that nobody knows',
+    async run(runtime, stack) {
+      const capsule = await recorded(runtime, stack)
+      const before = processesOf(await look(runtime, stack))
+      failureOf(await runtime.rebuild(capsule, request(stack, async () => done)))
+      assert.equal(failureOf(await runtime.canRebuild(capsule, { ...question(stack), services: ['no-such-service'] })).kind, 'not-found')
+      assert.deepEqual(processesOf(await look(runtime, stack)), before)
+    },
+  },
+  {
+    name: 'a rehearsal beside production leaves that as it is, has its data below its folder, and goes by its label',
+    async run(runtime, stack) {
+      const capsule = await recorded(runtime, stack)
+      const before = processesOf(await look(runtime, stack))
+      const directory = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-rehearsal-'))
+      const scratch: Scratch = { label: `rehearsal-${process.pid}-${Date.now().toString(36)}`, directory, restored: new Map(), images: 'local', healthTimeoutMs: limitMs }
+      try {
+        const volume = capsule.projects[0]!.volumes[0]!
+        const restored = join(directory, 'restored')
+        await mkdir(restored)
+        await writeFile(join(restored, 'mark'), 'restored')
+        const rehearsal = valueOf(await runtime.startIsolated(capsule, { ...scratch, restored: new Map([[volume.path, restored]]) }))
+        assert.deepEqual([rehearsal.healthy, rehearsal.missing, rehearsal.leftOut, rehearsal.unprovenImages], [true, [], [], []])
+        assert.deepEqual(rehearsal.containers.map(({ service }) => service).sort(), ['db', 'web'])
+        assert.ok(rehearsal.containers.every(({ name }) => name.startsWith(scratch.label)))
+        const db = rehearsal.containers.find(({ service }) => service === 'db')!
+        const inside = valueOf(await runtime.runInside(db.id, ['cat', join(volume.target, 'mark')], { timeoutMs: limitMs }))
+        assert.deepEqual(inside, { exitCode: 0, output: 'restored' })
+        assert.deepEqual(processesOf(await look(runtime, stack)), before)
+        assert.ok(valueOf(await runtime.removeByLabel(scratch.label)).removed >= rehearsal.containers.length)
+        failureOf(await runtime.runInside(db.id, ['true'], { timeoutMs: limitMs }))
+        assert.deepEqual(processesOf(await look(runtime, stack)), before)
+      } finally {
+        await runtime.removeByLabel(scratch.label)
+        await rm(directory, { recursive: true, force: true })
+      }
+    },
+  },
+  {
+    name: 'a command inside a container gives its exit code and its output, and one that goes on for too long none',
+    async run(runtime, stack) {
+      await stack.up()
+      const web = (await look(runtime, stack)).projects.flatMap((project) => project.containers).find((container) => container.service === 'web')!
+      assert.deepEqual(valueOf(await runtime.runInside(web.id, ['sh', '-c', 'echo "$0"; exit 3', 'a b'], { timeoutMs: limitMs })), { exitCode: 3, output: 'a b' })
+      assert.equal(valueOf(await runtime.runInside(web.id, ['sleep', '1000'], { timeoutMs: 300 })).exitCode, null)
+      failureOf(await runtime.runInside(web.id, ['/no/such/command'], { timeoutMs: limitMs }))
+    },
+  },
+]
+
+/** Of the stack with `extra` stopped, as it comes out of a snapshot. */
+async function recorded(runtime: Runtime, stack: StackForTest): Promise<Capsule> {
+  await stack.up()
+  await stack.stopService('extra')
+  return JSON.parse(JSON.stringify(valueOf(await runtime.describe(await look(runtime, stack))))) as Capsule
+}
+
+function question(stack: StackForTest): RebuildQuestion {
+  return { directory: stack.directory, services: [], images: 'local', allowHostVolumes: false, noStart: false, restoredPaths: [] }
+}
+
+function request(stack: StackForTest, fillVolumes: RebuildRequest['fillVolumes']): RebuildRequest {
+  return { directory: stack.directory, services: [], images: 'local', allowHostVolumes: false, noStart: false, healthTimeoutMs: limitMs, fillVolumes }
+}
+
+async function look(runtime: Runtime, stack: StackForTest): Promise<StackState> {
+  const [state] = valueOf(await runtime.inspect([stack.directory]))
+  assert.ok(state !== undefined)
+  return state
+}
+
+function processesOf(state: StackState): unknown[] {
+  return state.projects.flatMap((project) => project.containers).map((container) => [container.id, container.startedAt, container.condition])
+}
