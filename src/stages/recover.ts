@@ -1,10 +1,11 @@
 import type { Engine, Snapshot } from '@stackbk/contract'
 
-import { errorFrom, exitCodes, type Problem } from '../errors.js'
+import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { chooseSnapshots, type Choice } from './recover/choice.js'
+import { extractOnly } from './recover/extract-only.js'
 import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
 import { recoverStack } from './recover/recover-stack.js'
 import type { RecoveredStack, RecoverResult } from './recover/recover-result.js'
@@ -41,6 +42,8 @@ export interface RecoverChoices {
 export async function recover(run: Run, choices: RecoverChoices): Promise<Outcome<RecoverResult>> {
   const configured = await run.engine()
   const engine = choices.repository === undefined ? configured : configured.at(choices.repository)
+  assertFlagsFit(choices)
+  if (choices.target !== undefined) return await extract(run, engine, choices, choices.target)
   const runtime = await run.runtime()
   await run.lock(stacksLock(run), repositoryLock(engine))
   const replay = await replayJournal(run)
@@ -51,20 +54,13 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
   if (!identity.ok) throw errorFrom(identity.failure)
   await run.lock({ kind: 'engine', id: identity.value.id })
 
-  const choice = chooseSnapshots({
-    snapshots: await snapshotsOf(run, engine, choices.repository !== undefined),
-    names: choices.names,
-    all: choices.all,
-    snapshotId: choices.snapshot,
-    host: choices.host,
-    ownHost: run.configuration.backup.hostname,
-    switchedOff: switchedOff(run),
-  })
+  const choice = await chosen(run, engine, choices)
+  if ((choices.path ?? choices.service) !== undefined && choice.chosen.length !== 1) throw severalStacks(choices)
   run.reporter.step('looking at what is there')
   const services = choices.service === undefined ? [] : [choices.service]
-  const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, overwrite: choices.overwrite, noStart: choices.noStart })
+  const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, overwrite: choices.overwrite, noStart: choices.noStart, path: choices.path })
   const ready = plans.filter(({ isBlocked }) => !isBlocked)
-  if (!choices.ignoreSpace) await assertRoom(engine, ready, run.signal)
+  if (!choices.ignoreSpace && !choices.overwrite) await assertRoom(engine, ready, run.signal)
   const problems: Problem[] = [...replay.problems, ...choice.problems]
   const refused = [...plans.filter(({ isBlocked }) => isBlocked).map(blocked), ...choice.lacking.map((name) => lacking(name, choice))]
   if (run.dryRun) return concludeRecovery(run, [...ready.map(rehearsed), ...refused], problems)
@@ -77,11 +73,46 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
   for (const plan of ready) {
     const stack = run.signal.aborted
       ? { ...rehearsed(plan), status: 'skipped' as const }
-      : await recoverStack(plan, { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, allowHostVolumes: choices.hostVolumes })
+      : await recoverStack(plan, { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, overwrite: choices.overwrite, allowHostVolumes: choices.hostVolumes })
     stacks.push(stack)
     run.reporter.stackDone(stack.name, { status: stack.status, summary: stack.problems.find(({ severity }) => severity === 'error')?.message ?? '' })
   }
   return concludeRecovery(run, [...stacks, ...refused], problems)
+}
+
+/** Out of the snapshots to below a folder: no container is asked for. */
+async function extract(run: Run, engine: Engine, choices: RecoverChoices, target: string): Promise<Outcome<RecoverResult>> {
+  const replay = await replayJournal(run)
+  const ready = await engine.ready({ signal: run.signal })
+  if (!ready.ok) throw errorFrom(ready.failure)
+  const choice = await chosen(run, engine, choices)
+  if (choices.path !== undefined && choice.chosen.length !== 1) throw severalStacks(choices)
+  const stacks = await extractOnly(run, engine, { chosen: choice.chosen, target, path: choices.path, overwrite: choices.overwrite, ignoreSpace: choices.ignoreSpace })
+  return concludeRecovery(run, [...stacks, ...choice.lacking.map((name) => lacking(name, choice))], [...replay.problems, ...choice.problems])
+}
+
+/** Throws `usage` for what contradicts itself. */
+function assertFlagsFit({ path, service, target, noStart }: RecoverChoices): void {
+  const refused = (message: string, fix: string): StackbkError => new StackbkError({ kind: 'usage', code: 'flags-contradict', message, fix })
+  if (path !== undefined && service !== undefined) throw refused('--path and --service are both given', 'Give one of them')
+  if (target !== undefined && service !== undefined) throw refused('--service brings data to where its containers have it, and --target extracts elsewhere', 'Extract a part with --path, or leave out --target')
+  if (target !== undefined && noStart) throw refused('with --target nothing is started anyway', 'Leave out --no-start')
+}
+
+function severalStacks({ path }: RecoverChoices): StackbkError {
+  return new StackbkError({ kind: 'usage', code: 'one-stack', message: `${path === undefined ? '--service' : '--path'} is for one stack`, fix: 'Name it' })
+}
+
+async function chosen(run: Run, engine: Engine, choices: RecoverChoices): Promise<Choice> {
+  return chooseSnapshots({
+    snapshots: await snapshotsOf(run, engine, choices.repository !== undefined),
+    names: choices.names,
+    all: choices.all,
+    snapshotId: choices.snapshot,
+    host: choices.host,
+    ownHost: run.configuration.backup.hostname,
+    switchedOff: switchedOff(run),
+  })
 }
 
 /** The configured one is remembered as every opening of it is; one that was named is only read. */

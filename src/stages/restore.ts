@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -8,12 +8,15 @@ import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '.
 import { writeFileAtomically } from '../host/atomic-write.js'
 import { ensureFolder } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
+import { freeBytes } from './recover/file-systems.js'
+import { assertFits } from './recover/room.js'
 import { withinSilence } from './repository.js'
 import { rememberRepository, SnapshotRecord } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
 import { replayJournal } from './resume.js'
 import type { Run } from './run.js'
 import { checkContents, type ContentCheck } from './restore/content-check.js'
+import { holdsRepository, planMerge } from './restore/merge.js'
 import type { RestoreBody, RestoreResult } from './restore/restore-result.js'
 import { chooseTarget, markerName, type RestoreMarker, type RestoreTarget } from './restore/target.js'
 import { probe } from './sync.js'
@@ -39,6 +42,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
     configured: engine.location().path,
     source: transport.location,
     repositoriesFolder: run.state.repositories,
+    isRepository: (path) => holdsRepository(engine.layout(), path),
     now: run.startedAt,
   })
   await run.lock({ kind: 'repository', id: realPathSoFar(target.path) })
@@ -46,14 +50,18 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   const ready = await transport.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
   await probe(run, transport)
-  const remote = await repositoryOnRemote(run, transport, engine)
+  const whole = await repositoryOnRemote(run, transport, engine)
+  const merge = target.isMerge ? await planMerge(run, { engine: engine.at(target.path), transport, root: target.path, remote: whole }) : null
+  const remote = merge?.wanted ?? whole
+  assertFits([{ path: target.path, needed: missingBytes(target.path, remote), free: freeBytes(target.path) }], 'Free space there, or name a folder on another disk: stackbk restore PATH')
+  const replayed = { problems: [...replay.problems, ...(merge?.problems ?? [])] }
 
-  if (run.dryRun) return concluded(run, bodyFor(transport, target, remote, { filesChecked: 0, corrupt: [] }, 'skipped', null, []), { status: 'ok', problems: replay.problems })
-  run.reporter.notice(`${target.isResumed ? 'going on with the restore' : 'restoring'} from ${transport.location} to ${target.path}`)
+  if (run.dryRun) return concluded(run, bodyFor(transport, target, remote, { filesChecked: 0, corrupt: [] }, 'skipped', null, []), { status: 'ok', problems: replayed.problems })
+  run.reporter.notice(`${target.isMerge ? 'bringing what is missing' : target.isResumed ? 'going on with the restore' : 'restoring'} from ${transport.location} to ${target.path}`)
   beginAt(target, transport)
   if (target.isResumed) await removeOutdated(run, engine, target.path, remote)
   const tally: Tally = { files: 0, bytes: 0, attempts: 0 }
-  const problems: Problem[] = [...replay.problems]
+  const problems: Problem[] = [...replayed.problems]
   const limit = sharedLimit(run.configuration.cloud.restoreTimeoutMs)
   const failed = await downloadAll(run, transport, { root: target.path, remote, limit }, tally)
   if (failed !== null) {
@@ -97,9 +105,15 @@ async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine
   })
 }
 
+/** What still has to come. A file that is there in full size is not fetched again. */
+function missingBytes(root: string, remote: FileList): number {
+  const isWhole = (path: string, size: number): boolean => statSync(join(root, path), { throwIfNoEntry: false })?.size === size
+  return remote.flatMap(({ files }) => files).reduce((sum, { path, size }) => sum + (isWhole(path, size) ? 0 : size), 0)
+}
+
 /** Makes the folder and says in it what it is, before the first file comes. */
 function beginAt(target: RestoreTarget, transport: Transport): void {
-  if (target.isResumed) return
+  if (target.isResumed || target.isMerge) return
   const marker: RestoreMarker = {
     schemaVersion: 1,
     what: 'An unfinished restore of a repository by stackbk. Run the same command again to go on with it, or remove this folder.',
@@ -225,8 +239,9 @@ function nextSteps(run: Run, engine: Engine, root: string, opened: Opening): rea
   const steps = [`The repository is in ${root}`]
   if (!opened.hasPassword) steps.push(`Give its password (RESTIC_PASSWORD_FILE in the configuration), then look at it: restic -r ${root} check`)
   if (engine.location().path !== root) steps.push(`To go on with it, set RESTIC_REPOSITORY=${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)
-  steps.push(`See what is in it, and choose a snapshot without the tags live, partial and shrunk: restic -r ${root} snapshots --tag stackbk`)
-  steps.push(`Stop the stack if it runs, then bring its files back: restic -r ${root} restore ID --target /`)
+  const named = engine.location().path === root ? '' : ` --repository ${root}`
+  steps.push(`See what is in it: restic -r ${root} snapshots --tag stackbk`)
+  steps.push(`Bring a stack back, up to running containers: stackbk recover NAME${named}; all of them: stackbk recover --all${named}`)
   return steps
 }
 

@@ -1,9 +1,11 @@
+import type { RestoreAndRecoverResult } from '../stages/restore-and-recover.js'
 import type { RestoreResult } from '../stages/restore/restore-result.js'
 import { blocks, presentProblems } from './present-problems.js'
+import { recoveredStacks } from './present-recover.js'
 import { formatBytes, formatDuration } from './table.js'
 
 /** What came back, whether it is sound, and what to do with it. */
-export function presentRestore(result: RestoreResult): string {
+export function presentRestore(result: RestoreResult | RestoreAndRecoverResult): string {
   const { verification } = result
   const lines = [
     `source        ${result.source}`,
@@ -13,5 +15,6 @@ export function presentRestore(result: RestoreResult): string {
   ]
   const verdict = result.dryRun ? 'dry run: nothing was changed' : `restore ${result.status} in ${formatDuration(result.durationMs)}`
   const steps = result.nextSteps.length === 0 ? '' : ['Next steps:', ...result.nextSteps.map((step, index) => `  ${index + 1}. ${step}`)].join('\n')
-  return blocks(lines.join('\n'), presentProblems(result.problems), verdict, steps)
+  const recovered = 'recover' in result && result.recover !== null ? recoveredStacks(result.recover) : ''
+  return blocks(lines.join('\n'), recovered, presentProblems(result.problems), verdict, steps)
 }

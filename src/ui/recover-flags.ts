@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 
+import { StackbkError } from '../errors.js'
 import type { RecoverChoices } from '../stages/recover.js'
 import { Flags } from './command-line.js'
 
@@ -15,6 +16,12 @@ export const recoverFlags = {
   service: Flags.string({ description: 'only this service, with its data', helpValue: 'NAME' }),
   snapshot: Flags.string({ description: 'this one (default: the latest whole one)', helpValue: 'ID' }),
   target: Flags.string({ description: 'extract below this folder, and nothing else', helpValue: 'DIR' }),
+}
+
+/** Throws `usage`: without `--recover` they would do nothing. */
+export function assertOnlyWithRecover(flags: Partial<Readonly<Record<string, unknown>>>): void {
+  const given = [...Object.keys(recoverFlags), 'stack'].filter((name) => flags[name] !== undefined && flags[name] !== false)
+  if (given.length > 0) throw new StackbkError({ kind: 'usage', message: `--${given[0]} is for --recover`, fix: 'Add --recover, or leave it out' })
 }
 
 interface Given {

@@ -171,7 +171,7 @@ async function within<T>(budget: AbortSignal | null, underway: Promise<Answer<T>
 export async function startAndConfirm(
   entry: JournalEntry,
   since: Date,
-  context: Pick<WindowContext, 'runtime' | 'journal' | 'log' | 'onPhase' | 'onStarting'>,
+  context: Pick<WindowContext, 'runtime' | 'log' | 'onPhase' | 'onStarting'> & { readonly journal: Pick<Journal, 'remove'> },
 ): Promise<{ start: Answer<void>; up: Answer<UpReport> }> {
   const { runtime, journal } = context
   const { log, onPhase, onStarting } = unfailing(context)

@@ -11,20 +11,20 @@ import type { RecoveryPlan } from './plan.js'
  * What goes where, but for the data of volumes: the folder; other folders that the snapshot holds; and files of elsewhere,
  * which may belong to others too: one that is there and differs stays, and is named.
  */
-export function fileMoves(plan: Pick<RecoveryPlan, 'name' | 'directory' | 'held' | 'volumePaths' | 'shares' | 'capsule'>, problems: Problem[]): readonly Move[] {
+export function fileMoves(plan: Pick<RecoveryPlan, 'name' | 'directory' | 'held' | 'volumePaths' | 'shares' | 'capsule' | 'part'>, problems: Problem[]): readonly Move[] {
   const moves: Move[] = []
-  for (const path of plan.held) {
-    if (plan.volumePaths.includes(path)) continue
+  for (const path of plan.part?.paths ?? plan.held) {
+    if (plan.part === null && plan.volumePaths.includes(path)) continue
     const folder = shareOf(plan.shares, path)?.folder
     if (folder === undefined) continue
     const staged = stagedPath(folder, path)
     if (!isThere(staged)) continue
     const isFile = !lstatSync(staged).isDirectory()
-    if (path !== plan.directory && plan.capsule === null && !isFile) {
+    if (plan.part === null && path !== plan.directory && plan.capsule === null && !isFile) {
       problems.push({ severity: 'warning', code: 'not-brought-back', message: `${path} is in the snapshot of ${plan.name}, and nothing says what it is to the stack: it is left out`, fix: `Extract it: stackbk recover ${plan.name} --path ${path} --target DIR`, stack: plan.name })
       continue
     }
-    if (path !== plan.directory && isFile && isThere(path)) {
+    if (plan.part === null && path !== plan.directory && isFile && isThere(path)) {
       const difference = differenceOf(staged, path)
       if (difference !== null) problems.push({ severity: 'warning', code: 'file-differs', message: `${path}, which ${plan.name} reads, ${difference}: what is there now stays`, fix: `To have it as it was, run: stackbk recover ${plan.name} --path ${path}`, stack: plan.name })
       continue

@@ -1,15 +1,17 @@
 import { rmSync } from 'node:fs'
 
-import type { Answer, Failure, RebuildReport, Runtime } from '@stackbk/contract'
+import type { Answer, Engine, Failure, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
 
 import { problemFrom, type Problem } from '../../errors.js'
+import { settleFiles } from '../../host/file-times.js'
 import { mountPointOf } from '../../host/mounts.js'
-import type { JournalEntry } from '../../stacks/journal.js'
+import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { startAndConfirm } from '../backup/stack-window.js'
 import type { Run } from '../run.js'
 import { asidePath } from './extraction.js'
 import { isThere, placeAll, undoAll, type Move } from './moves.js'
 import { numberOfMoves, RecoveryRecords, type RecoveryRecord } from './record.js'
+import { overwriteFiles, overwriteVolumes } from './overwriting.js'
 import { fillVolumes, type FillContext } from './volumes.js'
 
 /** A recovery under way: its record, on disk before each step. */
@@ -54,6 +56,8 @@ export interface Rebuilt {
   readonly failure: Failure | null
   readonly report: RebuildReport | null
   readonly isFilled: boolean
+  /** What was written over, where that was asked for. */
+  readonly overwritten?: RestoreResult
 }
 
 /** Makes containers from the capsule, its volumes filled with what waits. Never throws. */
@@ -86,6 +90,32 @@ export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extra
     return { failure: { kind: 'failed', message: `${record.name} could not be rebuilt`, toolOutput: String(error) }, report: null, isFilled }
   }
 }
+
+/** Files and volumes written over by the engine, then rebuilt. Right also where an earlier try was cut short. Never throws. */
+export async function overwriteAndRebuild(recovery: Recovery, { engine, held }: { readonly engine: Engine; readonly held: readonly string[] }, signal: AbortSignal): Promise<Rebuilt> {
+  const { run } = recovery
+  recovery.note({ phase: 'overwriting' })
+  // From here on there is nothing to go back to: a part's containers are started from the journal, a whole stack is made anew.
+  if (recovery.record.scope === 'stack') run.journal.remove(recovery.record.key)
+  const files = await overwriteFiles(recovery, engine, signal)
+  if (!files.ok) return { failure: files.failure, report: null, isFilled: false }
+  if (recovery.record.scope === 'files') return { ...(await startFromJournal(recovery)), overwritten: files.value }
+  const rebuilt = await rebuild(recovery, { extractFor: null, inPlace: (volumes) => overwriteVolumes(recovery, engine, held, volumes, signal) }, signal)
+  return { ...rebuilt, overwritten: files.value }
+}
+
+/** The containers as they were, where only files have been exchanged. */
+export async function startFromJournal(recovery: Recovery): Promise<Rebuilt> {
+  const { record, run, runtime } = recovery
+  const entry = run.journal.entries().find(({ key }) => key === record.key)
+  if (entry === undefined || record.noStart) return { failure: null, report: null, isFilled: true }
+  const { start, up } = await startAndConfirm(entry, new Date(entry.writtenAt), { runtime, journal: staying, log: run.log, onPhase: (phase, progress) => run.reporter.stackPhase(record.name, phase, progress), onStarting: () => {} })
+  if (up.ok) return { failure: !up.value.isUp && !start.ok ? start.failure : null, report: { ...up.value, unprovenImages: [], losses: [] }, isFilled: true }
+  return { failure: up.failure, report: null, isFilled: true }
+}
+
+/** The entry stays until the recovery is confirmed: what is put back has to be started too. */
+const staying: Pick<Journal, 'remove'> = { remove: () => {} }
 
 type RebuildFill = Parameters<Runtime['rebuild']>[1]['fillVolumes']
 
@@ -134,8 +164,8 @@ async function startAgain({ record, run, runtime, problems }: Recovery, entry: J
   return false
 }
 
-/** Whatever containers the stack has now. */
-async function takeDown({ record, run, runtime, problems }: Recovery): Promise<boolean> {
+/** Whatever containers the stack has now; those of a part are only stopped. */
+export async function takeDown({ record, run, runtime, problems }: Recovery): Promise<boolean> {
   const look = await runtime.inspect([record.directory])
   const state = look.ok ? look.value[0] : undefined
   if (state === undefined || state.condition === 'unknown') {
@@ -143,7 +173,7 @@ async function takeDown({ record, run, runtime, problems }: Recovery): Promise<b
     return false
   }
   if (state.projects.every(({ containers }) => containers.length === 0)) return true
-  const stopped = await runtime.stop(state, { mode: 'down', graceSeconds: run.configuration.docker.graceSeconds })
+  const stopped = await runtime.stop(state, { mode: record.scope === 'files' ? 'stop' : 'down', graceSeconds: run.configuration.docker.graceSeconds })
   if (!stopped.ok) {
     problems.push(problemFrom(stopped.failure, { stack: record.name }))
     return false
@@ -199,3 +229,11 @@ export function cleanUp(recovery: Recovery): void {
   if (away.length === 0) return recovery.forget()
   recovery.complain('warning', 'leftovers', `${away.map(({ path }) => path).join(', ')} could not be removed: its disk is not mounted`, 'Mount it, then run: stackbk resume')
 }
+
+/** All that was written is on the disk before what it replaces goes. */
+export async function settle(recovery: Recovery): Promise<void> {
+  const { folders, overwritten } = recovery.record
+  const paths = [...folders.map(({ path }) => path), ...overwritten].filter((path) => isThere(path))
+  if (paths.length > 0) await settleFiles(paths, recovery.run.exec, new AbortController().signal)
+}
+

@@ -2,13 +2,14 @@ import { basename } from 'node:path'
 
 import type { Capsule, Engine, Preflight, Runtime, Snapshot, StackState } from '@stackbk/contract'
 
-import { problemFrom, type Problem } from '../../errors.js'
+import { problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
 import { stackKey } from '../../stacks/identity.js'
 import { isAlive, runningServices } from '../backup/stack-plan.js'
 import type { Run } from '../run.js'
 import type { ChosenSnapshot } from './choice.js'
 import { sharesOf, type FileSystemShare } from './file-systems.js'
+import { heldPath, isCapsule } from './held-path.js'
 import { isThere } from './moves.js'
 
 /** What will be done for one stack, found out before anything is touched. */
@@ -25,6 +26,8 @@ export interface RecoveryPlan {
   /** Those of them that are, or lie in, data of volumes. */
   readonly volumePaths: readonly string[]
   readonly shares: readonly FileSystemShare[]
+  /** Only these of the snapshot are exchanged, with the containers as they are; `null`: the whole stack. Bytes of all of them. */
+  readonly part: { readonly paths: readonly string[]; readonly bytes: number } | null
   /** As it is here now; `null` where nobody was asked. */
   readonly state: StackState | null
   readonly preflight: Preflight | null
@@ -43,6 +46,8 @@ export interface PlanContext {
   readonly allowHostVolumes: boolean
   readonly overwrite: boolean
   readonly noStart: boolean
+  /** A file or folder of the only stack. */
+  readonly path: string | undefined
 }
 
 /** So many capsules are read at once: each is a call of the engine. */
@@ -81,10 +86,6 @@ export async function readCapsule({ run, engine }: Pick<PlanContext, 'run' | 'en
   return { severity: 'error', code: 'capsule-unreadable', message: `the description of ${stack} in the snapshot ${snapshot.id.slice(0, 8)} is none that this version can read`, fix: `Extract the files alone: stackbk recover ${stack} --target DIR`, stack }
 }
 
-export function isCapsule(path: string): boolean {
-  return basename(path) === 'stackbk-capsule.json'
-}
-
 type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'capsule' | 'held' | 'volumePaths' | 'problems'>
 
 function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Problem): Draft {
@@ -118,18 +119,38 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     const asked = await runtime.preflight(state, { signal: run.signal })
     if (asked.ok) preflight = asked.value
     const lost = [...(preflight?.whyNeverDown ?? []), ...(preflight?.wouldLose ?? [])]
-    if (!context.overwrite) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
+    const isWhole = context.path === undefined && context.services.length === 0
+    if (isWhole ? !context.overwrite : (preflight?.wouldLose ?? []).length > 0) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
   }
-  if (isSound() && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
+  const part = isSound() ? await partOf(draft, state, context) : null
+  if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
   return {
     ...draft,
-    shares: isSound() ? sharesOf(draft.held, `.stackbk-recover-${draft.key}-${run.id.slice(-6)}`) : [],
+    part,
+    shares: isSound() ? sharesOf(part?.paths ?? draft.held, `.stackbk-recover-${draft.key}-${run.id.slice(-6)}`) : [],
     state,
     preflight,
-    present: presentOf(draft, state),
+    present: part === null ? presentOf(draft, state) : presentPart(part.paths, state),
     problems,
     isBlocked: !isSound(),
   }
+}
+
+/** What of the stack is exchanged where not all of it is: a path, or the data that the containers of a service have mounted. */
+async function partOf(draft: Draft, state: StackState | null, { run, engine, path, services }: PlanContext): Promise<RecoveryPlan['part']> {
+  const one = { stack: draft.name, snapshot: draft.snapshot }
+  if (path !== undefined) {
+    const held = await heldPath(engine, one, path, run.signal)
+    return { paths: [held.path], bytes: held.bytes }
+  }
+  const containers = (state?.projects ?? []).flatMap((project) => project.containers).filter((container) => services.includes(container.service))
+  if (services.length === 0 || (containers.length === 0 && !isThere(draft.directory))) return null
+  if (containers.length === 0) throw new StackbkError({ kind: 'usage', code: 'unknown-service', message: `the stack ${draft.name} has no container of a service ${services.join(', ')}`, fix: `Correct its name, or bring the whole stack back: stackbk recover ${draft.name}` })
+  const sources = [...new Set(containers.flatMap(({ mounts }) => mounts).filter(({ source }) => draft.held.some((held) => isWithin(source, held))).map(({ source }) => source))]
+  const paths = sources.filter((source) => !sources.some((other) => other !== source && isWithin(source, other)))
+  if (paths.length === 0) throw new StackbkError({ kind: 'usage', code: 'nothing-of-service', message: `the snapshot holds no data of the service ${services.join(', ')} of ${draft.name}`, fix: `Bring the whole stack back: stackbk recover ${draft.name}` })
+  const held = await Promise.all(paths.map((source) => heldPath(engine, one, source, run.signal)))
+  return { paths, bytes: held.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
 async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Capsule[], { run, runtime, services, allowHostVolumes, noStart }: PlanContext): Promise<readonly Problem[]> {
@@ -140,8 +161,8 @@ async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Capsul
   return [
     ...outlook.value.problems
       .filter(({ code, message }) => !((code === 'missing-network' || code === 'missing-volume') && isProvided(message)))
-      .map(({ severity, code, message, fix }): Problem => ({ severity, code, message: `${draft.name}: ${message}`, fix: code === 'host-volume' ? 'Add --host-volumes' : fix, stack: draft.name })),
-    ...outlook.value.losses.map((loss): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: `${draft.name}: ${loss}`, fix: '', stack: draft.name })),
+      .map(({ severity, code, message, fix }): Problem => ({ severity, code, message, fix: code === 'host-volume' ? 'Add --host-volumes' : fix, stack: draft.name })),
+    ...outlook.value.losses.map((loss): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: loss, fix: '', stack: draft.name })),
   ]
 }
 
@@ -176,6 +197,11 @@ function presentOf({ directory, capsule, volumePaths }: Draft, state: StackState
   if (state !== null && containers.some(isAlive)) present.push(`what runs (${runningServices(state).join(', ')})`)
   else if (containers.length > 0) present.push(`${containers.length} stopped ${containers.length === 1 ? 'container' : 'containers'}`)
   return present
+}
+
+function presentPart(paths: readonly string[], state: StackState | null): readonly string[] {
+  const runs = state !== null && runningServices(state).length > 0 ? [`what runs is stopped meanwhile (${runningServices(state).join(', ')})`] : []
+  return [...paths.filter((path) => isThere(path)), ...runs]
 }
 
 function wouldBeLost(stack: string, why: string): Problem {

@@ -36,6 +36,8 @@ export interface RecoveryRecord {
   readonly directory: string
   readonly writtenAt: string
   readonly phase: RecoveryPhase
+  /** `files`: some of its files alone; its containers are stopped and started, and stay what they are. */
+  readonly scope: 'stack' | 'files'
   readonly snapshotId: string
   /** Its folder, where it is not the configured one. */
   readonly repository: string | null
@@ -46,6 +48,8 @@ export interface RecoveryRecord {
   /** What its containers were, where a start alone would not give the same back; else `null`. */
   readonly before: Capsule | null
   readonly folders: readonly RecoveryFolder[]
+  /** What is written over without keeping what was there. Then it only goes on, never back. */
+  readonly overwritten: readonly string[]
   /** Of the folder and of files elsewhere, in the order in which they are done. */
   readonly moves: readonly Move[]
   /** Of the data of volumes: the volumes are there only when it is rebuilt. */

@@ -5,14 +5,13 @@ import type { Answer, Engine, RebuildReport, RestoreResult, Runtime } from '@sta
 
 import { problemFrom, type Problem } from '../../errors.js'
 import { bootId } from '../../host/boot.js'
-import { settleFiles } from '../../host/file-times.js'
 import type { Run } from '../run.js'
 import { isAlive } from '../backup/stack-plan.js'
 import { extractShares, stagedPath } from './extraction.js'
 import { sharesOf } from './file-systems.js'
 import { fileMoves } from './file-moves.js'
 import { placeAll } from './moves.js'
-import { cleanUp, finish, rebuild, Recovery, undo, type Rebuilt } from './outcome.js'
+import { cleanUp, finish, overwriteAndRebuild, rebuild, Recovery, settle, startFromJournal, undo, type Rebuilt } from './outcome.js'
 import type { RecoveryPlan } from './plan.js'
 import type { RecoveredStack } from './recover-result.js'
 import type { RecoveryFolder, RecoveryRecord } from './record.js'
@@ -25,6 +24,8 @@ export interface RecoverStackContext {
   readonly repository: string | null
   readonly services: readonly string[]
   readonly noStart: boolean
+  /** Nothing is kept of what is there, which is written over. */
+  readonly overwrite: boolean
   readonly allowHostVolumes: boolean
 }
 
@@ -39,22 +40,23 @@ export async function recoverStack(plan: RecoveryPlan, context: RecoverStackCont
     name: plan.name, directory: plan.directory, snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, ...more, status, problems: [...plan.problems, ...recovery.problems],
   })
   run.log('info', 'recovering', { stack: plan.name, snapshot: plan.snapshot.id, present: plan.present })
-  const extracted = await extract(recovery, plan, context)
+  const extracted: Answer<RestoreResult> = context.overwrite ? { ok: true, value: { files: 0, bytes: 0 } } : await extract(recovery, plan, context)
   if (!extracted.ok) {
     recovery.problems.push(problemFrom(extracted.failure, { stack: plan.name }))
     return report('failed')
   }
-  const { files, bytes } = extracted.value
   const rebuilt = await exchange(recovery, plan, context)
-  const figures = { files, bytes, started: rebuilt.report !== null && !context.noStart && hasRun(plan), healthy: false }
+  const { files, bytes } = rebuilt.overwritten ?? extracted.value
+  const figures = { files, bytes, started: !context.noStart && (plan.part === null ? rebuilt.report !== null && hasRun(plan) : rebuilt.report !== null), healthy: false }
   if (rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)) {
-    tellOf(recovery, rebuilt.report)
+    tellOf(recovery, plan, rebuilt.report)
     return report(isFlawless(recovery) ? 'ok' : 'partial', { ...figures, healthy: figures.started })
   }
   return report('failed', { files, bytes })
 }
 
-function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, allowHostVolumes }: RecoverStackContext): RecoveryRecord {
+function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, overwrite, allowHostVolumes }: RecoverStackContext): RecoveryRecord {
+  const files = plan.held.filter((path) => !plan.volumePaths.includes(path))
   return {
     schemaVersion: 1,
     runId: run.id,
@@ -63,12 +65,14 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, a
     directory: plan.directory,
     writtenAt: new Date().toISOString(),
     phase: 'extracting',
+    scope: plan.part === null ? 'stack' : 'files',
     snapshotId: plan.snapshot.id,
     repository,
-    capsule: plan.capsule,
-    hadPresent: plan.present.length > 0,
+    capsule: plan.part === null ? plan.capsule : null,
+    hadPresent: plan.present.length > 0 && !overwrite,
     before: null,
-    folders: plan.shares.map(({ folder }) => folder),
+    folders: overwrite ? [] : plan.shares.map(({ folder }) => folder),
+    overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
     volumeMoves: [],
     newVolumes: [],
@@ -105,12 +109,16 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
   let rebuilt: Rebuilt = { failure: null, report: null, isFilled: false }
   try {
     await stopPresent(recovery, plan, context)
-    const moves = fileMoves(plan, recovery.problems)
-    run.reporter.stackPhase(plan.name, 'placing')
-    recovery.note({ phase: 'placing', moves })
-    placeAll(moves)
-    recovery.note({ phase: 'rebuilding' })
-    rebuilt = await rebuild(recovery, { extractFor: (path, place) => extractFor(recovery, context, path, place) }, run.signal)
+    if (context.overwrite) {
+      rebuilt = await overwriteAndRebuild(recovery, { engine: context.engine, held: plan.held }, run.signal)
+    } else {
+      const moves = fileMoves(plan, recovery.problems)
+      run.reporter.stackPhase(plan.name, 'placing')
+      recovery.note({ phase: 'placing', moves })
+      placeAll(moves)
+      recovery.note({ phase: 'rebuilding' })
+      rebuilt = plan.part === null ? await rebuild(recovery, { extractFor: (path, place) => extractFor(recovery, context, path, place) }, run.signal) : await startFromJournal(recovery)
+    }
     const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)
     if (isUp) {
       await settle(recovery)
@@ -133,7 +141,9 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
   if (state === null || containers.length === 0) return
   run.reporter.stackPhase(plan.name, 'stopping')
   const runs = containers.some(isAlive)
-  const needsMore = !runs || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0
+  const isPart = recovery.record.scope === 'files'
+  if (isPart && !runs) return
+  const needsMore = !isPart && (!runs || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0)
   const before = needsMore ? await runtime.describe(state, { signal: run.signal }) : null
   if (before !== null && !before.ok) throw new Error(before.failure.message)
   recovery.note({ phase: 'stopping', before: before === null ? null : before.value })
@@ -146,7 +156,7 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
       directory: plan.directory,
       writtenAt: new Date().toISOString(),
       bootId: bootId(),
-      mode: 'down',
+      mode: isPart ? 'stop' : 'down',
       healthTimeoutMs: run.configuration.docker.healthTimeoutMs,
       state,
       whyNotDown: plan.preflight?.whyNotDown ?? [],
@@ -154,7 +164,7 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
       devices: [],
     })
   }
-  const stopped = await runtime.stop(state, { mode: 'down', graceSeconds: run.configuration.docker.graceSeconds, signal: run.signal })
+  const stopped = await runtime.stop(state, { mode: isPart ? 'stop' : 'down', graceSeconds: run.configuration.docker.graceSeconds, signal: run.signal })
   if (!stopped.ok) throw new Error(problemFrom(stopped.failure).message)
   if (stopped.value.stillRunning.length > 0) throw new Error(`${stopped.value.stillRunning.join(', ')} could not be stopped`)
   // The removal of what is stopped goes on beside: what is made now would meet it.
@@ -172,12 +182,6 @@ async function extractFor(recovery: Recovery, { engine, run }: RecoverStackConte
   return came.ok ? { ok: true, value: share.folder } : came
 }
 
-/** All that was written is on the disk before what it replaces goes. */
-async function settle(recovery: Recovery): Promise<void> {
-  const { folders } = recovery.record
-  await settleFiles(folders.map(({ path }) => path), recovery.run.exec, new AbortController().signal)
-}
-
 /** Not started means not proven: what was there stays, and is named. */
 function keepAside(recovery: Recovery): void {
   const { folders, name } = recovery.record
@@ -191,7 +195,11 @@ async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
   const { record, problems, run } = recovery
   const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
   const failed: Problem = { severity: 'error', code: 'not-recovered', message: `${record.name} could not be recovered: ${why}`, fix: rebuilt.failure?.fix ?? '', stack: record.name }
-  if (record.hadPresent) {
+  if (record.overwritten.length > 0 && record.phase !== 'extracting' && record.phase !== 'stopping') {
+    problems.unshift({ ...failed, fix: `${failed.fix === '' ? 'Mend that' : failed.fix}; then run: stackbk resume (it goes on), or resume --discard ${record.name} (what is there stays as it is)` })
+    return
+  }
+  if (record.hadPresent || record.phase === 'stopping') {
     const isBack = await undo(recovery)
     problems.unshift({ ...failed, message: isBack ? `${failed.message}. What was there before is back as it was` : failed.message })
     return
@@ -205,11 +213,10 @@ async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
   finish(recovery)
 }
 
-function tellOf(recovery: Recovery, report: RebuildReport | null): void {
-  const { name } = recovery.record
-  for (const { service, reference, reason } of report?.unprovenImages ?? []) recovery.complain('warning', 'image-not-proven', `${name}: the image of ${service}, ${reference}, is not known to be the one that ran: ${reason}`, 'See that its version fits the data')
-  const known = new Set(recovery.problems.map(({ message }) => message))
-  for (const loss of report?.losses ?? []) if (!known.has(`${name}: ${loss}`)) recovery.complain('warning', 'does-not-come-back', `${name}: ${loss}`, '')
+function tellOf(recovery: Recovery, plan: RecoveryPlan, report: RebuildReport | null): void {
+  for (const { service, reference, reason } of report?.unprovenImages ?? []) recovery.complain('warning', 'image-not-proven', `the image of ${service}, ${reference}, is not known to be the one that ran: ${reason}`, 'See that its version fits the data')
+  const known = new Set([...plan.problems, ...recovery.problems].map(({ message }) => message))
+  for (const loss of report?.losses ?? []) if (!known.has(loss)) recovery.complain('warning', 'does-not-come-back', loss, '')
 }
 
 /** Warnings alone do not make it less than whole. */

@@ -6,7 +6,8 @@ import { problemFrom, type Problem } from '../../errors.js'
 import { mountPointOf } from '../../host/mounts.js'
 import type { Run } from '../run.js'
 import { isThere, placeAll, undoAll } from './moves.js'
-import { cleanUp, finish, rebuild, Recovery, undo } from './outcome.js'
+import { isCapsule } from './held-path.js'
+import { cleanUp, finish, overwriteAndRebuild, rebuild, Recovery, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
 import { RecoveryRecords, type RecoveryRecord } from './record.js'
 
 /** What became of one recovery that was cut short. */
@@ -75,6 +76,7 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
     recovery.complain('error', 'disk-not-mounted', `the recovery of ${record.name} waits: ${away.map(({ path }) => path).join(', ')} is not there`, 'Mount its disk, then run: stackbk resume')
     return answer(record, 'waiting')
   }
+  if (record.overwritten.length > 0 && record.phase !== 'undoing') return isDiscarded ? leftAsItIs(recovery) : await overwriteAgain(recovery)
   run.reporter.notice(`the recovery of ${record.name} was cut short: ${record.hadPresent ? 'putting back what was there' : 'going on with it'}`)
   if (record.hadPresent || record.phase === 'undoing') return await putBack(recovery)
   return isDiscarded ? discarded(recovery) : await goOn(recovery)
@@ -91,35 +93,49 @@ async function putBack(recovery: Recovery): Promise<ReplayedRecovery> {
 
 /** On a bare host there is nothing to go back to, and all that is needed lies here. */
 async function goOn(recovery: Recovery): Promise<ReplayedRecovery> {
-  const { record, run, runtime } = recovery
-  const look = await runtime.inspect([record.directory])
-  const state = look.ok ? look.value[0] : undefined
-  if (state === undefined || state.condition === 'unknown') {
-    recovery.problems.push(problemFrom(look.ok ? { kind: 'failed', message: `the state of ${record.name} could not be read`, fix: 'Run: stackbk resume' } : look.failure, { stack: record.name }))
-    return answer(record, 'waiting')
-  }
-  if (state.projects.some(({ containers }) => containers.length > 0)) {
-    const stopped = await runtime.stop(state, { mode: 'down', graceSeconds: run.configuration.docker.graceSeconds })
-    if (!stopped.ok) {
-      recovery.problems.push(problemFrom(stopped.failure, { stack: record.name }))
-      return answer(record, 'waiting')
-    }
-    await runtime.inspect([record.directory])
-  }
+  const { record, run } = recovery
+  if (!(await takeDown(recovery))) return answer(record, 'waiting')
   placeAll(record.moves)
   // The volumes made now need not be those of the first try: their data waits where it was.
   undoAll(record.volumeMoves)
   recovery.note({ phase: 'rebuilding', volumeMoves: [] })
-  const rebuilt = await rebuild(recovery, { extractFor: null }, run.signal)
+  return await concluded(recovery, record.scope === 'stack' ? await rebuild(recovery, { extractFor: null }, run.signal) : await startFromJournal(recovery))
+}
+
+async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<ReplayedRecovery> {
+  const { record, run } = recovery
   const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || record.noStart)
-  if (isUp) {
-    finish(recovery)
-    return answer(record, record.noStart ? null : 'started')
+  if (!isUp) {
+    const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
+    recovery.complain('error', 'not-recovered', `${record.name} could not be recovered: ${why}`, rebuilt.isFilled ? `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` : `Mend that, then run: stackbk resume, or resume --discard ${record.name}`)
   }
-  const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
-  recovery.complain('error', 'not-recovered', `${record.name} could not be recovered: ${why}`, rebuilt.isFilled ? `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` : `Mend that, then run: stackbk resume, or resume --discard ${record.name}`)
-  if (rebuilt.isFilled) finish(recovery)
-  return { ...answer(record, 'waiting') }
+  if (isUp || rebuilt.isFilled) {
+    await settle(recovery)
+    finish(recovery)
+    run.journal.remove(record.key)
+  }
+  return answer(record, !isUp ? 'waiting' : record.noStart ? null : 'started')
+}
+
+/** There is nothing to go back to, and the snapshot has all. */
+async function overwriteAgain(recovery: Recovery): Promise<ReplayedRecovery> {
+  const { record, run } = recovery
+  run.reporter.notice(`the recovery of ${record.name} was cut short while it wrote over what was there: going on with it`)
+  const configured = await run.engine()
+  const engine = record.repository === null ? configured : configured.at(record.repository)
+  const found = await engine.snapshots({}, { signal: run.signal })
+  const snapshot = found.ok ? found.value.find(({ id }) => id === record.snapshotId) : undefined
+  if (snapshot === undefined) {
+    recovery.problems.push(problemFrom(found.ok ? { kind: 'not-found', message: `the snapshot ${record.snapshotId.slice(0, 8)}, by which ${record.name} was being written over, is gone`, fix: `Choose another: stackbk resume --discard ${record.name}, then stackbk recover ${record.name}` } : found.failure, { stack: record.name }))
+    return answer(record, 'waiting')
+  }
+  if (record.scope === 'stack' && !(await takeDown(recovery))) return answer(record, 'waiting')
+  return await concluded(recovery, await overwriteAndRebuild(recovery, { engine, held: snapshot.paths.filter((path) => !isCapsule(path)) }, run.signal))
+}
+
+function leftAsItIs(recovery: Recovery): ReplayedRecovery {
+  recovery.forget()
+  return answer(recovery.record, 'discarded')
 }
 
 /** What has come so far is taken away again. */

@@ -39,7 +39,8 @@ export function assertFits(rooms: readonly Room[], fix: string): void {
 }
 
 /** The snapshot's own figure where all goes to one file system; else each file is looked up. */
-async function sizesOf(engine: Engine, { snapshot, shares }: RecoveryPlan, signal: AbortSignal): Promise<readonly number[]> {
+async function sizesOf(engine: Engine, { snapshot, shares, part }: RecoveryPlan, signal: AbortSignal): Promise<readonly number[]> {
+  if (shares.length === 1 && part !== null) return [part.bytes]
   if (shares.length === 1 && snapshot.bytes !== null) return [snapshot.bytes]
   const listed = await engine.list(snapshot.id, { signal })
   if (!listed.ok) throw errorFrom(listed.failure)

@@ -18,11 +18,13 @@ export interface RestoreTarget {
   readonly path: string
   /** An earlier restore from the same source was cut short here. */
   readonly isResumed: boolean
+  /** A repository is here: only what it lacks comes, and nothing that it has given up. */
+  readonly isMerge: boolean
 }
 
 /**
  * Where the repository goes: the path asked for; else the configured place if nothing is there; else a dated folder beside
- * it. A restore that was cut short is found again and gone on with.
+ * it. A restore that was cut short is found again and gone on with. A repository is gone into only where its path is asked for.
  *
  * Throws `usage` for a path that holds something else, `guard` for a known place whose disk is not mounted.
  */
@@ -31,6 +33,8 @@ export function chooseTarget(request: {
   readonly configured: string | null
   readonly source: string
   readonly repositoriesFolder: string
+  /** Whether a repository of the engine's kind is in this folder, by what is there. */
+  readonly isRepository: (path: string) => boolean
   readonly now: Date
 }): RestoreTarget {
   const { asked, configured, source } = request
@@ -40,12 +44,12 @@ export function chooseTarget(request: {
   }
   if (isFree(configured) || markerIn(configured)?.source === source) return checked(configured, request)
   const begun = foldersBeside(configured).find((path) => markerIn(path)?.source === source)
-  if (begun !== undefined) return { path: begun, isResumed: true }
+  if (begun !== undefined) return { path: begun, isResumed: true, isMerge: false }
   const date = request.now.toISOString().slice(0, 19).replaceAll(':', '-')
   return checked(`${configured}-restored-${date}`, request)
 }
 
-function checked(path: string, { source, repositoriesFolder }: { readonly source: string; readonly repositoriesFolder: string }): RestoreTarget {
+function checked(path: string, { source, repositoriesFolder, isRepository }: { readonly source: string; readonly repositoriesFolder: string; readonly isRepository: (path: string) => boolean }): RestoreTarget {
   const known = knownRepository(repositoriesFolder, path)
   if (known !== null && !isDiskMounted(known, path)) {
     throw new StackbkError({
@@ -56,9 +60,10 @@ function checked(path: string, { source, repositoriesFolder }: { readonly source
       fix: 'Mount it, or a new one in its place; or restore to another folder: stackbk restore PATH. No flag overrides this',
     })
   }
-  if (isFree(path)) return { path, isResumed: false }
+  if (isFree(path)) return { path, isResumed: false, isMerge: false }
   const marker = markerIn(path)
-  if (marker?.source === source) return { path, isResumed: true }
+  if (marker?.source === source) return { path, isResumed: true, isMerge: false }
+  if (marker === null && isRepository(path)) return { path, isResumed: false, isMerge: true }
   throw new StackbkError({
     kind: 'usage',
     code: 'target-not-empty',

@@ -1,0 +1,41 @@
+import { basename, isAbsolute, join, normalize } from 'node:path'
+
+import type { Engine } from '@stackbk/contract'
+
+import { errorFrom, StackbkError } from '../../errors.js'
+import type { ChosenSnapshot } from './choice.js'
+
+/** A file or folder in a snapshot. */
+export interface HeldPath {
+  /** Absolute. */
+  readonly path: string
+  /** Of it and all that is below. */
+  readonly bytes: number
+}
+
+/**
+ * The file or folder that is meant: absolute, or within the stack's folder, which is the only one of the snapshot's paths that
+ * has it. Throws `usage` (2) where the snapshot does not hold it.
+ */
+export async function heldPath(engine: Engine, { stack, snapshot }: ChosenSnapshot, wanted: string, signal: AbortSignal): Promise<HeldPath> {
+  const folders = snapshot.paths.filter((path) => !isCapsule(path))
+  const trimmed = normalize(wanted).replace(/(.)\/+$/, '$1')
+  const candidates = isAbsolute(trimmed) ? [trimmed] : folders.map((folder) => join(folder, trimmed))
+  for (const path of candidates) {
+    const listed = await engine.list(snapshot.id, { below: path, signal })
+    if (!listed.ok) throw errorFrom(listed.failure)
+    if (listed.value.length > 0) return { path, bytes: listed.value.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.bytes : 0), 0) }
+  }
+  throw new StackbkError({
+    kind: 'usage',
+    code: 'not-in-snapshot',
+    message: `the snapshot ${snapshot.id.slice(0, 8)} of ${stack} does not hold ${wanted}`,
+    detail: `it holds ${folders.join(', ')}`,
+    fix: 'Give a path below one of these, or one within the stack; choose another snapshot with --snapshot',
+  })
+}
+
+/** The file in which a stack describes itself, wherever the state folder was. */
+export function isCapsule(path: string): boolean {
+  return basename(path) === 'stackbk-capsule.json'
+}
