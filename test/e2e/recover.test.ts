@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { RecoverResult } from '../../src/stages/recover/recover-result.js'
-import { docker, removeProject } from '../fixtures/compose-stack.js'
+import { testImage } from '../fixtures/busybox-image.js'
+import { docker, healthyCommand, quickHealthcheck, removeProject } from '../fixtures/compose-stack.js'
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
 
 let world: World
@@ -147,3 +148,88 @@ const killer = fileURLToPath(new URL('../fixtures/kill-at-rename.mjs', import.me
 function killSteps(): number[] {
   return process.env['RECOVER_KILLS'] === 'all' ? Array.from({ length: 80 }, (_, index) => (index % 2 === 0 ? 1 : -1) * (Math.floor(index / 2) + 1)) : [3, 5, -8]
 }
+
+describe('a part of a stack', () => {
+  let stack: WorldStack
+
+  beforeAll(async () => {
+    stack = await world.stack('part', { files: { 'data/one': 'old one\n', 'data/two': 'old two\n' } })
+    writeFileSync(join(await volumePath(stack), 'row'), 'old row\n')
+    expect((await world.backup(['part'])).exitCode).toBe(0)
+    stack.write('data/one', 'new one\n')
+    stack.write('data/two', 'new two\n')
+    writeFileSync(join(await volumePath(stack), 'row'), 'new row\n')
+  })
+
+  it('comes out to below a folder, with nothing stopped, and never mixes with what is there', async () => {
+    const containers = await stack.containers()
+    const target = join(world.root, 'extracted')
+    const whole = await recover('part', '--target', target)
+    expect([whole.exitCode, whole.result.stacks[0]?.status], JSON.stringify(whole.result)).toEqual([0, 'ok'])
+    expect(readFileSync(join(target, stack.directory, 'data/one'), 'utf8')).toBe('old one\n')
+    expect(readFileSync(join(target, await volumePath(stack), 'row'), 'utf8')).toBe('old row\n')
+    expect((await recover('part', '--target', target)).exitCode).toBe(2)
+    const single = join(world.root, 'single')
+    expect((await recover('part', '--target', single, '--path', 'data/two')).exitCode).toBe(0)
+    expect(readdirSync(single)).toEqual(['two'])
+    expect(await stack.containers()).toBe(containers)
+  })
+
+  it('is a single file in its place: the very containers are stopped for it and run again', async () => {
+    const ids = async (): Promise<string[]> => (await stack.containers()).split('\n').map((line) => line.split(' ')[0]!)
+    const before = await ids()
+    const { exitCode, result } = await recover('part', '--path', 'data/one', '--yes')
+    expect(exitCode, JSON.stringify(result)).toBe(0)
+    expect([stack.read('data/one'), stack.read('data/two')]).toEqual(['old one\n', 'new two\n'])
+    expect(await ids()).toEqual(before)
+    expect(await stack.running()).toEqual(['app', 'db'])
+    expect((await recover('part', '--path', 'data/none', '--yes')).exitCode).toBe(2)
+  })
+
+  it('is the data of a single service', async () => {
+    stack.write('compose.yaml', `${stack.read('compose.yaml')}\n`)
+    const { exitCode, result } = await recover('part', '--service', 'db', '--yes')
+    expect(exitCode, JSON.stringify(result)).toBe(0)
+    expect(readFileSync(join(await volumePath(stack), 'row'), 'utf8')).toBe('old row\n')
+    expect(stack.read('data/two')).toBe('old two\n')
+    expect(stack.read('compose.yaml').endsWith('}\n')).toBe(true)
+    expect(await stack.running()).toEqual(['app', 'db'])
+  })
+
+  it('is written over where it is, with nothing kept, and what the snapshot does not hold goes', async () => {
+    stack.write('data/one', 'newest one\n')
+    stack.write('data/extra', 'x')
+    writeFileSync(join(dirname(stack.directory), 'neighbour'), 'stays')
+    writeFileSync(join(await volumePath(stack), 'extra'), 'x')
+    const { exitCode, result } = await recover('part', '--overwrite', '--yes')
+    expect(exitCode, JSON.stringify(result)).toBe(0)
+    expect(readdirSync(join(stack.directory, 'data')).sort()).toEqual(['one', 'two'])
+    expect(stack.read('data/one')).toBe('old one\n')
+    expect(readdirSync(await volumePath(stack))).toEqual(['row'])
+    expect(readFileSync(join(dirname(stack.directory), 'neighbour'), 'utf8')).toBe('stays')
+    expect(await stack.running()).toEqual(['app', 'db'])
+  })
+})
+
+describe('what does not come up', () => {
+  it('is taken away again, and what was there runs as before', async () => {
+    const ill = { services: { app: { image: testImage, command: healthyCommand, healthcheck: quickHealthcheck('/data/ready'), network_mode: 'none', volumes: ['./data:/data'] } } }
+    const stack = await world.stack('ill', { model: ill, isUp: false, files: { 'data/ready': 'x' } })
+    await stack.up('--wait')
+    expect((await world.backup(['ill'])).exitCode).toBe(0)
+    // In the snapshot that is brought back, the file that makes it healthy is missing.
+    rmSync(join(stack.directory, 'data/ready'))
+    world.configure({ docker: { HEALTH_TIMEOUT: 3 } })
+    await world.backup(['ill', '--no-verify'])
+    const id = (await world.snapshots()).at(-1)!.id
+    stack.write('data/ready', 'now')
+    await stack.compose('restart', '-t', '1')
+    const { exitCode, result } = await recover('--snapshot', id, '--yes')
+    world.configure({ docker: { HEALTH_TIMEOUT: 20 } })
+    expect(exitCode, JSON.stringify(result)).toBe(1)
+    expect(result.stacks[0]).toMatchObject({ status: 'failed', healthy: false })
+    expect(JSON.stringify(result.problems)).toContain('is back as it was')
+    expect(stack.read('data/ready')).toBe('now')
+    expect(await stack.running()).toEqual(['app'])
+  })
+})
