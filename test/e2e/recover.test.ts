@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { RecoverResult } from '../../src/stages/recover/recover-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
-import { docker, healthyCommand, quickHealthcheck, removeProject } from '../fixtures/compose-stack.js'
+import { docker, removeProject } from '../fixtures/compose-stack.js'
+import { fingerprint, furnish } from '../fixtures/fingerprint.js'
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
 
 let world: World
@@ -21,26 +22,6 @@ const recover = (...args: string[]): Promise<{ exitCode: number; result: Recover
 
 async function volumePath(stack: WorldStack, key = 'vol'): Promise<string> {
   return docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `${stack.project}_${key}`)
-}
-
-/** Data with everything about it that a copy may lose. */
-function furnish(folder: string): void {
-  mkdirSync(join(folder, 'deep'), { recursive: true })
-  writeFileSync(join(folder, 'file'), 'content\n')
-  execFileSync('ln', [join(folder, 'file'), join(folder, 'deep', 'hard')])
-  execFileSync('ln', ['-s', '../file', join(folder, 'deep', 'link')])
-  execFileSync('truncate', ['-s', '20M', join(folder, 'sparse')])
-  execFileSync('setfattr', ['-n', 'user.note', '-v', 'of a file', join(folder, 'file')])
-  chownSync(join(folder, 'file'), 1234, 4321)
-  chmodSync(join(folder, 'file'), 0o640)
-  execFileSync('touch', ['-d', '2020-01-02 03:04:05.123456789', join(folder, 'file'), join(folder, 'deep')])
-}
-
-/** Names, kinds, owners, modes, times, links, blocks and extended attributes of all that is below, the root itself included. */
-function fingerprint(folder: string): string {
-  const listed = execFileSync('find', ['.', '-printf', '%P %y %U:%G %m %s %b %n %T@ %l\n'], { cwd: folder, encoding: 'utf8' })
-  const attributes = execFileSync('sh', ['-c', 'getfattr -R -h -d -m - . 2>/dev/null; find . -type f -exec sha256sum {} +'], { cwd: folder, encoding: 'utf8' })
-  return [...listed.split('\n'), ...attributes.split('\n')].filter((line) => line !== '' && !line.startsWith('# ')).sort().join('\n')
 }
 
 /** Everything of the stack: what a new machine does not have. */
@@ -213,19 +194,15 @@ describe('a part of a stack', () => {
 
 describe('what does not come up', () => {
   it('is taken away again, and what was there runs as before', async () => {
-    const ill = { services: { app: { image: testImage, command: healthyCommand, healthcheck: quickHealthcheck('/data/ready'), network_mode: 'none', volumes: ['./data:/data'] } } }
-    const stack = await world.stack('ill', { model: ill, isUp: false, files: { 'data/ready': 'x' } })
-    await stack.up('--wait')
-    expect((await world.backup(['ill'])).exitCode).toBe(0)
-    // In the snapshot that is brought back, the file that makes it healthy is missing.
+    const command = ['sh', '-c', "test -f /data/ready || exit 1; trap 'exit 0' TERM; sleep 1000000 & wait"]
+    const stack = await world.stack('ill', { services: { app: { image: testImage, command, network_mode: 'none', volumes: ['./data:/data'] } }, isUp: false, files: { 'data/ready': 'x' } })
+    await stack.up()
+    // In the snapshot that is brought back, the file is missing without which it does not run.
     rmSync(join(stack.directory, 'data/ready'))
-    world.configure({ docker: { HEALTH_TIMEOUT: 3 } })
-    await world.backup(['ill', '--no-verify'])
+    expect((await world.backup(['ill', '--stop-mode', 'none'])).exitCode).toBe(0)
     const id = (await world.snapshots()).at(-1)!.id
     stack.write('data/ready', 'now')
-    await stack.compose('restart', '-t', '1')
     const { exitCode, result } = await recover('--snapshot', id, '--yes')
-    world.configure({ docker: { HEALTH_TIMEOUT: 20 } })
     expect(exitCode, JSON.stringify(result)).toBe(1)
     expect(result.stacks[0]).toMatchObject({ status: 'failed', healthy: false })
     expect(JSON.stringify(result.problems)).toContain('is back as it was')
