@@ -17,6 +17,7 @@ const calls: readonly (readonly [name: string, args: readonly string[], body: re
   ['backup', ['backup'], ['stacks', 'retention']],
   ['sync', ['sync'], ['remote', 'uploaded', 'deleted', 'attempts', 'verified']],
   ['restore', ['restore', 'TARGET'], ['source', 'target', 'files', 'bytes', 'verification', 'snapshots', 'nextSteps']],
+  ['recover', ['recover', 'web', '--yes'], ['stacks']],
   ['run', ['run'], ['backup', 'sync']],
   ['resume', ['resume'], ['stacks']],
   ['status', ['status'], ['stacks', 'repository', 'cloud', 'lastDrill', 'nextRun']],
@@ -80,6 +81,12 @@ describe('the parts', () => {
     expect(at('restore', 'snapshots')).toBe(1)
   })
 
+  it('of recover', () => {
+    expect(at('recover', 'stacks', 0)).toEqual({
+      name: 'web', directory: join(world.stacks, 'web'), snapshotId: at('backup', 'stacks', 0, 'snapshot', 'id'), status: 'ok', files: expect.any(Number) as number, bytes: expect.any(Number) as number, started: true, healthy: true, problems: [],
+    })
+  })
+
   it('of status', () => {
     expect(Object.keys(at('status', 'stacks', 0)).sort()).toEqual(['ageMs', 'enabled', 'lastDowntimeMs', 'lastReadyMs', 'lastSnapshot', 'name', 'overdue', 'state'])
     expect(Object.keys(at('status', 'repository')).sort()).toEqual(['bytes', 'id', 'path', 'reachable', 'snapshots'])
@@ -91,7 +98,7 @@ describe('the parts', () => {
     expect(Object.keys(at('snapshots', 'snapshots', 0)).sort()).toEqual(['bytes', 'host', 'id', 'paths', 'stack', 'tags', 'time'])
     expect(at('snapshots', 'snapshots', 0)).toMatchObject({ id: at('backup', 'stacks', 0, 'snapshot', 'id'), stack: 'web', host: 'testhost', tags: ['stackbk', 'stack:web'], time: expect.stringMatching(time) as string })
     expect(at('dirlist list', 'entries')).toEqual([expect.objectContaining({ name: 'web', path: join(world.stacks, 'web'), enabled: true, external: false, available: true })])
-    expect(at<{ command: string; exitCode: number }[]>('history', 'runs').map((run) => `${run.command} ${run.exitCode}`)).toEqual(['resume 0', 'run 0', 'restore 0', 'sync 0', 'backup 0'])
+    expect(at<{ command: string; exitCode: number }[]>('history', 'runs').map((run) => `${run.command} ${run.exitCode}`)).toEqual(['resume 0', 'run 0', 'recover 0', 'restore 0', 'sync 0', 'backup 0'])
   })
 })
 

@@ -24,6 +24,15 @@ async function volumePath(stack: WorldStack, key = 'vol'): Promise<string> {
   return docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `${stack.project}_${key}`)
 }
 
+const killer = fileURLToPath(new URL('../fixtures/kill-at-rename.mjs', import.meta.url))
+
+/** More than there are: right after each step, and right before it. RECOVER_KILLS=all takes them all. */
+const allSteps = Array.from({ length: 80 }, (_, index) => (index % 2 === 0 ? 1 : -1) * (Math.floor(index / 2) + 1))
+
+function killedAt(step: number): Record<string, string> {
+  return { NODE_OPTIONS: `--import ${killer}`, STACKBK_TEST_KILL_AT_RENAME: String(step) }
+}
+
 /** Everything of the stack: what a new machine does not have. */
 async function erase(stack: WorldStack): Promise<void> {
   await removeProject(stack.project)
@@ -54,7 +63,28 @@ describe('on a bare host', () => {
     expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.'))).toEqual([])
     expect(existsSync(join(world.state, 'recoveries')) ? readdirSync(join(world.state, 'recoveries')) : []).toEqual([])
     expect(readFileSync(join(stack.directory, 'data', 'file'), 'utf8')).toBe('content\n')
-  })
+
+    // Killed: nothing is there before its files are in place, and it runs when they are.
+    const ends: string[] = []
+    for (const at of process.env['RECOVER_KILLS'] === 'all' ? allSteps : [1, 4]) {
+      await erase(stack)
+      const killed = await world.run(['recover', 'bare'], { environment: killedAt(at) })
+      if (killed.exitCode === 0) break
+      expect(killed.exitCode, `${at}: ${killed.stdout}${killed.stderr}`).toBe(137)
+      const resumed = await world.resume()
+      expect(resumed.exitCode, `${at}: ${JSON.stringify(resumed.result)}`).toBe(0)
+      ends.push(`${at} ${existsSync(stack.directory) ? 'new' : 'nothing'}`)
+      if (existsSync(stack.directory)) {
+        expect(await stack.running(), `killed at ${at}`).toEqual(['app', 'db'])
+        expect([fingerprint(stack.directory), fingerprint(await volumePath(stack))], `killed at ${at}`).toEqual(before)
+      } else expect(await docker('ps', '-aq', '--filter', `label=com.docker.compose.project=${stack.project}`)).toBe('')
+      expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.')), `killed at ${at}`).toEqual([])
+      expect([...readdirSync(join(world.state, 'recoveries')), ...world.journal()], `killed at ${at}`).toEqual([])
+    }
+    if (process.env['RECOVER_KILLS'] !== undefined) process.stderr.write(`${ends.join(', ')}\n`)
+    expect(ends).toContain('1 nothing')
+    expect(ends).toContain('4 new')
+  }, 1_200_000)
 })
 
 describe('over a stack that is there', () => {
@@ -92,8 +122,8 @@ describe('over a stack that is there', () => {
 
   it('puts back what was there, and starts it, when it is killed at any step, and can be run again then', async () => {
     const ends: string[] = []
-    for (const at of killSteps()) {
-      const killed = await world.run(['recover', 'over', '--yes'], { environment: { NODE_OPTIONS: `--import ${killer}`, STACKBK_TEST_KILL_AT_RENAME: String(at) } })
+    for (const at of process.env['RECOVER_KILLS'] === 'all' ? allSteps : [3, 5, -8]) {
+      const killed = await world.run(['recover', 'over', '--yes'], { environment: killedAt(at) })
       if (killed.exitCode === 0) break
       expect(killed.exitCode, `${at}: ${killed.stdout}${killed.stderr}`).toBe(137)
       const { exitCode, result } = await world.resume()
@@ -122,13 +152,6 @@ describe('over a stack that is there', () => {
     expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.'))).toEqual([])
   })
 })
-
-const killer = fileURLToPath(new URL('../fixtures/kill-at-rename.mjs', import.meta.url))
-
-/** All with RECOVER_KILLS=all; else one of each phase. */
-function killSteps(): number[] {
-  return process.env['RECOVER_KILLS'] === 'all' ? Array.from({ length: 80 }, (_, index) => (index % 2 === 0 ? 1 : -1) * (Math.floor(index / 2) + 1)) : [3, 5, -8]
-}
 
 describe('a part of a stack', () => {
   let stack: WorldStack
@@ -189,6 +212,22 @@ describe('a part of a stack', () => {
     expect(readdirSync(await volumePath(stack))).toEqual(['row'])
     expect(readFileSync(join(dirname(stack.directory), 'neighbour'), 'utf8')).toBe('stays')
     expect(await stack.running()).toEqual(['app', 'db'])
+
+    stack.write('data/one', 'newest one\n')
+    stack.write('data/extra', 'x')
+    const ends: string[] = []
+    for (const at of process.env['RECOVER_KILLS'] === 'all' ? allSteps : [4]) {
+      const killed = await world.run(['recover', 'part', '--overwrite', '--yes'], { environment: killedAt(at) })
+      if (killed.exitCode === 0) break
+      const resumed = await world.resume()
+      expect(resumed.exitCode, `${at}: ${JSON.stringify(resumed.result)}`).toBe(0)
+      ends.push(`${at} ${stack.read('data/one').trim()}`)
+      expect(await stack.running(), `killed at ${at}`).toEqual(['app', 'db'])
+      expect([...readdirSync(join(world.state, 'recoveries')), ...world.journal()], `killed at ${at}`).toEqual([])
+      if (stack.read('data/one') === 'old one\n') stack.write('data/one', 'newest one\n')
+    }
+    if (process.env['RECOVER_KILLS'] !== undefined) process.stderr.write(`${ends.join(', ')}\n`)
+    expect(ends).toContain('4 old one')
   })
 })
 

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import { makeQuickRepository } from '../fixtures/quick-repository.js'
+import { canMakeDisks, makeSmallDisk } from '../fixtures/small-disk.js'
 import { makeWorld, oneService, type World } from '../fixtures/world.js'
 
 let world: World
@@ -168,6 +170,60 @@ describe('a target that may not be used', () => {
       execFileSync('umount', [disk])
     }
     world.configure({ local_backup: { RESTIC_REPOSITORY: world.repository } })
+  })
+})
+
+describe('into a repository that is there', () => {
+  const snapshotsIn = (repository: string): string[] => readdirSync(join(repository, 'snapshots')).sort()
+
+  it('comes what it lacks, and nothing that was forgotten there, nor a key that was taken away', async () => {
+    const copy = fresh()
+    expect((await world.restore(copy)).exitCode).toBe(0)
+    const [packs, snapshots] = [packsIn(copy), snapshotsIn(copy)]
+    rmSync(packs[0]!)
+    rmSync(join(copy, 'snapshots', snapshots[0]!))
+    const merged = await world.restore(copy, '--read-data')
+    expect(merged.exitCode, JSON.stringify(merged.result)).toBe(0)
+    expect([packsIn(copy), snapshotsIn(copy)]).toEqual([packs, snapshots])
+    await world.check(copy)
+
+    world.configure({ local_backup: { RESTIC_REPOSITORY: copy } })
+    try {
+      expect((await world.run(['snapshots', 'forget', snapshots[1]!, '--yes'])).exitCode).toBe(0)
+      execFileSync('restic', ['-r', copy, 'key', 'add', '--new-password-file', world.password, '--password-file', world.password, '--no-cache'], { stdio: 'ignore' })
+      const old = readdirSync(join(world.cloud, 'keys'))[0]!
+      rmSync(join(copy, 'keys', old))
+      const again = await world.restore(copy)
+      expect(again.exitCode, JSON.stringify(again.result)).toBe(0)
+      expect(again.result.problems.map(({ code }) => code).sort()).toEqual(['keys-left-out', 'not-resurrected'])
+      expect(snapshotsIn(copy)).toEqual([snapshots[0]])
+      expect(readdirSync(join(copy, 'keys'))).not.toContain(old)
+      await world.check(copy)
+    } finally {
+      world.configure({ local_backup: { RESTIC_REPOSITORY: world.repository } })
+    }
+  })
+
+  it('of another ID is refused: 7, and it stays as it is', async () => {
+    const other = fresh()
+    makeQuickRepository(other, 'secret')
+    const before = contents(other)
+    const { exitCode, stdout } = await world.run(['restore', other, '--json'])
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'another-repository' } }])
+    expect(contents(other)).toEqual(before)
+  })
+})
+
+describe.skipIf(!canMakeDisks)('a disk without room', () => {
+  it('is told before anything is written: 7', async () => {
+    const disk = await makeSmallDisk({ path: join(world.root, 'small'), bytes: 2_000_000 })
+    try {
+      const { exitCode, stdout } = await world.run(['restore', join(disk.path, 'repository'), '--json'])
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'not-enough-space' } }])
+      expect(readdirSync(disk.path)).toEqual([])
+    } finally {
+      await disk.remove()
+    }
   })
 })
 
