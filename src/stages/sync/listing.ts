@@ -1,0 +1,39 @@
+import type { Transport } from '@stackbk/contract'
+
+import { errorFrom, StackbkError } from '../../errors.js'
+import type { OpenRepository } from '../repository.js'
+import type { Run } from '../run.js'
+import { frozenList, groupFiles, type CopiedFile, type FileList } from './file-list.js'
+import type { RemoteConfig } from './remote-identity.js'
+import { asked } from './transfer.js'
+
+/** The repository's files at one moment. Throws where a folder of it cannot be read. */
+export async function localList({ engine, repository }: OpenRepository, root: string): Promise<FileList> {
+  try {
+    return await frozenList(root, engine.layout())
+  } catch (error) {
+    throw new StackbkError({
+      kind: 'failed',
+      code: 'repository-not-listed',
+      message: `the files of ${repository.location} could not be listed`,
+      detail: error instanceof Error ? error.message : String(error),
+      fix: 'Check its disk and permissions',
+    })
+  }
+}
+
+/** What the remote holds of the layout, and besides. */
+export async function remoteList(run: Run, transport: Transport, { engine }: OpenRepository): Promise<{ list: FileList; strays: readonly CopiedFile[] }> {
+  const listed = await asked(run, () => transport.list('', { signal: run.signal }))
+  if (!listed.ok) throw errorFrom(listed.failure)
+  return groupFiles(engine.layout(), listed.value)
+}
+
+/** What has to go up, in commit order. A file of another size is there only by half. */
+export function missingFrom(remote: FileList, local: FileList, config: RemoteConfig): FileList {
+  const sizes = new Map(remote.flatMap(({ files }) => files.map((file) => [file.path, file.size])))
+  return local.map(({ group, files }) => ({
+    group,
+    files: files.filter((file) => sizes.get(file.path) !== file.size || (group.role === 'config' && (config === 'older' || config === 'damaged'))),
+  }))
+}
