@@ -1,20 +1,21 @@
 import type { Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
-import { openRepository, repositoryLock } from './repository.js'
+import { openRepository, repositoryLock, type OpenRepository } from './repository.js'
 import { rememberRepository } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
 import type { Run } from './run.js'
+import { CheckedFiles } from './sync/checked-files.js'
 import { planDeletion } from './sync/deletion.js'
 import type { FileList } from './sync/file-list.js'
 import { localList, missingFrom, remoteList } from './sync/listing.js'
 import { probe } from './sync/probe.js'
 import { identifyRemote } from './sync/remote-identity.js'
 import { nothingRemoved, removeExtra, tidyUp } from './sync/removal.js'
-import { sendWhileItHoldsStill, type Work } from './sync/sending.js'
+import { sendWhileItHoldsStill, type Sent, type Work } from './sync/sending.js'
 import type { SyncBody, SyncResult } from './sync/sync-result.js'
-import { asked, sharedLimit, type Tally } from './sync/transfer.js'
+import { sharedLimit, type Tally } from './sync/transfer.js'
 
 export { probe } from './sync/probe.js'
 
@@ -38,68 +39,85 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (!choices.test) await run.lock(repositoryLock(engine))
   const replay = choices.test ? null : await replayJournal(run)
   const empty = { remote: transport.location, uploaded: { files: 0, bytes: 0 }, deleted: { files: 0, snapshots: 0, bytes: 0 }, attempts: 0, verified: false }
-
-  const readyTransport = await transport.ready({ signal: run.signal })
+  const [readyTransport, readyEngine] = await Promise.all([transport.ready({ signal: run.signal }), choices.test ? null : engine.ready({ signal: run.signal })])
   if (!readyTransport.ok) throw errorFrom(readyTransport.failure)
-  if (choices.test) {
+  if (readyEngine === null) {
     await probe(run, transport)
     return concluded(run, empty, { status: 'ok', problems: [] })
   }
-  const readyEngine = await engine.ready({ signal: run.signal })
   if (!readyEngine.ok) throw errorFrom(readyEngine.failure)
   const root = engine.location().path
   if (root === null) throw notLocal(engine.location().display)
-  await probe(run, transport)
-  const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
+  const opened = await openWhileProbing(run, transport, choices)
   if (opened === null) return concluded(run, empty, { status: 'ok', problems: [] })
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
   run.reporter.step('comparing with the remote')
   const [firstList, remote] = await Promise.all([localList(opened, root), remoteList(run, transport, opened)])
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
-  const work: Work = { run, transport, repository: opened, root, remote: remote.list, remoteConfig, limit: sharedLimit(run.configuration.cloud.syncTimeoutMs) }
+  const checked = new CheckedFiles(run.state.repositories, opened.repository.id)
+  const work: Work = { run, transport, repository: opened, root, remote: remote.list, remoteConfig, checked, limit: sharedLimit(run.configuration.cloud.syncTimeoutMs) }
   if (run.dryRun) return rehearsed(work, firstList, choices)
 
-  const traits = await asked(run, () => transport.traits({ signal: run.signal }))
-  if (!traits.ok) throw errorFrom(traits.failure)
   const tally: Tally = { files: 0, bytes: 0, attempts: 0 }
   const problems: Problem[] = [...(replay?.problems ?? [])]
   if (remoteConfig === 'damaged') problems.push(damagedConfig(transport))
-  const sent = await sendWhileItHoldsStill(work, traits.value.appearsWhole, firstList, tally)
+  const sent = await sendWhileItHoldsStill(work, firstList, tally)
   const soFar = { ...empty, uploaded: { files: tally.files, bytes: tally.bytes }, attempts: attemptsOf(tally, sent.begun) }
   switch (sent.end) {
     case 'rotten':
-      return rotten(run, soFar, sent.corrupt, problems)
+      return rotten(run, soFar, sent, problems)
     case 'failed': {
-      const codes = [sent.failure.kind === 'cancelled' ? 1 : exitCodes.ofKind('transfer-failed')]
+      const { kind } = sent.failure
+      const codes = [kind === 'cancelled' || kind === 'failed' ? 1 : exitCodes.ofKind('transfer-failed')]
       return concluded(run, soFar, { status: 'failed', problems: [...problems, problemFrom(sent.failure, { code: 'transfer-failed' })], codes })
     }
     case 'sent':
       break
   }
 
-  const { list } = sent
+  const { list, spared } = sent
+  if (spared.length > 0) problems.push(rottenHere(spared))
+  const lackingIn = (there: FileList): readonly string[] => missingFrom(there, list, 'same').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !spared.includes(path))
   const deletion = planDeletion(list, remote.list, opened.record, run.configuration.cloud.maxDeletePercent)
   // What a transport says to have sent is looked for before anything goes that could stand in for it.
-  const isComplete = sent.begun === 0 || deletion.files.length === 0 || missingFrom((await remoteList(run, transport, opened)).list, list, 'same').every(({ files }) => files.length === 0)
-  const removed = isComplete ? await removeExtra(run, transport, opened, deletion, choices.allowDelete) : nothingRemoved
+  let there = sent.begun === 0 ? remote.list : (await remoteList(run, transport, opened)).list
+  const removed = lackingIn(there).length === 0 ? await removeExtra(run, transport, opened, deletion, choices.allowDelete) : nothingRemoved
   problems.push(...removed.problems, ...(await tidyUp(run, transport, opened, remote.strays)))
-  const after = await remoteList(run, transport, opened)
-  const lacking = missingFrom(after.list, list, 'same').flatMap((entry) => entry.files)
+  if (removed.deleted.files > 0) there = (await remoteList(run, transport, opened)).list
+  const lacking = lackingIn(there)
   if (lacking.length > 0) {
     problems.push({
       severity: 'error',
       code: 'remote-incomplete',
-      message: `the remote lacks ${lacking.length} files after the transfer, or has them in another size: ${lacking.slice(0, 3).map((file) => file.path).join(', ')}`,
+      message: `the remote lacks ${lacking.length} files after the transfer, or has them in another size: ${lacking.slice(0, 3).join(', ')}`,
       fix: 'Run: stackbk sync',
     })
   }
   const verified = lacking.length === 0
-  if (verified) rememberRepository(run.state.repositories, engine.location().display, opened.repository, { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length })
+  if (verified) {
+    rememberRepository(run.state.repositories, engine.location().display, opened.repository, { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length })
+    checked.clear()
+  }
   const body: SyncBody = { remote: transport.location, uploaded: { files: tally.files, bytes: tally.bytes }, deleted: removed.deleted, attempts: soFar.attempts, verified }
-  const codes = [verified ? 0 : exitCodes.ofKind('transfer-failed'), ...removed.codes]
+  const codes = [verified ? 0 : exitCodes.ofKind('transfer-failed'), spared.length === 0 ? 0 : exitCodes.ofKind('corrupt'), ...removed.codes]
   const status = !verified ? 'failed' : codes.some((code) => code !== 0) || problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
   return concluded(run, body, { status, problems, codes: [...codes, status === 'partial' ? 3 : 0] })
+}
+
+/** Both take their time and neither needs the other. What is wrong with the repository counts before what is with the remote. */
+async function openWhileProbing(run: Run, transport: Transport, choices: SyncChoices): Promise<OpenRepository | null> {
+  const given = new AbortController()
+  const probing = probe({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport)
+  // Its turn comes below.
+  probing.catch(() => {})
+  try {
+    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
+    await probing
+    return opened
+  } finally {
+    given.abort()
+  }
 }
 
 /** One for a transfer that went through at once, whatever it was made of; one more for each try again. */
@@ -111,15 +129,24 @@ function damagedConfig(transport: Transport): Problem {
   return { severity: 'warning', code: 'remote-config-damaged', message: `the config on ${transport.location} could not be opened, and was sent again`, fix: 'See whether other files there are rotten too: stackbk verify --cloud' }
 }
 
-/** A rotten file never goes up, and nothing that would need it: the copy stays as it is. */
-function rotten(run: Run, body: SyncBody, corrupt: readonly string[], problems: readonly Problem[]): Outcome<SyncResult> {
+/** A rotten file never goes up, nor an index or a snapshot, which may need it: the copy stays valid. */
+function rotten(run: Run, body: SyncBody, { corrupt, spared }: Extract<Sent, { end: 'rotten' }>, problems: readonly Problem[]): Outcome<SyncResult> {
   const problem: Problem = {
     severity: 'error',
     code: 'rotten-file',
-    message: `${corrupt.length} ${corrupt.length === 1 ? 'file does' : 'files do'} not hold what the name says, so nothing was sent and nothing deleted: ${corrupt.slice(0, 3).join(', ')}`,
+    message: `${corrupt.length} ${corrupt.length === 1 ? 'file does' : 'files do'} not hold what the name says, or cannot be read, so no index and no snapshot was sent and nothing deleted: ${corrupt.slice(0, 3).join(', ')}`,
     fix: 'The remote has no sound copy to mend it from. See what is lost with: restic check --read-data, and mend the repository with: restic repair',
   }
-  return concluded(run, body, { status: 'failed', problems: [...problems, problem], codes: [exitCodes.ofKind('corrupt')] })
+  return concluded(run, body, { status: 'failed', problems: [...problems, problem, ...(spared.length === 0 ? [] : [rottenHere(spared)])], codes: [exitCodes.ofKind('corrupt')] })
+}
+
+function rottenHere(files: readonly string[]): Problem {
+  return {
+    severity: 'error',
+    code: 'rotten-here',
+    message: `${files.length} local ${files.length === 1 ? 'file does' : 'files do'} not hold what the name says; the remote has the sound one, which was left alone: ${files.slice(0, 3).join(', ')}`,
+    fix: 'Bring it back from there: stackbk verify --repair',
+  }
 }
 
 function rehearsed({ run, transport, repository, remote, remoteConfig }: Work, list: FileList, choices: SyncChoices): Outcome<SyncResult> {

@@ -18,6 +18,8 @@ export interface RemoteSpace {
 export interface TransportTraits {
   /** A file appears under its name only when whole. */
   readonly appearsWhole: boolean
+  /** What `move` puts under a name appears there only when whole, as where the remote itself renames; false where it is sent again. */
+  readonly movesWhole: boolean
   /** `move` replaces what is there in one step. */
   readonly movesAtomically: boolean
   /** `read` can take a part of a file. */

@@ -41,6 +41,8 @@ export function traitsOf(features: Features, { version, type }: { readonly versi
   const usesPartialFiles = features.PartialUploads === true && features.Move === true && isAtLeast(version, firstWithPartialFiles)
   return {
     appearsWhole: isOneFile && (features.BucketBased === true || usesPartialFiles),
+    // What the backend can neither rename nor copy by itself rclone fetches and sends again.
+    movesWhole: isOneFile && (features.Move === true || (features.BucketBased === true && features.Copy === true)),
     // To move over a file rclone deletes it first, unless the remote cannot move: then it copies over it.
     movesAtomically: isOneFile && features.BucketBased === true && features.Move !== true && features.Copy === true,
     readsRanges: true,

@@ -113,11 +113,12 @@ test('traits are claimed only where they are sure', () => {
   const sftp = { BucketBased: false, PartialUploads: true, Move: true, Copy: false, Overlay: false }
   const webdav = { BucketBased: false, PartialUploads: false, Move: true, Copy: true, Overlay: false }
   const s3 = { BucketBased: true, PartialUploads: false, Move: false, Copy: true, Overlay: false }
-  expect(traitsOf(sftp, { version: now, type: 'sftp' })).toEqual({ appearsWhole: true, movesAtomically: false, readsRanges: true })
+  expect(traitsOf(sftp, { version: now, type: 'sftp' })).toEqual({ appearsWhole: true, movesWhole: true, movesAtomically: false, readsRanges: true })
   expect(traitsOf(sftp, { version: old, type: 'sftp' }).appearsWhole).toBe(false)
-  expect(traitsOf(webdav, { version: now, type: 'webdav' })).toEqual({ appearsWhole: false, movesAtomically: false, readsRanges: true })
-  expect(traitsOf(s3, { version: old, type: 's3' })).toEqual({ appearsWhole: true, movesAtomically: true, readsRanges: true })
+  expect(traitsOf(webdav, { version: now, type: 'webdav' })).toEqual({ appearsWhole: false, movesWhole: true, movesAtomically: false, readsRanges: true })
+  expect(traitsOf(s3, { version: old, type: 's3' })).toEqual({ appearsWhole: true, movesWhole: true, movesAtomically: true, readsRanges: true })
   expect(traitsOf({ ...s3, Overlay: true }, { version: now, type: 'crypt' }).appearsWhole).toBe(true)
   expect(traitsOf({ ...s3, Overlay: true }, { version: now, type: 'chunker' }).appearsWhole).toBe(false)
-  expect(traitsOf({}, { version: now, type: 'drive' }).appearsWhole).toBe(false)
+  expect(traitsOf({}, { version: now, type: 'drive' })).toMatchObject({ appearsWhole: false, movesWhole: false })
+  expect(traitsOf({ ...webdav, Overlay: true }, { version: now, type: 'union' }).movesWhole).toBe(false)
 })

@@ -1,11 +1,11 @@
 import type { Transport } from '@stackbk/contract'
 
-import { errorFrom, StackbkError } from '../../errors.js'
+import { StackbkError } from '../../errors.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { frozenList, groupFiles, type CopiedFile, type FileList } from './file-list.js'
 import type { RemoteConfig } from './remote-identity.js'
-import { asked } from './transfer.js'
+import { asked, remoteErrorFrom } from './transfer.js'
 
 /** The repository's files at one moment. Throws where a folder of it cannot be read. */
 export async function localList({ engine, repository }: OpenRepository, root: string): Promise<FileList> {
@@ -25,7 +25,7 @@ export async function localList({ engine, repository }: OpenRepository, root: st
 /** What the remote holds of the layout, and besides. */
 export async function remoteList(run: Run, transport: Transport, { engine }: OpenRepository): Promise<{ list: FileList; strays: readonly CopiedFile[] }> {
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
-  if (!listed.ok) throw errorFrom(listed.failure)
+  if (!listed.ok) throw remoteErrorFrom(listed.failure)
   return groupFiles(engine.layout(), listed.value)
 }
 

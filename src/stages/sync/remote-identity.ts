@@ -9,7 +9,7 @@ import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { CopiedFile, FileList } from './file-list.js'
 import { waitingFolder } from './placement.js'
-import { asked } from './transfer.js'
+import { asked, remoteErrorFrom } from './transfer.js'
 import { trashFolder } from './trash.js'
 
 /** How the remote's `config` compares with the local one. `damaged`: the copy is ours, and its `config` is of no use. */
@@ -38,7 +38,7 @@ export async function identifyRemote(
     return 'absent'
   }
   const read = await asked(run, () => transport.read(configPath, { signal: run.signal }))
-  if (!read.ok) throw errorFrom(read.failure)
+  if (!read.ok) throw remoteErrorFrom(read.failure)
   if (Buffer.from(read.value).equals(readFileSync(join(local.root, configPath)))) return 'same'
   const id = await idOf(run, local, layout, { path: configPath, content: read.value })
   if (id === local.repository.id) return 'older'

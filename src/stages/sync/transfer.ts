@@ -1,6 +1,7 @@
 import type { Answer, Failure, TransferResult } from '@stackbk/contract'
 import pRetry, { AbortError } from 'p-retry'
 
+import { errorFrom, type StackbkError } from '../../errors.js'
 import type { Run } from '../run.js'
 
 /** The first pause before another try; each further one is twice as long, up to the last, and up to twice that by jitter. */
@@ -64,6 +65,11 @@ export async function asked<T>(run: Run, ask: () => Promise<Answer<T>>): Promise
     if (run.signal.aborted) return { ok: false, failure: { kind: 'cancelled', message: 'the transfer was interrupted' } }
     throw error
   }
+}
+
+/** A failure to ask the remote, to be thrown. One that gives no answer is not to be reached, however far the call came. */
+export function remoteErrorFrom(failure: Failure): StackbkError {
+  return errorFrom(failure.kind === 'stalled' || failure.kind === 'timed-out' ? { ...failure, kind: 'remote-unreachable' } : failure)
 }
 
 /** What is left of a limit for many calls together, for each of them as it begins. `null`: no limit. */

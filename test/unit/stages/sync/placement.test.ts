@@ -1,10 +1,13 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import type { RemoteFile, Transport, TransferRequest } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
 import { placeGroup, waitingFolder } from '../../../../src/stages/sync/placement.js'
 import { expiredTrash, moveToTrash, trashFolder } from '../../../../src/stages/sync/trash.js'
 import { failure, ok, partly, testRun } from '../fixtures.js'
-import { layout } from './layout.js'
+import { layout, nameOf } from './layout.js'
 
 const groupOf = (role: string) => {
   const group = layout.groups.find((one) => one.role === role)
@@ -36,7 +39,7 @@ describe('putting a group of files in place', () => {
       move: (from, to) => (asked.push(`move ${from} ${to}`), Promise.resolve(ok(undefined))),
       ...more,
     }))
-    const place = (role: string, appearsWhole: boolean) => placeGroup(testRun(), transport, appearsWhole, { group: groupOf(role), files, root: '/repository', title: 'uploading', limit: () => ({}) }, { files: 0, bytes: 0, attempts: 0 })
+    const place = (role: string, appearsWhole: boolean) => placeGroup(testRun(), transport, { appearsWhole, movesWhole: true }, { group: groupOf(role), files, root: '/repository', limit: () => ({}) }, { files: 0, bytes: 0, attempts: 0 })
     return { asked, uploads, place }
   }
 
@@ -69,6 +72,27 @@ describe('putting a group of files in place', () => {
     await place('snapshot', false)
     expect(asked).toEqual([`upload ${waitingFolder}`, `list ${waitingFolder}`])
     expect(moved).toEqual([['snapshots/one', 'snapshots/two'], waitingFolder, ''])
+  })
+
+  it('is read back where it can neither appear whole nor be moved, and sent again until it is as it was', async () => {
+    const [one, two] = ['one', 'two'].map((content) => ({ path: `snapshots/${nameOf(content)}`, size: 3 }))
+    if (one === undefined || two === undefined) throw new Error()
+    const uploads: TransferRequest[] = []
+    let downloads = 0
+    const transport = partly<Transport>('transport', {
+      upload: (request) => (uploads.push(request), Promise.resolve(ok({ files: 1, bytes: 3 }))),
+      download: ({ files: wanted, localRoot }) => {
+        downloads++
+        for (const path of wanted) {
+          mkdirSync(join(localRoot, 'snapshots'), { recursive: true })
+          writeFileSync(join(localRoot, path), path === two.path ? (downloads === 1 ? 'tw' : 'two') : 'one')
+        }
+        return Promise.resolve(ok({ files: 1, bytes: 3 }))
+      },
+    })
+    const placed = await placeGroup(testRun(), transport, { appearsWhole: false, movesWhole: false }, { group: groupOf('snapshot'), files: [one, two], root: '/repository', limit: () => ({}) }, { files: 0, bytes: 0, attempts: 0 })
+    expect(placed).toEqual(ok(undefined))
+    expect(uploads.map(({ files: sent, whenSameSize, remoteFolder }) => [sent, whenSameSize, remoteFolder])).toEqual([[[one.path, two.path], 'keep', undefined], [[two.path], 'replace', undefined]])
   })
 
   it.each([
