@@ -32,7 +32,7 @@ export default defineConfig({
       },
       // A kill that is not recovered from is one too many: nothing is tried twice here. It takes the limits of each kill itself.
       { resolve: { alias }, test: { name: 'matrix', include: ['test/matrix/**/*.test.ts'], disableConsoleIntercept: true, maxWorkers: workers, sequence: { groupOrder: 2 } } },
-      { resolve: { alias }, test: { name: 'mirror', include: ['test/mirror/**/*.test.ts'], disableConsoleIntercept: true, maxWorkers: workers, sequence: { groupOrder: 2 } } },
+      { resolve: { alias }, test: { name: 'mirror', include: ['test/mirror/**/*.test.ts'], maxConcurrency: 2, disableConsoleIntercept: true, maxWorkers: workers, sequence: { groupOrder: 2 } } },
       {
         resolve: { alias },
         test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: realToolTimeout, hookTimeout: realToolTimeout, retry: realToolRetries, maxWorkers: workers, sequence: { groupOrder: 2 } },

@@ -1,6 +1,6 @@
 import { accessSync, constants, statfsSync } from 'node:fs'
 
-import type { Finding } from '@stackbk/contract'
+import type { Finding, Transport } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
 import { nearestExisting } from '../host/mounts.js'
@@ -114,5 +114,14 @@ async function transportFindings(run: Run): Promise<readonly Finding[]> {
   const examined = await transport.examine({ signal: run.signal })
   // Without a remote nothing of it is needed, the tool neither.
   if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: 'RCLONE_REMOTE, for sync and restore', fix: 'Run: stackbk config init --remote NAME' }]
-  return examined
+  return [...examined, ...(examined.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
+}
+
+/** Whether a cut upload can leave half a file there that counts. */
+async function uploadFindings(run: Run, transport: Transport): Promise<readonly Finding[]> {
+  const traits = await transport.traits({ signal: run.signal })
+  if (!traits.ok) return []
+  const facts = { id: 'remote.uploads', needed: 'a remote that shows a file only when it is whole, or can move one' }
+  if (traits.value.appearsWhole || traits.value.movesWhole) return [{ ...facts, status: 'ok', found: traits.value.appearsWhole ? 'files appear whole' : 'files are uploaded beside their place, looked at and moved', fix: '' }]
+  return [{ ...facts, status: 'warning', found: 'neither: an upload that is cut may leave half an index or snapshot under its name until the next sync, which mends that first', fix: 'After an interrupted sync run: stackbk sync. Or use a remote of another kind, without a chunker, union or compress in front' }]
 }

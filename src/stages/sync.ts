@@ -8,8 +8,8 @@ import { removeStaleLocks, replayJournal } from './resume.js'
 import type { Run } from './run.js'
 import { CheckedFiles } from './sync/checked-files.js'
 import { planDeletion } from './sync/deletion.js'
-import type { FileList } from './sync/file-list.js'
-import { localList, missingFrom, remoteList } from './sync/listing.js'
+import type { FileList, RemoteLook } from './sync/file-list.js'
+import { localList, lookAtRemote, missingFrom, remoteList } from './sync/listing.js'
 import { probe } from './sync/probe.js'
 import { identifyRemote } from './sync/remote-identity.js'
 import { nothingRemoved, removeExtra, tidyUp } from './sync/removal.js'
@@ -48,12 +48,12 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (!readyEngine.ok) throw errorFrom(readyEngine.failure)
   const root = engine.location().path
   if (root === null) throw notLocal(engine.location().display)
-  const opened = await openWhileProbing(run, transport, choices)
+  const { opened, remote } = await openWhileLooking(run, transport, choices)
   if (opened === null) return concluded(run, empty, { status: 'ok', problems: [] })
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
   run.reporter.step('comparing with the remote')
-  const [firstList, remote] = await Promise.all([localList(opened, root), remoteList(run, transport, opened)])
+  const firstList = await localList(opened, root)
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
   const checked = new CheckedFiles(run.state.repositories, opened.repository.id)
   const work: Work = { run, transport, repository: opened, root, remote: remote.list, remoteConfig, checked, limit: sharedLimit(run.configuration.cloud.syncTimeoutMs) }
@@ -81,10 +81,10 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   const lackingIn = (there: FileList): readonly string[] => missingFrom(there, list, 'same').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !spared.includes(path))
   const deletion = planDeletion(list, remote.list, opened.record, run.configuration.cloud.maxDeletePercent)
   // What a transport says to have sent is looked for before anything goes that could stand in for it.
-  let there = sent.begun === 0 ? remote.list : (await remoteList(run, transport, opened)).list
+  let there = sent.begun === 0 ? remote.list : (await remoteList(run, transport, engine)).list
   const removed = lackingIn(there).length === 0 ? await removeExtra(run, transport, opened, deletion, choices.allowDelete) : nothingRemoved
   problems.push(...removed.problems, ...(await tidyUp(run, transport, opened, remote.strays)))
-  if (removed.deleted.files > 0) there = (await remoteList(run, transport, opened)).list
+  if (removed.deleted.files > 0) there = (await remoteList(run, transport, engine)).list
   const lacking = lackingIn(there)
   if (lacking.length > 0) {
     problems.push({
@@ -105,16 +105,15 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   return concluded(run, body, { status, problems, codes: [...codes, status === 'partial' ? 3 : 0] })
 }
 
-/** Both take their time and neither needs the other. What is wrong with the repository counts before what is with the remote. */
-async function openWhileProbing(run: Run, transport: Transport, choices: SyncChoices): Promise<OpenRepository | null> {
+/** Opening the repository and looking at the remote take their time, and neither needs the other. What is wrong with the repository counts first. */
+async function openWhileLooking(run: Run, transport: Transport, choices: SyncChoices): Promise<{ opened: OpenRepository | null; remote: RemoteLook }> {
   const given = new AbortController()
-  const probing = probe({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport)
+  const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, await run.engine())
   // Its turn comes below.
-  probing.catch(() => {})
+  looking.catch(() => {})
   try {
     const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
-    await probing
-    return opened
+    return { opened, remote: await looking }
   } finally {
     given.abort()
   }

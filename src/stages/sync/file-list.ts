@@ -17,6 +17,15 @@ export interface CopiedFile {
 /** The files of each group of the layout, in commit order. */
 export type FileList = readonly { readonly group: LayoutGroup; readonly files: readonly CopiedFile[] }[]
 
+/** What a look at the remote has found. */
+export interface RemoteLook {
+  readonly list: FileList
+  /** What is not of the layout. */
+  readonly strays: readonly CopiedFile[]
+  /** What is in its `config`; `null` where it has none. */
+  readonly config: Uint8Array | null
+}
+
 /**
  * The repository's files at one moment. Taken anew when what decides over validity (all groups but the data) changed while
  * it was made, or a file vanished: a prune between two looks would give an index without its packs.

@@ -1,9 +1,10 @@
-import type { Transport } from '@stackbk/contract'
+import type { Engine, Transport } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
-import { frozenList, groupFiles, type CopiedFile, type FileList } from './file-list.js'
+import { frozenList, groupFiles, type CopiedFile, type FileList, type RemoteLook } from './file-list.js'
+import { probe } from './probe.js'
 import type { RemoteConfig } from './remote-identity.js'
 import { asked, remoteErrorFrom } from './transfer.js'
 
@@ -23,10 +24,21 @@ export async function localList({ engine, repository }: OpenRepository, root: st
 }
 
 /** What the remote holds of the layout, and besides. */
-export async function remoteList(run: Run, transport: Transport, { engine }: OpenRepository): Promise<{ list: FileList; strays: readonly CopiedFile[] }> {
+export async function remoteList(run: Run, transport: Transport, engine: Engine): Promise<{ list: FileList; strays: readonly CopiedFile[] }> {
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   if (!listed.ok) throw remoteErrorFrom(listed.failure)
   return groupFiles(engine.layout(), listed.value)
+}
+
+/** The first look at the remote: its files, and what its `config` holds; `null` where it has none. Throws where it cannot be reached. */
+export async function lookAtRemote(run: Run, transport: Transport, engine: Engine): Promise<RemoteLook> {
+  await probe(run, transport)
+  const found = await remoteList(run, transport, engine)
+  const config = found.list.find(({ group }) => group.role === 'config')?.files[0]
+  if (config === undefined) return { ...found, config: null }
+  const read = await asked(run, () => transport.read(config.path, { signal: run.signal }))
+  if (!read.ok) throw remoteErrorFrom(read.failure)
+  return { ...found, config: read.value }
 }
 
 /** What has to go up, in commit order. A file of another size is there only by half. */

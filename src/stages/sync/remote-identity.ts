@@ -7,9 +7,8 @@ import type { FailureKind, LayoutGroup, RepositoryLayout, Transport } from '@sta
 import { errorFrom, StackbkError } from '../../errors.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
-import type { CopiedFile, FileList } from './file-list.js'
+import type { CopiedFile, FileList, RemoteLook } from './file-list.js'
 import { waitingFolder } from './placement.js'
-import { asked, remoteErrorFrom } from './transfer.js'
 import { trashFolder } from './trash.js'
 
 /** How the remote's `config` compares with the local one. `damaged`: the copy is ours, and its `config` is of no use. */
@@ -25,22 +24,19 @@ export async function identifyRemote(
   run: Run,
   transport: Transport,
   local: OpenRepository & { readonly root: string; readonly list: FileList },
-  remote: { readonly list: FileList; readonly strays: readonly CopiedFile[] },
+  remote: RemoteLook,
 ): Promise<RemoteConfig> {
   const layout = local.engine.layout()
   const files = remote.list.flatMap((entry) => entry.files)
   const configPath = layout.groups.find((group) => group.role === 'config')?.path
-  const hasConfig = files.some((file) => file.path === configPath)
-  if (configPath === undefined || !hasConfig) {
+  if (configPath === undefined || remote.config === null) {
     const foreign = remote.strays.filter((file) => !isOurs(layout, file.path))
     if (foreign.length > 0 && files.length === 0) throw notARepository(transport.location, foreign)
     if (files.length > 0 && !sharesContent(local.list, remote.list)) throw partOfAnother(transport.location, files)
     return 'absent'
   }
-  const read = await asked(run, () => transport.read(configPath, { signal: run.signal }))
-  if (!read.ok) throw remoteErrorFrom(read.failure)
-  if (Buffer.from(read.value).equals(readFileSync(join(local.root, configPath)))) return 'same'
-  const id = await idOf(run, local, layout, { path: configPath, content: read.value })
+  if (Buffer.from(remote.config).equals(readFileSync(join(local.root, configPath)))) return 'same'
+  const id = await idOf(run, local, layout, { path: configPath, content: remote.config })
   if (id === local.repository.id) return 'older'
   if (id === null && hasOnlyOurKeys(local.list, remote.list)) return 'damaged'
   throw anotherRepository(transport.location, id, local.repository.id)

@@ -41,7 +41,8 @@ export async function removeExtra(run: Run, transport: Transport, { engine }: Op
     const files = groupFiles({ groups: [group], ignored: [] }, plan.files).list[0]?.files ?? []
     if (files.length === 0) continue
     const paths = files.map((file) => file.path)
-    const isKept = run.configuration.cloud.trashDays > 0
+    // A key that was revoked is not to be found anywhere any more.
+    const isKept = run.configuration.cloud.trashDays > 0 && group.role !== 'key'
     const removed = isKept ? await moveToTrash(run, transport, paths) : await asked(run, () => transport.remove(paths, { signal: run.signal }))
     if (!removed.ok) return { deleted, problems: [problemFrom(removed.failure, { code: 'deletion-failed' })], codes: [exitCodes.ofKind('transfer-failed')] }
     deleted.files += files.length

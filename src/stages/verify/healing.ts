@@ -1,27 +1,30 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import type { Transport } from '@stackbk/contract'
 
 import { problemFrom } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
-import { ensureFolder } from '../../host/state-folder.js'
+import { withScratch, type NamedFile } from '../remote-contents.js'
 import { checkContents } from '../restore/content-check.js'
 import type { Run } from '../run.js'
-import { groupFiles, type FileList } from '../sync/file-list.js'
+import { groupFiles } from '../sync/file-list.js'
+import { placeGroup } from '../sync/placement.js'
 import { asked } from '../sync/transfer.js'
 
 /** Sends one file again if the local one is sound. */
-export async function sendSound(run: Run, transport: Transport, root: string, list: FileList, file: string): Promise<boolean> {
-  const part = list.map(({ group, files }) => ({ group, files: files.filter(({ path }) => path === file) }))
+export async function sendSound(run: Run, transport: Transport, root: string, { group, file }: NamedFile): Promise<boolean> {
   try {
-    if ((await checkContents(root, part, { signal: run.signal })).corrupt.length > 0) return false
-  } catch {
+    const here = { path: file.path, size: statSync(join(root, file.path)).size }
+    if ((await checkContents(root, [{ group, files: [here] }], { signal: run.signal })).corrupt.length > 0) return false
+    const traits = await asked(run, () => transport.traits({ signal: run.signal }))
+    const sent = traits.ok ? await placeGroup(run, transport, traits.value, { group, files: [here], root, replaces: true, limit: () => ({}) }, { files: 0, bytes: 0, attempts: 0 }) : traits
+    if (!sent.ok) run.log('error', problemFrom(sent.failure).message, { file: file.path })
+    return sent.ok
+  } catch (error) {
+    run.log('error', 'a file could not be sent again', { file: file.path, reason: String(error) })
     return false
   }
-  const sent = await asked(run, () => transport.upload({ files: [file], localRoot: root, whenSameSize: 'replace', stallTimeoutMs: run.configuration.backup.stallTimeoutMs, signal: run.signal }))
-  if (!sent.ok) run.log('error', problemFrom(sent.failure).message, { file })
-  return sent.ok
 }
 
 /** Fetches sound copies of local files, each compared before it takes its place, in one step. */
@@ -29,9 +32,7 @@ export async function fetchSound(run: Run, transport: Transport, root: string, f
   const healed = new Set<string>()
   if (files.length === 0) return healed
   const engine = await run.engine()
-  ensureFolder(run.state.cache)
-  const folder = mkdtempSync(join(run.state.cache, 'repair-'))
-  try {
+  return withScratch(run, async (folder) => {
     for (const file of files) {
       const came = await asked(run, () => transport.download({ files: [file], localRoot: folder, whenSameSize: 'replace', stallTimeoutMs: run.configuration.backup.stallTimeoutMs, signal: run.signal }))
       if (!came.ok) continue
@@ -42,8 +43,6 @@ export async function fetchSound(run: Run, transport: Transport, root: string, f
       healed.add(file)
       rmSync(join(folder, file), { force: true })
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-  return healed
+    return healed
+  })
 }

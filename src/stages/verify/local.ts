@@ -8,17 +8,20 @@ import type { Run } from '../run.js'
 import { frozenList, groupFiles, type FileList } from '../sync/file-list.js'
 import { asked } from '../sync/transfer.js'
 import { fetchSound } from './healing.js'
+import { LocalRotation } from './rotation.js'
 import type { CorruptFile, VerifyChoices, VerifyResult } from './verify-result.js'
 
 export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
   const ready = await engine.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
-  const keys = await openOrMend(run, engine, choices.repair)
+  const { keys, repositoryId } = await openOrMend(run, engine, choices.repair)
   run.reporter.step('checking the repository')
   const percent = choices.percent ?? 0
-  const check = await engine.check({ readDataPercent: percent, signal: run.signal })
+  const rotation = new LocalRotation(run.state.repositories, repositoryId, percent)
+  const check = await engine.check({ readDataPercent: percent, ...rotation.part, signal: run.signal })
   if (!check.ok) throw errorFrom(check.failure)
-  const depth = percent === 0 ? 'structure' : `data ${percent} %`
+  if (check.value.isSound) rotation.done()
+  const depth = percent === 0 ? 'structure' : `data ${percent} %${rotation.words}`
   if (check.value.isSound && !choices.repair) return concluded(run, { depth, checked: 0, corrupt: [] }, { status: 'ok', problems: [] })
 
   const { path } = engine.location()
@@ -33,12 +36,11 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   return concluded(run, { depth, checked: found.filesChecked, corrupt: mended.corrupt }, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
 }
 
-/** With a rotten key nothing opens, so keys are compared and mended first where that may be. Returns those that were. */
-async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<readonly string[]> {
-  const open = () => openRepository({ ...run, dryRun: true }, { mayInit: false })
+/** With a rotten key nothing opens, so keys are compared and mended first where that may be. Says which ones were. */
+async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<{ keys: readonly string[]; repositoryId: string }> {
+  const open = async (): Promise<string> => (await openRepository({ ...run, dryRun: true }, { mayInit: false }))?.repository.id ?? ''
   try {
-    await open()
-    return []
+    return { keys: [], repositoryId: await open() }
   } catch (error) {
     const { path } = engine.location()
     if (!mayMend || path === null || !(error instanceof StackbkError) || error.kind !== 'corrupt') throw error
@@ -47,8 +49,7 @@ async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<r
     const transport = await run.transport().catch(() => null)
     if (corrupt.length === 0 || transport === null || !(await transport.ready({ signal: run.signal })).ok) throw error
     const healed = await fetchSound(run, transport, path, corrupt)
-    await open()
-    return [...healed]
+    return { keys: [...healed], repositoryId: await open() }
   }
 }
 

@@ -27,8 +27,8 @@ describe('whose copy is on the remote', () => {
       at: () => partly<Engine>('copy', { repositoryId: () => Promise.resolve(typeof opens === 'string' ? ok(opens) : { ok: false, failure: opens }) }),
     })
     const local = { engine, repository: { id: 'ours', location: 'place', path: at('repository') }, snapshots: [], record: new SnapshotRecord(at('repositories'), 'ours'), isNew: false, root: at('repository'), list: listOf(ours).list }
-    const transport = partly<Transport>('transport', { location: 'cloud:/backup', read: () => Promise.resolve(ok(Buffer.from(config))) })
-    return identifyRemote(testRun(), transport, local, listOf(remote))
+    const transport = partly<Transport>('transport', { location: 'cloud:/backup' })
+    return identifyRemote(testRun(), transport, local, { ...listOf(remote), config: remote.includes('config') ? Buffer.from(config) : null })
   }
 
   it.each([
