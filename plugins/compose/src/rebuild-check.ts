@@ -42,7 +42,7 @@ export async function checkRebuild(docker: Docker, capsule: Capsule, question: R
   ])
   for (const check of checks) if (!check.ok) return check
   problems.push(
-    ...(await projectProblems(scopes.value, listed.value, question.directory)),
+    ...(await projectProblems(scopes.value, listed.value, { directory: question.directory, isSamePlace: capsule.directory === question.directory })),
     ...sources.flatMap((source) => nameProblems(source, listed.value)),
     ...sources.flatMap((source) => [...pathProblems(source, question), ...variableProblems(source)]),
     ...checks.flatMap((check) => (check.ok ? check.value : [])),
@@ -66,11 +66,14 @@ function noModel(scope: ProjectScope, question: RebuildQuestion, why: string): R
   )
 }
 
-/** Compose takes every container with the project's name for one of its own, wherever it came from. */
-async function projectProblems(scopes: readonly ProjectScope[], listed: readonly Listed[], directory: string): Promise<RebuildProblem[]> {
+/**
+ * Compose takes every container with the project's name for one of its own, wherever it came from. A folder that is gone cannot be
+ * told from a link to it that is gone too: containers started by way of the recorded one are the stack's.
+ */
+async function projectProblems(scopes: readonly ProjectScope[], listed: readonly Listed[], { directory, isSamePlace }: { readonly directory: string; readonly isSamePlace: boolean }): Promise<RebuildProblem[]> {
   const strangers = await Promise.all(
-    scopes.map(async ({ project }) => {
-      for (const container of listed.filter((one) => one.project === project.name)) {
+    scopes.map(async ({ project, recorded }) => {
+      for (const container of listed.filter((one) => one.project === project.name && !(isSamePlace && one.workingDirectory === recorded.workingDirectory))) {
         const files = splitPaths(container.configFiles).filter((file) => file.startsWith('/'))
         const folders = await Promise.all([container.workingDirectory, ...files.map((file) => dirname(file))].filter((folder) => folder !== '').map(realPath))
         if (!folders.includes(directory)) return [problem('error', 'project-taken', `Project ${project.name} is another stack here: container ${container.name} of it belongs to ${container.workingDirectory || 'another folder'}`, `Take that one down first: docker compose -p ${project.name} down`)]
@@ -189,9 +192,16 @@ function pathProblems(source: RebuildSource, question: RebuildQuestion): Rebuild
   const files = ['secrets', 'configs'].flatMap((kind) =>
     servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), kind).map((key) => ({ what: `${kind.slice(0, -1)} ${key}`, path: plain(record(record(model[kind])[key])['file']) }))),
   )
-  const devices = question.allowHostVolumes ? volumesOf(source, question.services.length === 0).filter((volume) => /(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '')).map((volume) => ({ what: `volume ${volume.name}`, path: scope.moved(volume.options['device'] ?? '') })) : []
-  const missing = new Map([...mounted, ...files, ...devices].filter(({ path }) => path.startsWith('/') && !existsSync(path) && !willBeThere(path, question)).map(({ what, path }): [string, string] => [path, what]))
+  const devices = [...scope.running.keys()].flatMap((service) => devicesOf(definitionOf(model, service)).map((path) => ({ what: `service ${service}`, path })))
+  const disks = question.allowHostVolumes ? volumesOf(source, question.services.length === 0).filter((volume) => /(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '')).map((volume) => ({ what: `volume ${volume.name}`, path: scope.moved(volume.options['device'] ?? '') })) : []
+  const missing = new Map([...mounted, ...files, ...devices, ...disks].filter(({ path }) => path.startsWith('/') && !existsSync(path) && !willBeThere(path, question)).map(({ what, path }): [string, string] => [path, what]))
   return [...missing].map(([path, what]) => problem('error', 'missing-path', `${path}, which ${what} uses, is not here, and not in the snapshot`, 'Mount it or bring it back first; if an empty folder is right, make one'))
+}
+
+/** Written `SOURCE:TARGET:PERMISSIONS` by older versions of Compose. */
+function devicesOf(definition: Json): string[] {
+  const devices = Array.isArray(definition['devices']) ? definition['devices'] : []
+  return devices.map((device: unknown) => (typeof device === 'string' ? device.split(':')[0]! : plain(record(device)['source'])))
 }
 
 function willBeThere(path: string, question: RebuildQuestion): boolean {

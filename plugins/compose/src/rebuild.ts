@@ -44,8 +44,10 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   if (!inTheWay.ok) return inTheWay
   if (inTheWay.value.length > 0) return failed({ kind: 'failed', message: `${capsule.stack} still has containers: ${inTheWay.value.map((container) => container.name).join(', ')}`, fix: 'Take them down first' })
 
+  request.onProgress?.({ phase: 'images' })
   const images = await imagesFor(tools, sources, request, call)
   if (!images.ok) return images
+  request.onProgress?.({ phase: 'volumes and containers' })
   const isWhole = request.services.length === 0
   const named: RebuiltVolume[] = []
   for (const source of sources) {
@@ -73,6 +75,7 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   const since = new Date()
   const state = stateToStart(request.directory, sources, containers.value, since)
   if (request.noStart) return answered({ isUp: false, missing: [], completed: [], ...common })
+  request.onProgress?.({ phase: 'starting' })
   const started = await startStack(tools, state, { mode: 'stop', healthTimeoutMs: request.healthTimeoutMs })
   const up = await waitUntilUp(tools, state, { since, timeoutMs: request.healthTimeoutMs, ...(request.signal === undefined ? {} : { signal: request.signal }) })
   if (!up.ok) return up

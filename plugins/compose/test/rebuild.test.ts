@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
@@ -299,4 +299,21 @@ test('a part of a stack is rebuilt beside the rest; nothing starts where that is
   const report = good(await runtime.rebuild(capsule, request(stack, { healthTimeoutMs: 2000 })))
   expect(report).toMatchObject({ isUp: false, missing: [{ service: 'sick', reason: expect.stringContaining('unhealthy') }] })
   expect(await stack.running()).toEqual(['db', 'sick', 'web'])
+})
+
+test('a stack whose folder has another place now is rebuilt there, from its files or from its capsule', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ isUp: false, compose: { services: { web: service({ volumes: ['./own:/own'], secrets: ['token'] }) }, secrets: { token: { file: './token.txt' } } }, files: { 'token.txt': 'x', 'own/a': 'b' } })
+  const capsule = changed(await record(runtime, stack), { replicas: { web: 1 } })
+  const directory = `${stack.directory}-elsewhere`
+  await rename(stack.directory, directory)
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  for (const change of [async () => {}, () => rm(join(directory, 'compose.yaml'))]) {
+    await removeProject(stack.project)
+    await change()
+    expect(good(await runtime.rebuild(capsule, request(stack, { directory })))).toMatchObject({ isUp: true })
+    const state = await look(runtime, directory)
+    expect(state.projects[0]).toMatchObject({ workingDirectory: directory })
+    expect(state.projects[0]!.containers[0]!.mounts.map((mount) => mount.source).sort()).toEqual([`${directory}/own`, `${directory}/token.txt`])
+  }
 })

@@ -7,7 +7,7 @@ import { done, failed } from '../answer.js'
 import type { Capsule } from '../capsule.js'
 import type { RebuildQuestion, RebuildRequest, RebuiltVolume, Runtime, Scratch, StackState } from '../runtime.js'
 import { failureOf, valueOf } from './answers.js'
-import type { StackForTest } from './runtime.js'
+import type { StackForTest } from './stack-for-test.js'
 
 const limitMs = 60_000
 
