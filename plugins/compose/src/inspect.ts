@@ -105,11 +105,16 @@ function projectsOf(containers: readonly Container[]): ProjectState[] {
     return {
       name,
       workingDirectory: teller.allLabels[label.workingDirectory] ?? '',
-      configFiles: splitPaths(teller.allLabels[label.configFiles] ?? ''),
+      configFiles: splitPaths(teller.allLabels[label.configFiles] ?? '').filter(isFile),
       environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? ''),
       containers: own.map(toState),
     }
   })
+}
+
+/** `-` came by standard input, and cannot be read again. Without any file, Compose looks for those of the folder. */
+function isFile(path: string): boolean {
+  return path !== '-'
 }
 
 function byServiceAndNumber(one: Container, other: Container): number {
@@ -127,8 +132,7 @@ async function foldersOf(listed: readonly Listed[]): Promise<ReadonlyMap<Listed,
   const entries = listed
     .filter((container) => container.project !== '')
     .map(async (container): Promise<[Listed, string[]]> => {
-      // `-` is what came by standard input.
-      const first = splitPaths(container.configFiles).find((file) => file.startsWith('/'))
+      const first = splitPaths(container.configFiles).find(isFile)
       const folders = [container.workingDirectory, ...(first === undefined ? [] : [dirname(first)])].filter((folder) => folder !== '')
       return [container, await Promise.all(folders.map(resolved))]
     })
