@@ -10,9 +10,12 @@ import { scratchLabel } from './removal.js'
  * later Compose may call it. Labels are not: programs that watch the engine (proxies, updaters) act on them.
  */
 const takenOver = [
-  ...['command', 'entrypoint', 'environment', 'working_dir', 'user', 'group_add', 'hostname', 'domainname', 'platform', 'healthcheck', 'stop_signal', 'stop_grace_period', 'tty', 'stdin_open', 'read_only', 'init', 'tmpfs', 'shm_size', 'ulimits', 'sysctls', 'cap_drop'],
+  ...['command', 'entrypoint', 'working_dir', 'user', 'group_add', 'hostname', 'domainname', 'platform', 'healthcheck', 'stop_signal', 'stop_grace_period', 'tty', 'stdin_open', 'read_only', 'init', 'tmpfs', 'shm_size', 'ulimits', 'sysctls', 'cap_drop'],
   ...['cpus', 'cpu_count', 'cpu_percent', 'cpu_period', 'cpu_quota', 'cpu_shares', 'mem_limit', 'mem_reservation', 'mem_swappiness', 'memswap_limit', 'pids_limit'],
 ]
+
+/** Proxies that watch the engine act on these of the environment, as others on labels. The program inside does not need them. */
+const actedOnByOthers = /^(?:VIRTUAL_HOST|VIRTUAL_HOST_MULTIPORTS|LETSENCRYPT_HOST|ACME_DOMAIN)$/
 
 /** The engine gives the bridge of every network an address of the host, by which the host is reached even where there is no way out. */
 export const networkOptions = { 'com.docker.network.bridge.inhibit_ipv4': 'true' } as const
@@ -95,6 +98,7 @@ export async function isolatedModel(request: IsolationRequest): Promise<Isolated
       if (at === 0) leftOut.push(...replaced)
       services.push([key, {
         ...Object.fromEntries(takenOver.filter((name) => name in definition).map((name) => [name, definition[name]])),
+        environment: Object.fromEntries(Object.entries(record(definition['environment'])).filter(([name]) => !actedOnByOthers.test(name))),
         image: request.images.get(service)!.id,
         pull_policy: 'never',
         restart: 'no',

@@ -9,8 +9,9 @@ import { sharedNamespaces } from './inspect.js'
 import type { Tools } from './tools.js'
 import { beginWaiting } from './waiting.js'
 
-/** One that ends is started again, as its policy in production would have it, but not for ever. */
-const attemptLimit = 10
+/** How long the engine waits before it starts one again: twice as long each time, from 100 ms on. It goes up to a minute, which is too long here. */
+const firstPauseMs = 100
+const longestPauseMs = 10_000
 
 const startLimitMs = 300_000
 
@@ -24,7 +25,10 @@ interface StartRequest extends CallOptions {
   readonly rehearsed: (container: Container) => Rehearsed
 }
 
-type Standing = { readonly is: 'waiting' | 'up' | 'completed' } | { readonly is: 'failed' | 'unhealthy'; readonly reason: string }
+/** - `waiting`: for its turn, or to become healthy
+ * - `ended`: and will be started again
+ * - `failed`: will not come by itself */
+type Standing = { readonly is: 'waiting' | 'up' | 'completed' } | { readonly is: 'ended' | 'unhealthy' | 'failed'; readonly reason: string }
 
 /**
  * Starts the containers of a rehearsal in dependency order and waits until each runs and is healthy, or has ended well. The engine
@@ -42,12 +46,13 @@ export async function startRehearsal(tools: Tools, ids: readonly string[], reque
       if (!looked.ok) return looked
       const containers = [...looked.value.values()]
       const standings = new Map(containers.map((container) => [container.id, standingOf(container, { attempts, refused, rehearsed: request.rehearsed(container) })]))
-      const startable = containers.filter((container) => standings.get(container.id)!.is === 'waiting' && !isAlive(container) && areNeedsMet(container, containers, standings))
+      const due = containers.filter((container) => ['waiting', 'ended'].includes(standings.get(container.id)!.is) && !isAlive(container) && areNeedsMet(container, containers, standings))
+      const startable = due.filter((container) => Date.now() >= notBefore(container, attempts.get(container.id) ?? 0))
       const limitMs = Math.max(request.healthTimeoutMs, ...containers.map((container) => container.healthLimitMs))
       const isOver = performance.now() - begunAt >= limitMs
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: 'The rehearsal was cancelled' })
       // One that waits for what has failed waits in vain.
-      const mayChange = startable.length > 0 || containers.some((container) => isAlive(container) && ['waiting', 'unhealthy'].includes(standings.get(container.id)!.is))
+      const mayChange = due.length > 0 || containers.some((container) => isAlive(container) && ['waiting', 'unhealthy'].includes(standings.get(container.id)!.is))
       if (isOver || !mayChange) return answered(verdictOf(containers, standings, request))
       await Promise.all(
         startable.map(async (container) => {
@@ -85,8 +90,11 @@ function standingOf(container: Container, about: { attempts: ReadonlyMap<string,
   }
   const { restart } = about.rehearsed
   if (container.exitCode === 0 && restart !== 'always') return { is: 'completed' }
-  if (restart !== 'never' && tried < attemptLimit) return { is: 'waiting' }
-  return { is: 'failed', reason: `it ended with exit code ${container.exitCode ?? 'unknown'}${tried > 1 ? `, ${tried} times` : ''}` }
+  return { is: restart === 'never' ? 'failed' : 'ended', reason: `it ended with exit code ${container.exitCode ?? 'unknown'}${tried > 1 ? `, ${tried} times` : ''}` }
+}
+
+function notBefore(container: Container, tried: number): number {
+  return tried === 0 ? 0 : Date.parse(container.finishedAt ?? '') + Math.min(longestPauseMs, firstPauseMs * 2 ** (tried - 1))
 }
 
 /** Each of what it depends on stands as it asks, and who lends it a namespace runs. */

@@ -52,6 +52,11 @@ export async function checkRebuild(docker: Docker, capsule: Capsule, question: R
 
 type Problems = Promise<Answer<readonly RebuildProblem[]>>
 
+/** What stayed stopped stands in nobody's way: without it the stack still runs as it did. */
+function severityFor({ scope }: RebuildSource, isUsedBy: (service: string) => boolean): RebuildProblem['severity'] {
+  return [...scope.running.keys()].some(isUsedBy) ? 'error' : 'warning'
+}
+
 function problem(severity: RebuildProblem['severity'], code: RebuildProblemCode, message: string, fix: string): RebuildProblem {
   return { severity, code, message, fix }
 }
@@ -95,14 +100,14 @@ function nameProblems({ scope, model }: RebuildSource, listed: readonly Listed[]
     .map((container) => problem('error', 'name-taken', `The name ${container.name} is taken by another container${container.workingDirectory === '' ? '' : `, of ${container.workingDirectory}`}`, `Remove or rename that one: docker rename ${container.name} NAME`))
 }
 
-async function networkProblems(docker: Docker, { scope, model }: RebuildSource, question: RebuildQuestion): Problems {
-  const used = new Set(servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), 'networks')))
-  const external = children(model['networks']).filter(([key, network]) => used.has(key) && network['external'] === true).map(([key, network]) => text(network['name']) || key)
-  const present = await docker.inspect('network', external, question)
+async function networkProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
+  const { scope } = source
+  const external = new Map(externalOf(source, 'networks').map((network): [string, RebuildProblem['severity']] => [network.name, network.severity]))
+  const present = await docker.inspect('network', [...external.keys()], question)
   if (!present.ok) return present
   const here = new Set(present.value.found.map((network) => text(record(network)['Name'])))
   return answered(
-    external.filter((name) => !here.has(name)).map((name) => {
+    [...external].filter(([name]) => !here.has(name)).map(([name, severity]) => {
       const recorded = scope.recorded.networks.find((network) => network.name === name)
       const options = recorded === undefined ? [] : [
         ...(recorded.driver === '' || recorded.driver === 'bridge' ? [] : ['--driver', recorded.driver]),
@@ -110,23 +115,31 @@ async function networkProblems(docker: Docker, { scope, model }: RebuildSource, 
         ...(recorded.isAttachable ? ['--attachable'] : []),
         ...recorded.subnets.flatMap(({ subnet }) => (subnet === '' ? [] : ['--subnet', subnet])),
       ]
-      return problem('error', 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: docker network create ${[...options, name].join(' ')}`)
+      return problem(severity, 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: docker network create ${[...options, name].join(' ')}`)
     }),
   )
 }
 
+/** External networks or volumes that the services to be made use, by their real names. */
+function externalOf(source: RebuildSource, kind: 'networks' | 'volumes'): { readonly name: string; readonly severity: RebuildProblem['severity'] }[] {
+  const { scope, model } = source
+  return children(model[kind]).flatMap(([key, declared]) => {
+    const isUsedBy = (service: string): boolean => namesUsed(definitionOf(model, service), kind).includes(key)
+    return declared['external'] === true && servicesOf(scope).some(isUsedBy) ? [{ name: text(declared['name']) || key, severity: severityFor(source, isUsedBy) }] : []
+  })
+}
+
 async function volumeProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
   const wanted = volumesOf(source, question.services.length === 0)
-  const declared = children(source.model['volumes']).filter(([key, volume]) => volume['external'] === true && servicesOf(source.scope).some((service) => namesUsed(definitionOf(source.model, service), 'volumes').includes(key))).map(([key, volume]) => text(volume['name']) || key)
-  const external = [...new Set([...declared, ...wanted.filter((volume) => volume.isExternal).map((volume) => volume.name)])]
-  const present = await existingVolumes(docker, [...external, ...wanted.map((volume) => volume.name)], question)
+  const external = externalOf(source, 'volumes')
+  const present = await existingVolumes(docker, [...external, ...wanted].map((volume) => volume.name), question)
   if (!present.ok) return present
   const isOther = (name: string, driver: string, options: Readonly<Record<string, string>>): boolean => {
     const here = present.value.get(name)
     return here !== undefined && (here.driver !== driver || Object.entries({ ...here.options, ...options }).some(([key]) => here.options[key] !== options[key]))
   }
   return answered([
-    ...external.filter((name) => !present.value.has(name)).map((name) => problem('error', 'missing-volume', `The external volume ${name} is not here`, `Make it: docker volume create ${name}`)),
+    ...external.filter(({ name }) => !present.value.has(name)).map(({ name, severity }) => problem(severity, 'missing-volume', `The external volume ${name} is not here`, `Make it: docker volume create ${name}`)),
     ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
     ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),
   ])
@@ -153,7 +166,7 @@ async function imageProblems(docker: Docker, source: RebuildSource, question: Re
       if (here.is === 'recorded' || (question.images !== 'local' && image.digests.length > 0)) return []
       if (here.is === 'other') return [problem('warning', 'unproven-image', `Service ${image.service} would run another image than it did: ${here.reason}`, missingImage(image, question.images).fix)]
       const { message, fix } = missingImage(image, 'local')
-      return mayBePulled(image, question.images) ? [problem('warning', 'unproven-image', `${message}, and would come by its tag, which may mean another version by now`, '')] : [problem('error', 'missing-image', message, fix)]
+      return mayBePulled(image, question.images) ? [problem('warning', 'unproven-image', `${message}, and would come by its tag, which may mean another version by now`, '')] : [problem(severityFor(source, (service) => service === image.service), 'missing-image', message, fix)]
     }),
   )
 }
@@ -186,16 +199,20 @@ function taken(port: HostPort, service: string, by: string): RebuildProblem {
 /** Mounted paths that lie outside of the folder: the engine would make an empty folder in their place. */
 function pathProblems(source: RebuildSource, question: RebuildQuestion): RebuildProblem[] {
   const { scope, model } = source
-  const mounted = servicesOf(scope).flatMap((service) =>
-    list(definitionOf(model, service)['volumes']).filter((mount) => text(mount['type']) === 'bind').map((mount) => ({ what: `service ${service}`, path: plain(mount['source']) })),
-  )
-  const files = ['secrets', 'configs'].flatMap((kind) =>
-    servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), kind).map((key) => ({ what: `${kind.slice(0, -1)} ${key}`, path: plain(record(record(model[kind])[key])['file']) }))),
-  )
-  const devices = [...scope.running.keys()].flatMap((service) => devicesOf(definitionOf(model, service)).map((path) => ({ what: `service ${service}`, path })))
-  const disks = question.allowHostVolumes ? volumesOf(source, question.services.length === 0).filter((volume) => /(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '')).map((volume) => ({ what: `volume ${volume.name}`, path: scope.moved(volume.options['device'] ?? '') })) : []
-  const missing = new Map([...mounted, ...files, ...devices, ...disks].filter(({ path }) => path.startsWith('/') && !existsSync(path) && !willBeThere(path, question)).map(({ what, path }): [string, string] => [path, what]))
-  return [...missing].map(([path, what]) => problem('error', 'missing-path', `${path}, which ${what} uses, is not here, and not in the snapshot`, 'Mount it or bring it back first; if an empty folder is right, make one'))
+  const used = servicesOf(scope).flatMap((service) => {
+    const definition = definitionOf(model, service)
+    const severity = severityFor(source, (one) => one === service)
+    const files = ['secrets', 'configs'].flatMap((kind) => namesUsed(definition, kind).map((key) => ({ what: `${kind.slice(0, -1)} ${key}`, path: plain(record(record(model[kind])[key])['file']) })))
+    const mounted = [...list(definition['volumes']).filter((mount) => text(mount['type']) === 'bind').map((mount) => plain(mount['source'])), ...devicesOf(definition)]
+    return [...files, ...mounted.map((path) => ({ what: `service ${service}`, path }))].map((one) => ({ ...one, severity }))
+  })
+  const disks = question.allowHostVolumes ? volumesOf(source, question.services.length === 0).filter((volume) => /(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '')).map((volume) => ({ what: `volume ${volume.name}`, path: scope.moved(volume.options['device'] ?? ''), severity: 'error' as const })) : []
+  const missing = new Map<string, RebuildProblem>()
+  for (const { what, path, severity } of [...used, ...disks].sort((one, other) => Number(other.severity === 'error') - Number(one.severity === 'error'))) {
+    if (!path.startsWith('/') || existsSync(path) || willBeThere(path, question) || missing.has(path)) continue
+    missing.set(path, problem(severity, 'missing-path', `${path}, which ${what} uses, is not here, and not in the snapshot`, 'Mount it or bring it back first; if an empty folder is right, make one'))
+  }
+  return [...missing.values()]
 }
 
 /** Written `SOURCE:TARGET:PERMISSIONS` by older versions of Compose. */
@@ -209,7 +226,8 @@ function willBeThere(path: string, question: RebuildQuestion): boolean {
 }
 
 /** Values that Compose takes from the environment of whoever starts the stack, and which no snapshot holds. */
-function variableProblems({ scope, model }: RebuildSource): RebuildProblem[] {
+function variableProblems(source: RebuildSource): RebuildProblem[] {
+  const { scope, model } = source
   const { project } = scope
   const files = [join(project.workingDirectory, '.env'), ...project.environmentFiles]
   const areFilesHere = project.configFiles.every((file) => existsSync(file))
@@ -218,7 +236,8 @@ function variableProblems({ scope, model }: RebuildSource): RebuildProblem[] {
     return [...used].flatMap((key) => {
       const variable = text(record(record(model[kind])[key])['environment'])
       if (variable === '' || process.env[variable] !== undefined || files.some((file) => isSetIn(file, variable))) return []
-      return [problem(areFilesHere ? 'error' : 'warning', 'missing-variable', `${kind.slice(0, -1)} ${key} comes from the environment variable ${variable}, which is not set`, `Set it, and run this again: export ${variable}=...`)]
+      const severity = severityFor(source, (service) => namesUsed(definitionOf(model, service), kind).includes(key))
+      return [problem(areFilesHere ? severity : 'warning', 'missing-variable', `${kind.slice(0, -1)} ${key} comes from the environment variable ${variable}, which is not set`, `Set it, and run this again: export ${variable}=...`)]
     })
   })
 }

@@ -55,9 +55,11 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
     if (!made.ok) return made
     named.push(...made.value)
   }
+  const unmade: string[] = []
   for (const source of sources) {
-    const created = await createContainers(tools, source, images.value.get(source) ?? [], call)
+    const created = await createAll(tools, source, images.value.get(source) ?? [], call)
     if (!created.ok) return created
+    unmade.push(...created.value)
   }
   const containers = await existingOf(tools, sources, call)
   if (!containers.ok) return containers
@@ -69,7 +71,7 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
 
   const common = {
     unprovenImages: [...images.value.values()].flat().filter((image) => image.doubt !== '').map(({ service, reference, doubt }) => ({ service, reference, reason: doubt })),
-    losses: [...outlook.losses, ...anonymous.value.homeless.map((volume) => `The data of the anonymous volume at ${volume.target} of service ${volume.service} has no place: no container has a volume there now`)],
+    losses: [...outlook.losses, ...unmade, ...anonymous.value.homeless.map((volume) => `The data of the anonymous volume at ${volume.target} of service ${volume.service} has no place: no container has a volume there now`)],
   }
   for (const { scope } of sources) tools.hooks.forget(scope.project)
   const since = new Date()
@@ -101,25 +103,48 @@ async function existingOf(tools: Tools, sources: readonly RebuildSource[], call:
 async function imagesFor(tools: Tools, sources: readonly RebuildSource[], request: RebuildRequest, call: DockerCall): Promise<Answer<ReadonlyMap<RebuildSource, readonly ImageToUse[]>>> {
   const images = new Map<RebuildSource, readonly ImageToUse[]>()
   for (const source of sources) {
-    const brought = await bringImages(tools.docker, imagesOf(source), { source: request.images, platformOf: (service) => text(definitionOf(source.model, service)['platform']) }, call)
-    if (!brought.ok) return brought
-    images.set(source, brought.value)
+    const found: ImageToUse[] = []
+    for (const image of imagesOf(source)) {
+      const brought = await bringImages(tools.docker, [image], { source: request.images, platformOf: (service) => text(definitionOf(source.model, service)['platform']) }, call)
+      if (brought.ok) found.push(...brought.value)
+      // One that stays stopped keeps nothing down.
+      else if (source.scope.running.has(image.service) || brought.failure.kind !== 'not-found') return brought
+      else tools.log('warning', brought.failure.message, { toolOutput: brought.failure.toolOutput })
+    }
+    images.set(source, found)
   }
   return answered(images)
+}
+
+/**
+ * All at once, so that Compose notes on each what it needs of the others. Where that does not work, what ran is made alone, and then
+ * what stays stopped, each by itself: what cannot be made of that is a loss and no failure.
+ */
+async function createAll(tools: Tools, source: RebuildSource, images: readonly ImageToUse[], call: DockerCall): Promise<Answer<readonly string[]>> {
+  const { running, stopped } = source.scope
+  const all = await createContainers(tools, source, { services: servicesOf(source.scope), images, call })
+  if (all.ok || stopped.length === 0) return all.ok ? answered([]) : all
+  const alone = await createContainers(tools, source, { services: [...running.keys()], images, call })
+  if (!alone.ok) return alone
+  const losses: string[] = []
+  for (const service of stopped) {
+    const made = await createContainers(tools, source, { services: [service], images, call })
+    if (!made.ok) losses.push(`Service ${service}, which was stopped, could not be made again: ${made.failure.toolOutput || made.failure.message}`)
+  }
+  return answered(losses)
 }
 
 /**
  * Makes containers, and networks, and starts none. A reference that means nothing here gets its image again, as it had; one that
  * means another image keeps it, since other stacks may be made of that, and the container gets its own by ID.
  */
-async function createContainers(tools: Tools, source: RebuildSource, images: readonly ImageToUse[], call: DockerCall): Promise<Answer<void>> {
+async function createContainers(tools: Tools, source: RebuildSource, { services, images, call }: { readonly services: readonly string[]; readonly images: readonly ImageToUse[]; readonly call: DockerCall }): Promise<Answer<void>> {
   const { scope, model } = source
-  const services = servicesOf(scope)
   if (services.length === 0) return done
-  const pinned = await pin(tools, images, call)
+  const pinned = await pin(tools, images.filter((image) => services.includes(image.service)), call)
   if (!pinned.ok) return pinned
   const { project } = scope
-  const scale = [...scope.running].filter(([service]) => text(definitionOf(model, service)['container_name']) === '').flatMap(([service, count]) => ['--scale', `${service}=${count}`])
+  const scale = [...scope.running].filter(([service]) => services.includes(service) && text(definitionOf(model, service)['container_name']) === '').flatMap(([service, count]) => ['--scale', `${service}=${count}`])
   const args = ['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', ...scale, '--', ...services]
   const what = `docker compose up --no-start of project ${project.name}`
   const options = { ...call, timeoutMs: creationLimitMs }

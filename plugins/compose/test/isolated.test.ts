@@ -90,6 +90,7 @@ test('a rehearsal of a stack that reaches for the host in every way reaches noth
           secrets: ['token'],
           configs: [{ source: 'conf', target: '/conf.ini' }],
           env_file: ['db.env'],
+          environment: { VIRTUAL_HOST: 'www.example.org' },
           user: '0',
           init: true,
           ipc: 'shareable',
@@ -165,7 +166,7 @@ test('a rehearsal of a stack that reaches for the host in every way reaches noth
   }
   const [db] = rehearsal.containers.filter((container) => container.service === 'db')
   expect((await docker('exec', db!.id, 'cat', '/tmp/seen')).split('\n')).toEqual(['restored token', 'restored config', 'restored mark'])
-  expect(await docker('exec', db!.id, 'sh', '-c', 'ls -A /outside; echo $PASSWORD')).toBe('hunter$2')
+  expect(await docker('exec', db!.id, 'sh', '-c', 'ls -A /outside; echo $PASSWORD$VIRTUAL_HOST')).toBe('hunter$2')
   // Known by the same names, and with no way out: neither a route nor an address of the host.
   const seen = join(folder, 'shared')
   const ready = good(await runtime.runInside(rehearsal.containers.find((container) => container.service === 'web')!.id, ['sh', '-c', 'until test -f /shared/done; do sleep 0.1; done'], { timeoutMs: 10_000 }))

@@ -271,7 +271,7 @@ test('where the files no longer say what ran, the capsule does, and the stack is
 
 test('a part of a stack is rebuilt beside the rest; nothing starts where that is not wanted, or where a volume could not be filled', async () => {
   const { runtime } = await liveRuntime()
-  const stack = await liveStack({ compose: { services: { db: service({ volumes: ['data:/data'] }), web: service({ depends_on: ['db'] }), sick: service({ healthcheck: { ...quickHealthcheck('/never'), start_period: '0s', retries: 1 } }) }, volumes: { data: {}, other: {} } } })
+  const stack = await liveStack({ compose: { services: { db: service({ volumes: ['data:/data'] }), web: service({ depends_on: ['db'] }), sick: service({ healthcheck: { ...quickHealthcheck('/never'), start_period: '0s', retries: 1 } }), old: service({ image: 'stackbk-test/never:1', profiles: ['old'] }) }, volumes: { data: {}, other: {} } } })
   const capsule = await record(runtime, stack)
   const rest = (await stack.containers())[`${stack.project}-web-1`]
   expect(await runtime.rebuild(capsule, request(stack))).toMatchObject({ ok: false, failure: { message: expect.stringContaining('still has containers') } })
@@ -296,8 +296,11 @@ test('a part of a stack is rebuilt beside the rest; nothing starts where that is
   expect(Object.keys(await stack.containers())).toHaveLength(3)
 
   await removeProject(stack.project)
-  const report = good(await runtime.rebuild(capsule, request(stack, { healthTimeoutMs: 2000 })))
+  const stopped = changed(capsule, { stoppedServices: ['old'] })
+  expect(good(await runtime.canRebuild(stopped, question(stack))).problems.map(({ severity, code }) => `${severity} ${code}`)).toEqual(['warning missing-image'])
+  const report = good(await runtime.rebuild(stopped, request(stack, { healthTimeoutMs: 2000 })))
   expect(report).toMatchObject({ isUp: false, missing: [{ service: 'sick', reason: expect.stringContaining('unhealthy') }] })
+  expect(report.losses).toEqual([expect.stringMatching(/^Service old, which was stopped, could not be made again: /)])
   expect(await stack.running()).toEqual(['db', 'sick', 'web'])
 })
 
