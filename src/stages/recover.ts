@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+
 import type { Engine, Snapshot } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
@@ -77,7 +79,20 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
     stacks.push(stack)
     run.reporter.stackDone(stack.name, { status: stack.status, summary: stack.problems.find(({ severity }) => severity === 'error')?.message ?? '' })
   }
-  return concludeRecovery(run, [...stacks, ...refused], problems)
+  return concludeRecovery(run, [...stacks, ...refused], [...problems, ...entriesMissing(run, stacks)])
+}
+
+/** A stack that was entered by a link is in its real folder again, and the link was no part of it. */
+function entriesMissing(run: Run, stacks: readonly RecoveredStack[]): readonly Problem[] {
+  const { dirlist: file, stacksDirectory } = run.configuration.docker
+  const listed = readDirlist({ file, stacksDirectory }).stacks
+  return stacks
+    .filter(({ status, directory }) => (status === 'ok' || status === 'partial') && !listed.some(({ stack }) => stack?.directory === directory))
+    .map(({ name, directory }): Problem => {
+      const entry = join(stacksDirectory, name)
+      const isLink = listed.some(({ path, lines }) => path === entry && lines.length > 0)
+      return { severity: 'warning', code: 'not-an-entry', message: `no entry leads to ${directory}, so the next backup does not take ${name}`, fix: isLink ? `It was a link: ln -s ${directory} ${entry}` : `Run: stackbk dirlist add ${directory}`, stack: name }
+    })
 }
 
 /** Out of the snapshots to below a folder: no container is asked for. */

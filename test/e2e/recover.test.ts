@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chownSync, chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -144,6 +144,14 @@ describe('over a stack that is there', () => {
     expect(ends.join()).toContain('old')
   }, 1_200_000)
 
+  it('is only looked at in a dry run', async () => {
+    const [before, containers] = [world.picture(world.stacks, world.state, world.repository), await stack.containers()]
+    const { exitCode, result } = await recover('over', '-n')
+    expect([exitCode, result.dryRun, result.stacks[0]?.status], JSON.stringify(result)).toEqual([0, true, 'ok'])
+    expect(world.picture(world.stacks, world.state, world.repository)).toBe(before)
+    expect(await stack.containers()).toBe(containers)
+  })
+
   it('replaces it as a whole, and keeps nothing when the new one is up', async () => {
     const { exitCode, result } = await recover('over', '--yes')
     expect(exitCode, JSON.stringify(result)).toBe(0)
@@ -234,18 +242,41 @@ describe('a part of a stack', () => {
 describe('what does not come up', () => {
   it('is taken away again, and what was there runs as before', async () => {
     const command = ['sh', '-c', "test -f /data/ready || exit 1; trap 'exit 0' TERM; sleep 1000000 & wait"]
-    const stack = await world.stack('ill', { services: { app: { image: testImage, command, network_mode: 'none', volumes: ['./data:/data'] } }, isUp: false, files: { 'data/ready': 'x' } })
+    const stack = await world.stack('ill', { services: { app: { image: testImage, command, network_mode: 'none', volumes: ['./data:/data', '/cache'] } }, isUp: false, files: { 'data/ready': 'x' } })
     await stack.up()
+    const cache = async (): Promise<string> => docker('inspect', '--format', '{{range .Mounts}}{{if eq .Destination "/cache"}}{{.Source}}{{end}}{{end}}', await stack.compose('ps', '-aq', 'app'))
+    writeFileSync(join(await cache(), 'kept'), 'then')
     // In the snapshot that is brought back, the file is missing without which it does not run.
     rmSync(join(stack.directory, 'data/ready'))
     expect((await world.backup(['ill', '--stop-mode', 'none'])).exitCode).toBe(0)
     const id = (await world.snapshots()).at(-1)!.id
     stack.write('data/ready', 'now')
+    writeFileSync(join(await cache(), 'kept'), 'now')
+    const old = basename(dirname(await cache()))
     const { exitCode, result } = await recover('--snapshot', id, '--yes')
     expect(exitCode, JSON.stringify(result)).toBe(1)
     expect(result.stacks[0]).toMatchObject({ status: 'failed', healthy: false })
     expect(JSON.stringify(result.problems)).toContain('is back as it was')
     expect(stack.read('data/ready')).toBe('now')
     expect(await stack.running()).toEqual(['app'])
-  })
+    // Its containers are new, and so is their anonymous volume: what was in it is in it.
+    expect(readFileSync(join(await cache(), 'kept'), 'utf8')).toBe('now')
+    expect(await docker('volume', 'ls', '-q', '--filter', `name=${old}`)).toBe('')
+    expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.'))).toEqual([])
+
+    // Killed on the way there or on the way back: it is back all the same.
+    const ends: number[] = []
+    for (const at of process.env['RECOVER_KILLS'] === 'all' ? allSteps : [14]) {
+      const killed = await world.run(['recover', '--snapshot', id, '--yes'], { environment: killedAt(at) })
+      if (killed.exitCode !== 137) break
+      const resumed = await world.resume()
+      expect(resumed.exitCode, `${at}: ${JSON.stringify(resumed.result)}`).toBe(0)
+      expect([stack.read('data/ready'), readFileSync(join(await cache(), 'kept'), 'utf8')], `killed at ${at}`).toEqual(['now', 'now'])
+      expect(await stack.running(), `killed at ${at}`).toEqual(['app'])
+      expect([...readdirSync(join(world.state, 'recoveries')), ...world.journal()], `killed at ${at}`).toEqual([])
+      ends.push(at)
+    }
+    if (process.env['RECOVER_KILLS'] !== undefined) process.stderr.write(`${ends.join(', ')}\n`)
+    expect(ends).toContain(14)
+  }, 1_200_000)
 })

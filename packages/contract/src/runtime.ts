@@ -373,6 +373,9 @@ export interface Runtime extends LiveProvider {
   /** Runs a command in a running container, by argv and without a shell. That it exits with another code than 0 is an answer; that it cannot be run is a failure. */
   runInside(containerId: string, argv: readonly string[], request: { readonly timeoutMs: number } & CallOptions): Promise<Answer<InsideResult>>
 
+  /** Removes these volumes, with what is in them. One that a container has mounted stays, and one that is not there is no failure. */
+  removeVolumes(names: readonly string[], options?: CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>
+
   /** Removes every container, network and volume that carries the label `stackbk.scratch=LABEL`, and nothing else. */
   removeByLabel(label: string, options?: CallOptions): Promise<Answer<{ readonly removed: number }>>
 }

@@ -42,3 +42,14 @@ export async function removeByLabel(docker: Docker, scratch: string, options: Ca
     if (attempt === attemptLimit || options.signal?.aborted) return failure
   }
 }
+
+/** One after another, so that one in use keeps no other. */
+export async function removeVolumes(docker: Docker, names: readonly string[], options: CallOptions = {}): Promise<Answer<{ readonly removed: readonly string[] }>> {
+  const removed: string[] = []
+  for (const name of new Set(names)) {
+    const gone = await docker.ask(`docker volume rm of ${name}`, ['volume', 'rm', '--', name], options)
+    if (gone.ok) removed.push(name)
+    else if (gone.failure.kind !== 'failed') return gone
+  }
+  return answered({ removed })
+}

@@ -12,7 +12,7 @@ import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
 import { canRebuild, rebuildStack } from './rebuild.js'
 import { recallState } from './recall.js'
-import { removeByLabel } from './removal.js'
+import { removeByLabel, removeVolumes } from './removal.js'
 import { Removals } from './removals.js'
 import { waitUntilSettled } from './settle.js'
 import { HooksOfServices } from './service-hooks.js'
@@ -80,6 +80,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     watch: (state) => watchStack(tools, state, places.get(state.directory) ?? placesOf(state)),
     describe: (state, options) => describeStack(tools, models, state, options),
     recall: (capsule, options) => recallState(docker, capsule, options),
+    removeVolumes: (names, options) => removeVolumes(docker, names, options),
     removeByLabel: (scratch, options) => removeByLabel(docker, scratch, options),
 
     canRebuild: (capsule, question) => canRebuild(tools, capsule, question),

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 import type { Answer, Engine, Failure, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
 
@@ -8,7 +9,6 @@ import { mountPointOf } from '../../host/mounts.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { startAndConfirm } from '../backup/stack-window.js'
 import type { Run } from '../run.js'
-import { asidePath } from './extraction.js'
 import { isThere, placeAll, undoAll, type Move } from './moves.js'
 import { numberOfMoves, RecoveryRecords, type RecoveryRecord } from './record.js'
 import { overwriteFiles, overwriteVolumes } from './overwriting.js'
@@ -120,9 +120,9 @@ const staying: Pick<Journal, 'remove'> = { remove: () => {} }
 type RebuildFill = Parameters<Runtime['rebuild']>[1]['fillVolumes']
 
 /** The recovered stack stands: what was kept aside goes, and the record last. */
-export function finish(recovery: Recovery): void {
+export async function finish(recovery: Recovery): Promise<void> {
   recovery.note({ phase: 'confirmed' })
-  cleanUp(recovery)
+  await cleanUp(recovery)
 }
 
 /**
@@ -141,12 +141,12 @@ export async function undo(recovery: Recovery): Promise<boolean> {
     undoAll(recovery.record.returned)
     undoAll(recovery.record.volumeMoves)
     undoAll(recovery.record.moves)
-    if (recovery.record.newVolumes.length > 0) await removeVolumes(recovery)
+    await recovery.runtime.removeVolumes(recovery.record.newVolumes)
     const entry = run.journal.entries().find((one) => one.key === key)
     if (recovery.record.before !== null && !(await makeAgain(recovery, entry !== undefined))) return false
     if (recovery.record.before !== null) run.journal.remove(key)
     recovery.note({ phase: 'undone' })
-    cleanUp(recovery)
+    await cleanUp(recovery)
     // From here on the journal alone knows what ran.
     return recovery.record.before !== null || entry === undefined || (await startAgain(recovery, entry))
   } catch (error) {
@@ -200,9 +200,10 @@ async function makeAgain(recovery: Recovery, ran: boolean): Promise<boolean> {
     allowHostVolumes: true,
     healthTimeoutMs: record.healthTimeoutMs,
     fillVolumes: async (volumes): Promise<Answer<void>> => {
-      const [folder] = recovery.record.folders
-      const moves = volumes.filter(({ recorded }) => recorded.isAnonymous && folder !== undefined && isThere(recorded.path)).map(({ recorded, path }, index): Move => ({
-        place: path, staged: recorded.path, aside: asidePath(folder!, numberOfMoves(recovery.record) + index), hadPresent: isThere(path),
+      recovery.note({ newVolumes: [] })
+      // What the engine has put into the new one is kept in the old one's folder, which goes as a whole.
+      const moves = volumes.filter(({ recorded }) => recorded.isAnonymous && isThere(recorded.path)).map(({ recorded, path }): Move => ({
+        place: path, staged: recorded.path, aside: join(dirname(recorded.path), 'stackbk-before'), hadPresent: isThere(path),
       }))
       recovery.note({ returned: moves })
       placeAll(moves)
@@ -215,17 +216,14 @@ async function makeAgain(recovery: Recovery, ran: boolean): Promise<boolean> {
   return false
 }
 
-async function removeVolumes(recovery: Recovery): Promise<void> {
-  const { record } = recovery
-  recovery.complain('warning', 'volumes-left', `volumes that were made for the recovery of ${record.name} are left, empty: ${record.newVolumes.join(', ')}`, `Remove them: docker volume rm ${record.newVolumes.join(' ')}`)
-  await Promise.resolve()
-}
-
 /** Our own folders, and the record last. A disk that is away keeps its part until it is back. */
-export function cleanUp(recovery: Recovery): void {
+export async function cleanUp(recovery: Recovery): Promise<void> {
   const { record } = recovery
   const away = record.folders.filter(({ path, mountPoint }) => mountPointOf(path) !== mountPoint)
-  for (const { path } of record.folders) if (!away.some((folder) => folder.path === path)) rmSync(path, { recursive: true, force: true })
+  for (const { path } of record.folders) if (!away.some((folder) => folder.path === path)) await rm(path, { recursive: true, force: true })
+  // Their data is in the containers made anew, or has been exchanged.
+  const isOver = record.phase === 'confirmed' || (record.phase === 'undone' && record.returned.length > 0)
+  if (isOver && record.oldVolumes.length > 0) await recovery.runtime.removeVolumes(record.oldVolumes)
   if (away.length === 0) return recovery.forget()
   recovery.complain('warning', 'leftovers', `${away.map(({ path }) => path).join(', ')} could not be removed: its disk is not mounted`, 'Mount it, then run: stackbk resume')
 }
@@ -234,6 +232,12 @@ export function cleanUp(recovery: Recovery): void {
 export async function settle(recovery: Recovery): Promise<void> {
   const { folders, overwritten } = recovery.record
   const paths = [...folders.map(({ path }) => path), ...overwritten].filter((path) => isThere(path))
-  if (paths.length > 0) await settleFiles(paths, recovery.run.exec, new AbortController().signal)
+  if (paths.length === 0) return
+  try {
+    await settleFiles(paths, recovery.run.exec, new AbortController().signal)
+  } catch (error) {
+    // A disk that is slow to write must not undo what is up.
+    recovery.run.log('warning', 'not all that was recovered is known to be on the disk', { stack: recovery.record.name, reason: String(error) })
+  }
 }
 

@@ -33,7 +33,7 @@ export async function overwriteFiles(recovery: Recovery, engine: Engine, signal:
 export async function overwriteVolumes(recovery: Recovery, engine: Engine, held: readonly string[], volumes: readonly RebuiltVolume[], signal: AbortSignal): Promise<Answer<void>> {
   const { record, run } = recovery
   for (const { recorded, path } of volumes) {
-    if (isWithin(recorded.path, record.directory) || !held.some((one) => isWithin(recorded.path, one))) continue
+    if (recorded.isExternal || isWithin(recorded.path, record.directory) || !held.some((one) => isWithin(recorded.path, one))) continue
     const came = await engine.restore({
       snapshot: record.snapshotId,
       ...inPlace(recorded.path, path),

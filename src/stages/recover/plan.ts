@@ -122,6 +122,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     const isWhole = context.path === undefined && context.services.length === 0
     if (isWhole ? !context.overwrite : (preflight?.wouldLose ?? []).length > 0) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
   }
+  if (isSound() && state !== null && hasContainers) problems.push(...(await usedByOthers(draft, state, context)))
   const part = isSound() ? await partOf(draft, state, context) : null
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
   return {
@@ -134,6 +135,16 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     problems,
     isBlocked: !isSound(),
   }
+}
+
+/** What is exchanged under a running container stays with it as it was, and what that writes is lost. */
+async function usedByOthers(draft: Draft, state: StackState, { run, runtime }: PlanContext): Promise<readonly Problem[]> {
+  const external = new Set((draft.capsule?.projects ?? []).flatMap((project) => project.volumes).flatMap(({ isExternal, path }) => (isExternal ? [path] : [])))
+  const sources = await runtime.sources(state, { signal: run.signal })
+  if (!sources.ok) return [problemFrom(sources.failure, { stack: draft.name })]
+  return sources.value
+    .filter(({ path, otherUsers }) => otherUsers.length > 0 && !external.has(path) && draft.held.some((held) => isWithin(path, held)))
+    .map(({ path, otherUsers }): Problem => ({ severity: 'error', code: 'in-use', message: `${path} is used by ${otherUsers.join(', ')} too, which ${otherUsers.length === 1 ? 'is' : 'are'} not of this stack`, fix: 'Stop that first, then run it again', stack: draft.name }))
 }
 
 /** What of the stack is exchanged where not all of it is: a path, or the data that the containers of a service have mounted. */

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import type { Answer, Engine, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
@@ -76,6 +76,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     moves: [],
     volumeMoves: [],
     newVolumes: [],
+    oldVolumes: [],
     returned: [],
     services,
     noStart,
@@ -91,11 +92,11 @@ async function extract(recovery: Recovery, plan: RecoveryPlan, { run, engine }: 
     recovery.note({})
     const came = await extractShares(engine, plan.snapshot.id, plan.shares, { signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.name, 'extracting', progress) })
     if (came.ok && !run.signal.aborted) return came
-    cleanUp(recovery)
+    await cleanUp(recovery)
     return came.ok ? { ok: false, failure: { kind: 'cancelled', message: `the recovery of ${plan.name} was interrupted before anything was touched` } } : came
   } catch (error) {
     try {
-      cleanUp(recovery)
+      await cleanUp(recovery)
     } catch {
       // What is left is on record.
     }
@@ -122,8 +123,8 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
     const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)
     if (isUp) {
       await settle(recovery)
-      if (context.noStart && recovery.record.hadPresent) keepAside(recovery)
-      else finish(recovery)
+      if (context.noStart && recovery.record.hadPresent) await keepAside(recovery)
+      else await finish(recovery)
       run.journal.remove(plan.key)
       return rebuilt
     }
@@ -146,7 +147,7 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
   const needsMore = !isPart && (!runs || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0)
   const before = needsMore ? await runtime.describe(state, { signal: run.signal }) : null
   if (before !== null && !before.ok) throw new Error(before.failure.message)
-  recovery.note({ phase: 'stopping', before: before === null ? null : before.value })
+  recovery.note({ phase: 'stopping', before: before === null ? null : before.value, oldVolumes: isPart ? [] : [...new Set(containers.flatMap(({ mounts }) => mounts).flatMap((mount) => (mount.isAnonymous ? [mount.name] : [])))] })
   if (runs) {
     run.journal.write({
       schemaVersion: 1,
@@ -183,16 +184,16 @@ async function extractFor(recovery: Recovery, { engine, run }: RecoverStackConte
 }
 
 /** Not started means not proven: what was there stays, and is named. */
-function keepAside(recovery: Recovery): void {
+async function keepAside(recovery: Recovery): Promise<void> {
   const { folders, name } = recovery.record
   recovery.complain('warning', 'kept-aside', `what was there of ${name} is kept, since nothing was started: ${folders.map(({ path }) => `${path}/before`).join(', ')}`, `When the stack is as it should be, remove it: rm -r ${folders.map(({ path }) => path).join(' ')}`)
-  for (const folder of folders) rmSync(dirname(stagedPath(folder, '/x')), { recursive: true, force: true })
+  for (const folder of folders) await rm(dirname(stagedPath(folder, '/x')), { recursive: true, force: true })
   recovery.forget()
 }
 
 /** It did not come up. Where something was there before, that comes back; else what is in place stays, for a look at it. */
 async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
-  const { record, problems, run } = recovery
+  const { record, problems } = recovery
   const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
   const failed: Problem = { severity: 'error', code: 'not-recovered', message: `${record.name} could not be recovered: ${why}`, fix: rebuilt.failure?.fix ?? '', stack: record.name }
   if (record.overwritten.length > 0 && record.phase !== 'extracting' && record.phase !== 'stopping') {
@@ -209,8 +210,8 @@ async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
     return
   }
   problems.unshift({ ...failed, fix: `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` })
-  await settle(recovery).catch((error: unknown) => run.log('warning', 'not all is known to be on the disk', { reason: String(error) }))
-  finish(recovery)
+  await settle(recovery)
+  await finish(recovery)
 }
 
 function tellOf(recovery: Recovery, plan: RecoveryPlan, report: RebuildReport | null): void {

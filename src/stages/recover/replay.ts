@@ -1,5 +1,3 @@
-import { rmSync } from 'node:fs'
-
 import type { Runtime } from '@stackbk/contract'
 
 import { problemFrom, type Problem } from '../../errors.js'
@@ -55,15 +53,15 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
   switch (record.phase) {
     case 'extracting':
     case 'stopping':
-      cleanUp(recovery)
+      await cleanUp(recovery)
       recovery.complain('warning', 'recovery-undone', `the recovery of ${record.name} was cut short before anything of it was exchanged: nothing has changed`, `Run it again: stackbk recover ${record.name}`)
       return answer(record, null)
     case 'confirmed':
       run.journal.remove(record.key)
-      cleanUp(recovery)
+      await cleanUp(recovery)
       return answer(record, null)
     case 'undone':
-      cleanUp(recovery)
+      await cleanUp(recovery)
       return answer(record, null)
     case 'placing':
     case 'overwriting':
@@ -79,7 +77,7 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
   if (record.overwritten.length > 0 && record.phase !== 'undoing') return isDiscarded ? leftAsItIs(recovery) : await overwriteAgain(recovery)
   run.reporter.notice(`the recovery of ${record.name} was cut short: ${record.hadPresent ? 'putting back what was there' : 'going on with it'}`)
   if (record.hadPresent || record.phase === 'undoing') return await putBack(recovery)
-  return isDiscarded ? discarded(recovery) : await goOn(recovery)
+  return isDiscarded ? await discarded(recovery) : await goOn(recovery)
 }
 
 async function putBack(recovery: Recovery): Promise<ReplayedRecovery> {
@@ -98,7 +96,8 @@ async function goOn(recovery: Recovery): Promise<ReplayedRecovery> {
   placeAll(record.moves)
   // The volumes made now need not be those of the first try: their data waits where it was.
   undoAll(record.volumeMoves)
-  recovery.note({ phase: 'rebuilding', volumeMoves: [] })
+  await recovery.runtime.removeVolumes(record.newVolumes)
+  recovery.note({ phase: 'rebuilding', volumeMoves: [], newVolumes: [] })
   return await concluded(recovery, record.scope === 'stack' ? await rebuild(recovery, { extractFor: null }, run.signal) : await startFromJournal(recovery))
 }
 
@@ -111,7 +110,7 @@ async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<Replayed
   }
   if (isUp || rebuilt.isFilled) {
     await settle(recovery)
-    finish(recovery)
+    await finish(recovery)
     run.journal.remove(record.key)
   }
   return answer(record, !isUp ? 'waiting' : record.noStart ? null : 'started')
@@ -139,13 +138,14 @@ function leftAsItIs(recovery: Recovery): ReplayedRecovery {
 }
 
 /** What has come so far is taken away again. */
-function discarded(recovery: Recovery): ReplayedRecovery {
+async function discarded(recovery: Recovery): Promise<ReplayedRecovery> {
   const { record } = recovery
+  if (!(await takeDown(recovery))) return answer(record, 'waiting')
   undoAll(record.volumeMoves)
   undoAll(record.moves)
   recovery.note({ phase: 'undone' })
-  for (const { path } of record.folders) rmSync(path, { recursive: true, force: true })
-  recovery.forget()
+  await recovery.runtime.removeVolumes(record.newVolumes)
+  await cleanUp(recovery)
   return answer(record, 'discarded')
 }
 

@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+
 import type { Answer, RebuiltVolume } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
@@ -25,12 +27,17 @@ export async function fillVolumes(volumes: readonly RebuiltVolume[], context: Fi
   try {
     const moves: Move[] = []
     for (const volume of volumes) {
-      const { path } = volume.recorded
+      const { recorded } = volume
+      const { path } = recorded
       // It lies in the stack's folder, which is in place already.
       if (isWithin(path, directory)) continue
       const folder = context.record().folders.find((one) => isThere(stagedPath(one, path)))
       if (folder === undefined) {
         if (volume.isNew) context.onProblem({ severity: 'warning', code: 'volume-not-in-snapshot', message: `the volume ${volume.name} of ${stack} is not in the snapshot: it is new and empty`, fix: '', stack })
+        continue
+      }
+      if (recorded.isExternal && !isEmpty(volume.path)) {
+        context.onProblem({ severity: 'warning', code: 'external-volume-kept', message: `the volume ${volume.name} of ${stack} belongs to others too and holds data: what is in it stays`, fix: `To have it as it was, run: stackbk recover ${stack} --path ${path}`, stack })
         continue
       }
       const home = await homeFor(path, volume.path, folder, context)
@@ -44,6 +51,10 @@ export async function fillVolumes(volumes: readonly RebuiltVolume[], context: Fi
   } catch (error) {
     return { ok: false, failure: { kind: 'failed', message: `the volumes of ${stack} could not be filled`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'See whether their file system is writable' } }
   }
+}
+
+function isEmpty(folder: string): boolean {
+  return readdirSync(folder).length === 0
 }
 
 /** Where the data waits, or comes to once more where it was not known that the volume would be on another file system. */
