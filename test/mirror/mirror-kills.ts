@@ -100,8 +100,8 @@ export class MirrorKills {
       if (victim === 'rclone') hasLanded = tools.length > 0
     }
     const { exitCode } = await underway.ended
-    // The tool that is killed alone is started again, or was only asked something.
-    if (victim === 'rclone' && ![0, 3, 5].includes(exitCode)) flaws.push(`exit code ${exitCode}`)
+    // The tool that is killed alone is started again; where it was only asked for its version, it is one that does not answer.
+    if (victim === 'rclone' && ![0, 3, 4, 5].includes(exitCode)) flaws.push(`exit code ${exitCode}`)
     await this.#look(this.#path, flaws)
     return { kind: this.#kind, work: this.#work, victim, ms, hasLanded, flaws }
   }

@@ -21,6 +21,8 @@ export interface MirrorOptions {
   readonly withPlain: boolean
   /** Syncs beside another restic that backs up and prunes. `MIRROR_BESIDE`. */
   readonly besideRestic: number
+  /** Nights of backup, retention and sync. `MIRROR_NIGHTS`. */
+  readonly nights: number
   /** Where the table goes; null for the output. `MIRROR_REPORT`. */
   readonly report: string | null
 }
@@ -40,6 +42,7 @@ export function mirrorOptions(environment: NodeJS.ProcessEnv = process.env): Mir
     seed: number('MIRROR_SEED', Date.now() % 1_000_000),
     withPlain: isFull && environment['MIRROR_PLAIN'] !== 'false',
     besideRestic: number('MIRROR_BESIDE', isFull ? 30 : 3),
+    nights: number('MIRROR_NIGHTS', isFull ? 30 : 4),
     report: environment['MIRROR_REPORT'] ?? null,
   }
 }
