@@ -48,12 +48,11 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (!readyEngine.ok) throw errorFrom(readyEngine.failure)
   const root = engine.location().path
   if (root === null) throw notLocal(engine.location().display)
-  const { opened, remote } = await openWhileLooking(run, transport, choices)
+  const { opened, remote, firstList } = await openWhileLooking(run, transport, root, choices)
   if (opened === null) return concluded(run, empty, { status: 'ok', problems: [] })
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
   run.reporter.step('comparing with the remote')
-  const firstList = await localList(opened, root)
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
   const checked = new CheckedFiles(run.state.repositories, opened.repository.id)
   const work: Work = { run, transport, repository: opened, root, remote: remote.list, remoteConfig, checked, limit: sharedLimit(run.configuration.cloud.syncTimeoutMs) }
@@ -105,15 +104,18 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   return concluded(run, body, { status, problems, codes: [...codes, status === 'partial' ? 3 : 0] })
 }
 
-/** Opening the repository and looking at the remote take their time, and neither needs the other. What is wrong with the repository counts first. */
-async function openWhileLooking(run: Run, transport: Transport, choices: SyncChoices): Promise<{ opened: OpenRepository | null; remote: RemoteLook }> {
+/** Opening the repository and looking at what is here and there take their time, and none needs the others. What is wrong with the repository counts first. */
+async function openWhileLooking(run: Run, transport: Transport, root: string, choices: SyncChoices): Promise<{ opened: OpenRepository | null; remote: RemoteLook; firstList: FileList }> {
+  const engine = await run.engine()
   const given = new AbortController()
-  const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, await run.engine())
-  // Its turn comes below.
-  looking.catch(() => {})
+  const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, engine)
+  const listing = localList(engine, root)
+  // Their turn comes below.
+  for (const one of [looking, listing]) one.catch(() => {})
   try {
     const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
-    return { opened, remote: await looking }
+    const remote = await looking
+    return { opened, remote, firstList: opened === null ? [] : await listing }
   } finally {
     given.abort()
   }

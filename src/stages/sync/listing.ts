@@ -1,7 +1,6 @@
 import type { Engine, Transport } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
-import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { frozenList, groupFiles, type CopiedFile, type FileList, type RemoteLook } from './file-list.js'
 import { probe } from './probe.js'
@@ -9,14 +8,14 @@ import type { RemoteConfig } from './remote-identity.js'
 import { asked, remoteErrorFrom } from './transfer.js'
 
 /** The repository's files at one moment. Throws where a folder of it cannot be read. */
-export async function localList({ engine, repository }: OpenRepository, root: string): Promise<FileList> {
+export async function localList(engine: Engine, root: string): Promise<FileList> {
   try {
     return await frozenList(root, engine.layout())
   } catch (error) {
     throw new StackbkError({
       kind: 'failed',
       code: 'repository-not-listed',
-      message: `the files of ${repository.location} could not be listed`,
+      message: `the files of ${engine.location().display} could not be listed`,
       detail: error instanceof Error ? error.message : String(error),
       fix: 'Check its disk and permissions',
     })
