@@ -42,10 +42,11 @@ export async function bringBack(run: Run, transport: Transport, request: Bringin
   const wanted = trash.filter((entry) => mayGo.has(entry.file.path) || lacking.has(entry.file.path) || unproven.includes(entry) || belongs(entry))
 
   const files: string[] = []
-  // A snapshot of which a part is rotten even there would make the copy worse.
+  // A snapshot of which a part is rotten even there would make the copy worse, and so would an index that names what is not there.
   let isWhole = true
+  const mayCome = (entry: TrashedFile): boolean => isWhole || entry.group.role === 'data' || mayGo.has(entry.file.path) || lacking.has(entry.file.path)
   for (const group of layout.groups) {
-    const ofGroup = wanted.filter((entry) => entry.group.name === group.name && (isWhole || !unproven.includes(entry)))
+    const ofGroup = wanted.filter((entry) => entry.group.name === group.name && mayCome(entry))
     for (const folder of new Set(ofGroup.map((entry) => entry.folder))) {
       const some = ofGroup.filter((entry) => entry.folder === folder && !files.includes(entry.file.path))
       const compared = await compareRemote(run, transport, some, { remoteFolder: folder })

@@ -57,6 +57,10 @@ describe('what comes back from the trash', () => {
     const contents = { [`${trash}/${snapshot}`]: 'snapshot', [`${trash}/${index}`]: 'index', [`${trash}/${pack}`]: 'pack', [`${trash}/${key}`]: 'key' }
     expect((await back(contents, { forgotten: [nameOf('snapshot')], rotten: [key] })).files).toEqual([])
     expect((await back({ [`${trash}/${pack}`]: 'rots' }, { rotten: [pack] })).files).toEqual([])
-    expect((await back({ ...contents, [`${trash}/${pack}`]: 'rots' }, {})).files).toEqual([index])
+  })
+
+  it('is neither snapshot nor index where a pack that they may need is rotten there', async () => {
+    const contents = { [`${trash}/${snapshot}`]: 'snapshot', [`${trash}/${index}`]: 'index', [`${trash}/${pack}`]: 'rots' }
+    expect((await back(contents, {})).files).toEqual([])
   })
 })
