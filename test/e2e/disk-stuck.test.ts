@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { makeQuickRepository } from '../fixtures/quick-repository.js'
+import { isThorough } from '../fixtures/sampled.js'
 import { canMakeDisks, makeSmallDisk, type SmallDisk } from '../fixtures/small-disk.js'
 import { makeWorld, says, twoServices, until, type Underway, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -14,9 +15,6 @@ const maxDowntimeMs = 3_000
 const toleranceMs = 6_000
 /** One SIGINT with its grace, one SIGKILL with its own, and some. */
 const givenUpMs = 35_000
-
-/** Half a minute each, of waiting: with the whole kill matrix. */
-const isThorough = process.env['MATRIX'] === 'full'
 
 /** restic's own processes hang in the kernel, deaf to SIGKILL, from the freeze to the thaw. */
 describe.skipIf(!canMakeDisks)('a repository whose disk hangs in mid-snapshot', () => {

@@ -8,6 +8,7 @@ import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, healthyCommand, politeCommand, quickHealthcheck } from '../fixtures/compose-stack.js'
 import { canStartEngines, startPrivateEngine, type PrivateEngine } from '../fixtures/private-engine.js'
+import { sampled } from '../fixtures/sampled.js'
 import { signalProcess } from '../fixtures/signal-process.js'
 import { makeWorld, says, until, type Underway, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -83,7 +84,7 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
     expect(pids.every((pid) => existsSync(`/proc/${pid}`))).toBe(true)
   })
 
-  it.each(['down', 'stop'])('while the stack is down (%s), and comes back in time: the same run starts it', async (mode) => {
+  it.each(sampled(['down', 'stop']))('while the stack is down (%s), and comes back in time: the same run starts it', async (mode) => {
     const underway = await inWindow(mode)
     await engine.crash()
     await until('the snapshot is over', () => says('starting', 'web')(world.log().slice(-60)) || underway.isOver())
@@ -95,7 +96,7 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
     await expectUp()
   })
 
-  it.each(['down', 'stop'])('while the stack is down (%s), and stays away: an error, the journal is kept, and resume starts all of it when the engine is back', async (mode) => {
+  it.each(sampled(['stop', 'down']))('while the stack is down (%s), and stays away: an error, the journal is kept, and resume starts all of it when the engine is back', async (mode) => {
     world.configure({ docker: { HEALTH_TIMEOUT: 3 } })
     const underway = await inWindow(mode)
     await engine.crash()
@@ -117,7 +118,7 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
     await expectUp()
   })
 
-  it.each(['down', 'stop'])('with the machine (%s): after the restart, resume gives back what ran and no more, whatever the policies have started', async (mode) => {
+  it.each(sampled(['stop', 'down']))('with the machine (%s): after the restart, resume gives back what ran and no more, whatever the policies have started', async (mode) => {
     const underway = await inWindow(mode)
     underway.signal('SIGKILL')
     for (const { pid } of world.processes()) signalProcess(pid, 'SIGKILL')

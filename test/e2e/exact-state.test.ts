@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, healthyCommand, politeCommand, quickHealthcheck } from '../fixtures/compose-stack.js'
+import { sampled } from '../fixtures/sampled.js'
 import { makeWorld, until, type World, type WorldStack } from '../fixtures/world.js'
 
 const quick = { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } }
 const polite = { image: testImage, command: politeCommand }
-const modes = ['auto', 'down', 'stop', 'pause', 'none'] as const
+const modes = ['auto', 'stop', 'pause', 'none', 'down'] as const
 
 interface Inspected {
   readonly Id: string
@@ -51,7 +52,7 @@ async function containers(prefix: string, { withIds }: { readonly withIds: boole
   )
 }
 
-describe.each(modes)('by mode %s', (mode) => {
+describe.each(sampled(modes, 4))('by mode %s', (mode) => {
   let world: World
   beforeAll(async () => {
     world = await makeWorld({ settings: quick })

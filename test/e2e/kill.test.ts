@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { quickHealthcheck } from '../fixtures/compose-stack.js'
 import { testImage } from '../fixtures/busybox-image.js'
+import { sampled } from '../fixtures/sampled.js'
 import { makeWorld, says, until, type LogLine, type Underway, type World, type WorldStack } from '../fixtures/world.js'
 
 /** Takes its time to stop and to become healthy, so that both can be met in the middle. */
@@ -164,7 +165,7 @@ it('what somebody has changed since waits for --force or --discard', async () =>
   await expectAllWell()
 })
 
-it.each(['down', 'stop'])('after %s, a journal entry that was cut short is made up from the capsule and the containers', async (mode) => {
+it.each(sampled(['down', 'stop']))('after %s, a journal entry that was cut short is made up from the capsule and the containers', async (mode) => {
   await (await meet(steps[2]!, 'SIGKILL', '--stop-mode', mode)).underway.ended
   const [file = ''] = readdirSync(join(world.state, 'journal')).filter((name) => name.endsWith('.json'))
   truncateSync(join(world.state, 'journal', file), 300)

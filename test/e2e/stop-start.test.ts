@@ -9,6 +9,7 @@ import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, politeCommand, quickHealthcheck } from '../fixtures/compose-stack.js'
 import type { EngineEvent, EngineWatch } from '../fixtures/engine-watch.js'
+import { sampled } from '../fixtures/sampled.js'
 import { slowRestic } from '../fixtures/slow-restic.js'
 import { makeWorld, says, signalProcess, slowToStop, until, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -87,7 +88,7 @@ describe('a stop or a start that fails', () => {
     return { status: latest.status, exitCode: latest.exitCode, last: status.stacks.find(({ name }) => name === 'told')?.lastSnapshot?.id ?? null }
   }
 
-  it.each(['down', 'stop'] as const)('defect 18: a stop that fails (%s) is told with the engine\'s words, the stack is partial everywhere, and its snapshot is not the last good one', async (mode) => {
+  it.each(sampled(['down', 'stop'] as const))('defect 18: a stop that fails (%s) is told with the engine\'s words, the stack is partial everywhere, and its snapshot is not the last good one', async (mode) => {
     const before = await stack.containers()
     const earlier = (await recorded()).last
     const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(stops[mode], { calls: 9, instead: refuse }) })
@@ -101,7 +102,7 @@ describe('a stop or a start that fails', () => {
     expect((await world.snapshots()).find(({ id }) => id === call.stack('told').snapshot?.id)?.tags).toContain('live')
   })
 
-  it.each(['down', 'stop'] as const)('defect 18: a stop that is called a failure (%s) and was none is none', async (mode) => {
+  it.each(sampled(['stop', 'down'] as const))('defect 18: a stop that is called a failure (%s) and was none is none', async (mode) => {
     const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(stops[mode], { calls: 9, instead: '$real "$@"; echo "unexpected EOF" >&2; exit 1' }) })
     expect(call.result.problems).toEqual([])
     expect([call.exitCode, call.stack('told')]).toMatchObject([0, { status: 'ok', quiet: true, problems: [] }])
@@ -109,7 +110,7 @@ describe('a stop or a start that fails', () => {
     expect(await recorded()).toEqual({ status: 'ok', exitCode: 0, last: call.stack('told').snapshot?.id })
   })
 
-  it.each(['down', 'stop'] as const)('defect 18: a start that fails once (%s) and works when it is tried again is a success', async (mode) => {
+  it.each(sampled(['down', 'stop'] as const))('defect 18: a start that fails once (%s) and works when it is tried again is a success', async (mode) => {
     const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(starts[mode], { calls: 1, instead: refuse }) })
     expect(JSON.stringify(world.log())).toContain('the moon is full')
     expect(call.stack('told').problems.filter(({ severity }) => severity === 'error')).toEqual([])
@@ -119,7 +120,7 @@ describe('a stop or a start that fails', () => {
     expect(await recorded()).toEqual({ status: 'ok', exitCode: 0, last: call.stack('told').snapshot?.id })
   })
 
-  it.each(['down', 'stop'] as const)('defect 18: a start that fails for good (%s) is a failed stack with the engine\'s words, whatever became of its snapshot, until resume', async (mode) => {
+  it.each(sampled(['stop', 'down'] as const))('defect 18: a start that fails for good (%s) is a failed stack with the engine\'s words, whatever became of its snapshot, until resume', async (mode) => {
     const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(starts[mode], { calls: 999, instead: refuse }) })
     expect([call.exitCode, call.result.status]).toEqual([1, 'failed'])
     expect(call.stack('told')).toMatchObject({ status: 'failed', problems: [{ severity: 'error', code: 'not-up', message: expect.stringContaining('the moon is full') as string }] })
@@ -145,7 +146,7 @@ describe('the order', () => {
     })
   })
 
-  it.each(['down', 'stop'] as const)('defect 20: is that of depends_on (%s), and waits for health and for jobs that have to be done', async (mode) => {
+  it.each(sampled(['down', 'stop'] as const))('defect 20: is that of depends_on (%s), and waits for health and for jobs that have to be done', async (mode) => {
     await until('the job has ended', async () => (await stack.running()).join() === 'cache,db,web')
     stack.write('data/long', '')
     await docker('start', `${stack.project}-job-1`)
@@ -174,7 +175,7 @@ describe('the order', () => {
   })
 })
 
-it.each(['down', 'stop'] as const)("defect 21: a service's own longer stop_grace_period counts (%s): it ends in its own time and is not killed", async (mode) => {
+it.each(sampled(['stop', 'down'] as const))("defect 21: a service's own longer stop_grace_period counts (%s): it ends in its own time and is not killed", async (mode) => {
   world.configure({ docker: { DOCKER_TIMEOUT: 1 } })
   const stack = await world.stack(`patient-${mode}`, { services: { app: { ...slowToStop(2.5), stop_grace_period: '25s' } } })
   const watch = await world.watch()

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { politeCommand } from '../fixtures/compose-stack.js'
+import { sampled } from '../fixtures/sampled.js'
 import { canMakeDisks, makeSmallDisk, type SmallDisk } from '../fixtures/small-disk.js'
 import { makeWorld, says, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -17,7 +18,7 @@ const late = { ...polite, command: ['sh', '-c', "trap 'while [ -e /hold/on ]; do
 /** As a database does: where it finds no data it begins anew, and is well. */
 const database = { ...polite, command: ['sh', '-c', "trap 'exit 0' TERM; [ -e /data/rows ] || echo none > /data/rows; sleep 1000000 & wait"], volumes: ['./disk/data:/data'] }
 
-describe.skipIf(!canMakeDisks).each(['down', 'stop'] as const)('a stack whose disk is unmounted while it is down, by mode %s', (mode) => {
+describe.skipIf(!canMakeDisks).each(sampled(['down', 'stop'] as const))('a stack whose disk is unmounted while it is down, by mode %s', (mode) => {
   let world: World
   let stack: WorldStack
   let other: WorldStack
