@@ -4,7 +4,7 @@ import type { Answer, Failure, ProjectState } from '@stackbk/contract'
 import { askCompose } from './compose.js'
 import { isAlive } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
-import { children, type Json, record, text } from './json.js'
+import { children, type Json, record, text, textList } from './json.js'
 
 /** Services that ran, without those that `run` made. */
 export function servicesThatRan(project: ProjectState): string[] {
@@ -66,17 +66,28 @@ export async function configHashes(docker: Docker, project: ProjectState, model:
   })))
 }
 
-/** What shares a namespace of another service is made, and counted in the label, with the ID of that one's container. */
+/**
+ * What shares a namespace or the volumes of another service is made, and counted in the label, with the ID of that one's container.
+ * A service by that name has to be in the model then, or Compose finds that it lacks one.
+ */
 function withContainers(project: ProjectState, model: Json): Json {
+  const lenders = new Set<string>()
+  const lenderOf = (entry: string): string => {
+    const [first = '', second = ''] = entry.split(':')
+    const lender = first === 'container' ? second : (project.containers.find((one) => one.service === first && !one.isOneOff)?.id ?? first)
+    lenders.add(lender)
+    return lender
+  }
   const services = children(model['services']).map(([name, definition]): [string, Json] => {
+    const volumes = textList(definition['volumes_from']).map(lenderOf)
     const shared = ['network_mode', 'ipc', 'pid'].flatMap((key): [string, string][] => {
       const owner = /^service:(.+)$/.exec(text(definition[key]))?.[1]
       const container = project.containers.find((one) => one.service === owner && !one.isOneOff)
       return container === undefined ? [] : [[key, `container:${container.id}`]]
     })
-    return [name, { ...definition, ...Object.fromEntries(shared) }]
+    return [name, { ...definition, ...Object.fromEntries(shared), ...(volumes.length === 0 ? {} : { volumes_from: volumes }) }]
   })
-  return { ...model, services: Object.fromEntries(services) }
+  return { ...model, services: { ...Object.fromEntries([...lenders].map((lender) => [lender, { image: 'none' }])), ...Object.fromEntries(services) } }
 }
 
 function parsed(docker: Docker, printed: string, what: string): Answer<Json> {

@@ -16,7 +16,7 @@ let count = 0
 
 /** A folder and a label for a rehearsal; whatever it made is gone after the test. */
 async function scratchFor(runtime: Runtime, restored: Readonly<Record<string, string>> = {}): Promise<Scratch & { place(original: string): Promise<string> }> {
-  const directory = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-test-scratch-'))
+  const directory = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-test scratch $x, "y": ü-'))
   const label = `rehearsal-${process.pid}-${Date.now().toString(36)}-${(count += 1)}`
   onTestFinished(async () => {
     good(await runtime.removeByLabel(label))

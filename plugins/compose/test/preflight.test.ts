@@ -88,8 +88,8 @@ test('a renamed container is seen, and one whose name the file gives is not', as
   expect(await reasonsAfter({ compose }, (stack) => docker('rename', `${stack.project}-web-1`, `${stack.project}-mine`))).toEqual(['P-mine is not the name that Compose would give it'])
 })
 
-test('a host network, a shared network namespace and a bind are nothing unusual', async () => {
-  const compose = { services: { web: service({ network_mode: 'host' }), vpn: service(), behind: service({ network_mode: 'service:vpn' }), files: service({ volumes: ['./files:/files'] }) } }
+test('a host network, a shared network namespace, a bind and the volumes of another service are nothing unusual', async () => {
+  const compose = { services: { web: service({ network_mode: 'host' }), vpn: service(), behind: service({ network_mode: 'service:vpn' }), files: service({ volumes: ['./files:/files'] }), borrower: service({ volumes_from: ['files:ro'] }) } }
   expect(await reasonsAfter({ compose }, async () => {})).toEqual([])
 })
 

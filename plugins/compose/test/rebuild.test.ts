@@ -59,6 +59,7 @@ async function volumesOf(project: string): Promise<unknown> {
 test('a rich stack comes back as it ran: replicas, profiles, what was paused, what was stopped, its volumes, its labels', async () => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({
+    name: 'we ird, $x "q" ü',
     compose: {
       services: {
         db: service({ command: healthyCommand, healthcheck: quickHealthcheck(), volumes: ['data:/data', '/cache'] }),
