@@ -56,6 +56,8 @@ export interface RecoveryRecord {
   readonly volumeMoves: readonly Move[]
   /** Volumes made by the recovery. */
   readonly newVolumes: readonly string[]
+  /** IDs of the containers that are taken down. */
+  readonly oldContainers: readonly string[]
   /** Volumes of containers that were taken down, and that only those could find again. */
   readonly oldVolumes: readonly string[]
   /** Where the data of anonymous volumes went when the old containers were made again. */

@@ -76,6 +76,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     moves: [],
     volumeMoves: [],
     newVolumes: [],
+    oldContainers: [],
     oldVolumes: [],
     returned: [],
     services,
@@ -147,7 +148,7 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
   const needsMore = !isPart && (!runs || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0)
   const before = needsMore ? await runtime.describe(state, { signal: run.signal }) : null
   if (before !== null && !before.ok) throw new Error(before.failure.message)
-  recovery.note({ phase: 'stopping', before: before === null ? null : before.value, oldVolumes: isPart ? [] : [...new Set(containers.flatMap(({ mounts }) => mounts).flatMap((mount) => (mount.isAnonymous ? [mount.name] : [])))] })
+  recovery.note({ phase: 'stopping', before: before === null ? null : before.value, oldContainers: containers.map(({ id }) => id), oldVolumes: isPart ? [] : [...new Set(containers.flatMap(({ mounts }) => mounts).flatMap((mount) => (mount.isAnonymous ? [mount.name] : [])))] })
   if (runs) {
     run.journal.write({
       schemaVersion: 1,

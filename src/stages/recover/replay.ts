@@ -51,11 +51,12 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
   const { record, run } = recovery
   run.log('warning', 'a recovery was cut short', { stack: record.name, phase: record.phase })
   switch (record.phase) {
-    case 'extracting':
     case 'stopping':
-      await cleanUp(recovery)
-      recovery.complain('warning', 'recovery-undone', `the recovery of ${record.name} was cut short before anything of it was exchanged: nothing has changed`, `Run it again: stackbk recover ${record.name}`)
-      return answer(record, null)
+      // The journal alone would start containers anew whose anonymous volumes only the old ones could find.
+      if (record.before !== null && !(await areAllThere(recovery))) return await putBack(recovery)
+      return await untouched(recovery)
+    case 'extracting':
+      return await untouched(recovery)
     case 'confirmed':
       run.journal.remove(record.key)
       await cleanUp(recovery)
@@ -78,6 +79,21 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
   run.reporter.notice(`the recovery of ${record.name} was cut short: ${record.hadPresent ? 'putting back what was there' : 'going on with it'}`)
   if (record.hadPresent || record.phase === 'undoing') return await putBack(recovery)
   return isDiscarded ? await discarded(recovery) : await goOn(recovery)
+}
+
+/** Files and volumes are as they were. What has been stopped is in the journal. */
+async function untouched(recovery: Recovery): Promise<ReplayedRecovery> {
+  const { record } = recovery
+  await cleanUp(recovery)
+  recovery.complain('warning', 'recovery-undone', `the recovery of ${record.name} was cut short before anything of it was exchanged: nothing has changed`, `Run it again: stackbk recover ${record.name}`)
+  return answer(record, null)
+}
+
+/** What was to be taken down is still there, running or not. */
+async function areAllThere({ record, runtime }: Recovery): Promise<boolean> {
+  const look = await runtime.inspect([record.directory])
+  const present = look.ok ? look.value.flatMap(({ projects }) => projects).flatMap(({ containers }) => containers.map(({ id }) => id)) : []
+  return record.oldContainers.every((id) => present.includes(id))
 }
 
 async function putBack(recovery: Recovery): Promise<ReplayedRecovery> {
