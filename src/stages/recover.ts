@@ -9,7 +9,7 @@ import { readDirlist } from '../stacks/dirlist.js'
 import { chooseSnapshots, type Choice } from './recover/choice.js'
 import { extractOnly } from './recover/extract-only.js'
 import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
-import { recoverStack } from './recover/recover-stack.js'
+import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackContext } from './recover/recover-stack.js'
 import type { RecoveredStack, RecoverResult } from './recover/recover-result.js'
 import { assertRoom } from './recover/room.js'
 import { openRepository, repositoryLock, stacksLock, withinSilence } from './repository.js'
@@ -71,15 +71,30 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
   await removeStaleLocks(run, replay.leftovers)
 
   run.reporter.stacks(ready.map(({ name }) => name))
+  const context = { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, overwrite: choices.overwrite, allowHostVolumes: choices.hostVolumes }
+  const stacks = await recoverAll(ready, context)
+  return concludeRecovery(run, [...stacks, ...refused], [...problems, ...entriesMissing(run, stacks)])
+}
+
+/** One after another; while one is made and starts, the files of the next come out of their snapshot. */
+async function recoverAll(plans: readonly RecoveryPlan[], context: RecoverStackContext): Promise<readonly RecoveredStack[]> {
+  const { run } = context
   const stacks: RecoveredStack[] = []
-  for (const plan of ready) {
-    const stack = run.signal.aborted
-      ? { ...rehearsed(plan), status: 'skipped' as const }
-      : await recoverStack(plan, { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, overwrite: choices.overwrite, allowHostVolumes: choices.hostVolumes })
+  let ahead: BegunRecovery | null = null
+  for (const [index, plan] of plans.entries()) {
+    if (run.signal.aborted && ahead === null) {
+      stacks.push({ ...rehearsed(plan), status: 'skipped' })
+      continue
+    }
+    const begun: BegunRecovery = ahead ?? beginRecovery(plan, context)
+    await begun.extracted
+    const next = plans[index + 1]
+    ahead = next === undefined || run.signal.aborted ? null : beginRecovery(next, context)
+    const stack = await recoverStack(begun, context)
     stacks.push(stack)
     run.reporter.stackDone(stack.name, { status: stack.status, summary: stack.problems.find(({ severity }) => severity === 'error')?.message ?? '' })
   }
-  return concludeRecovery(run, [...stacks, ...refused], [...problems, ...entriesMissing(run, stacks)])
+  return stacks
 }
 
 /** A stack that was entered by a link is in its real folder again, and the link was no part of it. */

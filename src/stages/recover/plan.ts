@@ -62,12 +62,13 @@ export async function planRecoveries(chosen: readonly ChosenSnapshot[], context:
   const drafts = chosen.map((one, index) => draftOf(one, capsules[index] ?? null))
   const known = drafts.flatMap(({ capsule }) => (capsule === null ? [] : [capsule]))
   const looks = await context.runtime.inspect(drafts.map(({ directory }) => directory), { signal: context.run.signal })
-  const plans: RecoveryPlan[] = []
-  for (const [index, draft] of drafts.entries()) {
-    const state = looks.ok ? (looks.value[index] ?? null) : null
-    const unknown = !looks.ok ? [problemFrom(looks.failure, { code: 'state-unknown', stack: draft.name })] : state?.condition === 'unknown' ? [stateUnknown(draft.name, state)] : []
-    plans.push(await completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, known.filter((other) => other !== draft.capsule), context))
-  }
+  const plans = await Promise.all(
+    drafts.map((draft, index) => {
+      const state = looks.ok ? (looks.value[index] ?? null) : null
+      const unknown = !looks.ok ? [problemFrom(looks.failure, { code: 'state-unknown', stack: draft.name })] : state?.condition === 'unknown' ? [stateUnknown(draft.name, state)] : []
+      return completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, known.filter((other) => other !== draft.capsule), context)
+    }),
+  )
   return inOrder(plans)
 }
 

@@ -29,25 +29,38 @@ export interface RecoverStackContext {
   readonly allowHostVolumes: boolean
 }
 
+/** A stack whose files are on their way out of the snapshot, with nothing of it touched. */
+export interface BegunRecovery {
+  readonly plan: RecoveryPlan
+  readonly recovery: Recovery
+  /** Ends by itself, with nothing left, when the run's signal comes. Never rejects. */
+  readonly extracted: Promise<Answer<RestoreResult>>
+}
+
+/** The first half, which may go on beside another stack's second one. */
+export function beginRecovery(plan: RecoveryPlan, context: RecoverStackContext): BegunRecovery {
+  const recovery = new Recovery(context.run, context.runtime, firstRecord(plan, context))
+  context.run.log('info', 'recovering', { stack: plan.name, snapshot: plan.snapshot.id, present: plan.present })
+  return { plan, recovery, extracted: context.overwrite ? Promise.resolve({ ok: true, value: { files: 0, bytes: 0 } }) : extract(recovery, plan, context) }
+}
+
 /**
- * Brings one stack back: its files out of the snapshot while what is there still runs; then stop, exchange, make, start, wait.
- * What was there is kept until the new one is up, and comes back if that does not happen. Never throws.
+ * Brings one stack back, whose files come out of the snapshot while what is there still runs: then stop, exchange, make, start,
+ * wait. What was there is kept until the new one is up, and comes back if that does not happen. Never throws.
  */
-export async function recoverStack(plan: RecoveryPlan, context: RecoverStackContext): Promise<RecoveredStack> {
-  const { run } = context
-  const recovery = new Recovery(run, context.runtime, firstRecord(plan, context))
+export async function recoverStack({ plan, recovery, extracted: extracting }: BegunRecovery, context: RecoverStackContext): Promise<RecoveredStack> {
   const report = (status: RecoveredStack['status'], more: Partial<RecoveredStack> = {}): RecoveredStack => ({
     name: plan.name, directory: plan.directory, snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, ...more, status, problems: [...plan.problems, ...recovery.problems],
   })
-  run.log('info', 'recovering', { stack: plan.name, snapshot: plan.snapshot.id, present: plan.present })
-  const extracted: Answer<RestoreResult> = context.overwrite ? { ok: true, value: { files: 0, bytes: 0 } } : await extract(recovery, plan, context)
+  const extracted = await extracting
   if (!extracted.ok) {
     recovery.problems.push(problemFrom(extracted.failure, { stack: plan.name }))
     return report('failed')
   }
   const rebuilt = await exchange(recovery, plan, context)
   const { files, bytes } = rebuilt.overwritten ?? extracted.value
-  const figures = { files, bytes, started: !context.noStart && (plan.part === null ? rebuilt.report !== null && hasRun(plan) : rebuilt.report !== null), healthy: false }
+  const isStarted = rebuilt.report !== null && (plan.part !== null || hasRun(plan))
+  const figures = { files, bytes, started: !context.noStart && isStarted }
   if (rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)) {
     tellOf(recovery, plan, rebuilt.report)
     return report(isFlawless(recovery) ? 'ok' : 'partial', { ...figures, healthy: figures.started })
