@@ -1,0 +1,73 @@
+import type { Snapshot } from '@stackbk/contract'
+import { describe, expect, it } from 'vitest'
+
+import { chooseSnapshots, type ChoiceRequest } from '../../../../src/stages/recover/choice.js'
+import { errorOf } from '../fixtures.js'
+
+const snapshot = (id: string, stack: string, more: { host?: string; marks?: string[] } = {}): Snapshot => ({
+  id, time: '2026-01-01T00:00:00.000Z', host: more.host ?? 'here', paths: [`/stacks/${stack}`], tags: ['stackbk', `stack:${stack}`, ...(more.marks ?? [])], parent: null, tree: '', bytes: 1, files: 1,
+})
+const request = (snapshots: Snapshot[], more: Partial<ChoiceRequest> = {}): ChoiceRequest => ({ snapshots, names: [], all: false, snapshotId: undefined, host: undefined, ownHost: 'here', switchedOff: [], ...more })
+const idsOf = (snapshots: Snapshot[], more: Partial<ChoiceRequest>): string[] => chooseSnapshots(request(snapshots, more)).chosen.map(({ stack, snapshot: { id } }) => `${stack} ${id}`)
+
+describe('the snapshot of a stack', () => {
+  it('is the latest whole one', () => {
+    const snapshots = [snapshot('a1', 'web'), snapshot('a2', 'web'), snapshot('a3', 'web', { marks: ['live'] }), snapshot('a4', 'web', { marks: ['partial'] }), snapshot('a5', 'web', { marks: ['shrunk'] })]
+    expect(idsOf(snapshots, { names: ['web'] })).toEqual(['web a2'])
+  })
+
+  it('is the one that is asked for, whatever its marks, with a warning', () => {
+    const choice = chooseSnapshots(request([snapshot('a1', 'web'), snapshot('b2', 'web', { marks: ['live'] })], { snapshotId: 'B2' }))
+    expect(choice.chosen.map(({ snapshot: { id } }) => id)).toEqual(['b2'])
+    expect(choice.problems).toMatchObject([{ severity: 'warning', code: 'not-whole' }])
+  })
+
+  it.each([
+    ['of another stack', { names: ['shop'], snapshotId: 'a1' }, 'snapshot-of-another'],
+    ['that is not there', { snapshotId: 'ff' }, 'unknown-snapshot'],
+    ['that may be two', { snapshotId: 'a' }, 'unknown-snapshot'],
+    ['for all', { all: true, snapshotId: 'a1' }, 'snapshot-of-another'],
+  ])('%s is refused', async (_, more, code) => {
+    expect(await errorOf(() => chooseSnapshots(request([snapshot('a1', 'web'), snapshot('a2', 'web')], more)))).toMatchObject({ kind: 'usage', code })
+  })
+
+  it('that has none whole is told, and keeps no other', () => {
+    const choice = chooseSnapshots(request([snapshot('a1', 'web', { marks: ['live'] }), snapshot('b1', 'shop')], { all: true }))
+    expect([choice.lacking, choice.chosen.map(({ stack }) => stack)]).toEqual([['web'], ['shop']])
+  })
+})
+
+describe('all', () => {
+  it('leaves out what the dirlist has switched off, and says so', () => {
+    const choice = chooseSnapshots(request([snapshot('a1', 'web'), snapshot('b1', 'old')], { all: true, switchedOff: ['old'] }))
+    expect(choice.chosen.map(({ stack }) => stack)).toEqual(['web'])
+    expect(choice.problems).toMatchObject([{ code: 'switched-off', stack: 'old' }])
+  })
+
+  it('and names contradict each other; neither is no choice', async () => {
+    expect(await errorOf(() => chooseSnapshots(request([snapshot('a1', 'web')], { all: true, names: ['web'] })))).toMatchObject({ kind: 'usage', code: 'names-and-all' })
+    expect(await errorOf(() => chooseSnapshots(request([snapshot('a1', 'web')])))).toMatchObject({ kind: 'usage', code: 'nothing-chosen' })
+  })
+})
+
+describe('the host', () => {
+  const other = [snapshot('a1', 'web', { host: 'dead' })]
+
+  it('is this one, and else the only one in the repository, with a warning', () => {
+    expect(idsOf([snapshot('a1', 'web'), ...other], { names: ['web'] })).toEqual(['web a1'])
+    const choice = chooseSnapshots(request(other, { names: ['web'] }))
+    expect([choice.host, choice.problems[0]?.code]).toEqual(['dead', 'other-host'])
+  })
+
+  it('is never guessed: several are listed', async () => {
+    expect(await errorOf(() => chooseSnapshots(request([...other, snapshot('a2', 'web', { host: 'older' })], { names: ['web'] })))).toMatchObject({ kind: 'usage', code: 'several-hosts', fix: expect.stringContaining('dead, older') as string })
+  })
+
+  it('that is asked for has to be there; the nearest name is given', async () => {
+    expect(await errorOf(() => chooseSnapshots(request(other, { names: ['web'], host: 'daed' })))).toMatchObject({ code: 'unknown-host', fix: expect.stringContaining('Did you mean dead') as string })
+  })
+})
+
+it('a stack that nobody knows is told with the nearest name', async () => {
+  expect(await errorOf(() => chooseSnapshots(request([snapshot('a1', 'gitea')], { names: ['gitae'] })))).toMatchObject({ code: 'unknown-stack', fix: expect.stringContaining('gitea') as string })
+})
