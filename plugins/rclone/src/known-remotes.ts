@@ -21,7 +21,9 @@ export async function knownRemotes(rclone: Rclone, request: { readonly configFil
     return answered(new Map(lines.map(([, name = '', type = '']) => [name, type])))
   }
   const failure = failureOf(run, { what: "reading rclone's configuration", remote: '', isTransfer: false })
-  if (failure.kind === 'timed-out') return failed({ ...failure, kind: 'tool-not-answering', message: 'rclone does not say which remotes it knows', fix: 'Run: rclone listremotes' })
+  // One that was killed says nothing of its configuration.
+  const hasDied = run.result.outcome === 'exited' && run.result.exitCode === null
+  if (failure.kind === 'timed-out' || hasDied) return failed({ ...failure, kind: 'tool-not-answering', message: 'rclone does not say which remotes it knows', fix: 'Run: rclone listremotes' })
   return failed(failure.kind === 'remote-unreachable' ? { ...failure, kind: 'configuration', fix: 'Run: rclone listremotes' } : failure)
 }
 
