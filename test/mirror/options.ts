@@ -38,11 +38,11 @@ export function mirrorOptions(environment: NodeJS.ProcessEnv = process.env): Mir
   return {
     isFull,
     remotes: (environment['MIRROR_REMOTES'] ?? (isFull ? 'folder,sftp,webdav' : 'webdav')).split(',') as RemoteKind[],
-    kills: number('MIRROR_KILLS', isFull ? 30 : 3),
+    kills: number('MIRROR_KILLS', isFull ? 30 : 2),
     seed: number('MIRROR_SEED', Date.now() % 1_000_000),
     withPlain: isFull && environment['MIRROR_PLAIN'] !== 'false',
-    besideRestic: number('MIRROR_BESIDE', isFull ? 30 : 3),
-    nights: number('MIRROR_NIGHTS', isFull ? 30 : 4),
+    besideRestic: number('MIRROR_BESIDE', isFull ? 30 : 2),
+    nights: number('MIRROR_NIGHTS', isFull ? 30 : 3),
     report: environment['MIRROR_REPORT'] ?? null,
   }
 }
