@@ -34,8 +34,12 @@ function changed(capsule: Capsule, more: Partial<CapsuleProject>): Capsule {
 /** Another image, which is not the test's own by any byte. */
 async function otherImage(reference: string): Promise<string> {
   await importImage(reference, [`ENV IMAGE=${reference}`])
-  onTestFinished(async () => void (await docker('image', 'rm', '-f', reference).catch(() => '')))
-  return docker('image', 'inspect', '--format', '{{.Id}}', reference)
+  const id = await docker('image', 'inspect', '--format', '{{.Id}}', reference)
+  onTestFinished(async () => {
+    // Its name may mean another image by then.
+    for (const name of [reference, id]) await docker('image', 'rm', '-f', name).catch(() => '')
+  })
+  return id
 }
 
 /** By name: how each container is, of which image, by which command. */
@@ -215,12 +219,12 @@ test('an image that is gone comes by its digest where that is allowed, and by it
   onTestFinished(() => registry.close())
   const [reference, digest] = [`${registry.host}/app:1`, `${registry.host}/app@${registry.digest}`]
   await docker('tag', id, reference)
+  onTestFinished(async () => void (await docker('image', 'rm', '-f', reference).catch(() => '')))
   const stack = await liveStack({ compose: { services: { app: service({ image: reference }) } } })
   const capsule = await record(runtime, stack)
   await removeProject(stack.project)
   await docker('image', 'rm', '-f', id)
   const withDigests = (digests: readonly string[]): Capsule => changed(capsule, { images: [{ ...capsule.projects[0]!.images[0]!, digests }] })
-  onTestFinished(async () => void (await docker('image', 'rm', '-f', id).catch(() => '')))
 
   expect(await runtime.rebuild(withDigests([digest]), request(stack, { images: 'local' }))).toMatchObject({ ok: false, failure: { fix: `Bring it here: docker pull ${digest}` } })
   expect(await runtime.rebuild(withDigests([]), request(stack, { images: 'digest' }))).toMatchObject({ ok: false, failure: { kind: 'configuration' } })
