@@ -9,7 +9,7 @@ import type { RecoverResult } from '../../src/stages/recover/recover-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, removeProject } from '../fixtures/compose-stack.js'
 import { fingerprint, furnish } from '../fixtures/fingerprint.js'
-import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
+import { makeWorld, says, type World, type WorldStack } from '../fixtures/world.js'
 
 let world: World
 
@@ -143,6 +143,16 @@ describe('over a stack that is there', () => {
     if (process.env['RECOVER_KILLS'] !== undefined) process.stderr.write(`${ends.join(', ')}\n`)
     expect(ends.join()).toContain('old')
   }, 1_200_000)
+
+  it('comes back when Ctrl-C ends it, and that is said', async () => {
+    const underway = await world.startUntil(['recover', 'over', '--yes'], says('recovery: rebuilding', 'over'))
+    underway.signal('SIGINT')
+    const { exitCode, stdout, stderr } = await underway.ended
+    expect(exitCode, stdout + stderr).toBe(130)
+    expect(await picture()).toEqual(present)
+    expect(await stack.running()).toEqual(['app', 'db'])
+    expect(readdirSync(join(world.state, 'recoveries'))).toEqual([])
+  })
 
   it('is only looked at in a dry run', async () => {
     const [before, containers] = [world.picture(world.stacks, world.state, world.repository), await stack.containers()]
