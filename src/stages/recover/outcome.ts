@@ -122,6 +122,8 @@ type RebuildFill = Parameters<Runtime['rebuild']>[1]['fillVolumes']
 /** The recovered stack stands: what was kept aside goes, and the record last. */
 export async function finish(recovery: Recovery): Promise<void> {
   recovery.note({ phase: 'confirmed' })
+  // Before the record goes, which alone knows that what the journal says is no longer wanted.
+  recovery.run.journal.remove(recovery.record.key)
   await cleanUp(recovery)
 }
 
@@ -144,8 +146,9 @@ export async function undo(recovery: Recovery): Promise<boolean> {
     await recovery.runtime.removeVolumes(recovery.record.newVolumes)
     const entry = run.journal.entries().find((one) => one.key === key)
     if (recovery.record.before !== null && !(await makeAgain(recovery, entry !== undefined))) return false
-    if (recovery.record.before !== null) run.journal.remove(key)
+    // Noted first: without the entry, an undoing that is taken up again would not know that it ran.
     recovery.note({ phase: 'undone' })
+    if (recovery.record.before !== null) run.journal.remove(key)
     await cleanUp(recovery)
     // From here on the journal alone knows what ran.
     return recovery.record.before !== null || entry === undefined || (await startAgain(recovery, entry))

@@ -139,7 +139,6 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
       await settle(recovery)
       if (context.noStart && recovery.record.hadPresent) await keepAside(recovery)
       else await finish(recovery)
-      run.journal.remove(plan.key)
       return rebuilt
     }
   } catch (error) {
@@ -202,6 +201,7 @@ async function keepAside(recovery: Recovery): Promise<void> {
   const { folders, name } = recovery.record
   recovery.complain('warning', 'kept-aside', `what was there of ${name} is kept, since nothing was started: ${folders.map(({ path }) => `${path}/before`).join(', ')}`, `When the stack is as it should be, remove it: rm -r ${folders.map(({ path }) => path).join(' ')}`)
   for (const folder of folders) await rm(dirname(stagedPath(folder, '/x')), { recursive: true, force: true })
+  recovery.run.journal.remove(recovery.record.key)
   recovery.forget()
 }
 

@@ -62,6 +62,7 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
       await cleanUp(recovery)
       return answer(record, null)
     case 'undone':
+      if (record.before !== null) run.journal.remove(record.key)
       await cleanUp(recovery)
       return answer(record, null)
     case 'placing':
@@ -118,7 +119,7 @@ async function goOn(recovery: Recovery): Promise<ReplayedRecovery> {
 }
 
 async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<ReplayedRecovery> {
-  const { record, run } = recovery
+  const { record } = recovery
   const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || record.noStart)
   if (!isUp) {
     const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
@@ -127,7 +128,6 @@ async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<Replayed
   if (isUp || rebuilt.isFilled) {
     await settle(recovery)
     await finish(recovery)
-    run.journal.remove(record.key)
   }
   return answer(record, !isUp ? 'waiting' : record.noStart ? null : 'started')
 }
