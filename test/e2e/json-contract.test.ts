@@ -20,7 +20,7 @@ const calls: readonly (readonly [name: string, args: readonly string[], body: re
   ['recover', ['recover', 'web', '--yes'], ['stacks']],
   ['run', ['run'], ['backup', 'sync']],
   ['resume', ['resume'], ['stacks']],
-  ['status', ['status'], ['stacks', 'repository', 'cloud', 'lastDrill', 'nextRun']],
+  ['status', ['status'], ['stacks', 'repository', 'cloud', 'lastDrill', 'kit', 'nextRun']],
   ['verify', ['verify'], ['depth', 'checked', 'corrupt']],
   ['doctor', ['doctor'], ['checks']],
   ['snapshots', ['snapshots'], ['snapshots']],

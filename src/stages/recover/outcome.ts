@@ -3,53 +3,15 @@ import { dirname, join } from 'node:path'
 
 import type { Answer, Engine, Failure, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
 
-import { problemFrom, type Problem } from '../../errors.js'
+import { problemFrom } from '../../errors.js'
 import { settleFiles } from '../../host/file-times.js'
 import { mountPointOf } from '../../host/mounts.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { startAndConfirm } from '../backup/stack-window.js'
-import type { Run } from '../run.js'
 import { isThere, placeAll, undoAll, type Move } from './moves.js'
-import { numberOfMoves, RecoveryRecords, type RecoveryRecord } from './record.js'
 import { overwriteFiles, overwriteVolumes } from './overwriting.js'
+import type { Recovery } from './recovery.js'
 import { fillVolumes, type FillContext } from './volumes.js'
-
-/** A recovery under way: its record, on disk before each step. */
-export class Recovery {
-  readonly run: Run
-  readonly runtime: Runtime
-  readonly problems: Problem[] = []
-  readonly #records: RecoveryRecords
-  #record: RecoveryRecord
-
-  constructor(run: Run, runtime: Runtime, record: RecoveryRecord) {
-    this.run = run
-    this.runtime = runtime
-    this.#records = new RecoveryRecords(run.state.recoveries)
-    this.#record = record
-  }
-
-  get record(): RecoveryRecord {
-    return this.#record
-  }
-
-  /** Throws when it cannot be written: then the step must not begin. */
-  note(change: Partial<RecoveryRecord>): RecoveryRecord {
-    const next = { ...this.#record, ...change }
-    this.#records.write(next)
-    this.#record = next
-    this.run.log('info', `recovery: ${next.phase}`, { stack: next.name, moves: numberOfMoves(next) })
-    return next
-  }
-
-  forget(): void {
-    this.#records.remove(this.#record.key)
-  }
-
-  complain(severity: Problem['severity'], code: string, message: string, fix: string): void {
-    this.problems.push({ severity, code, message, fix, stack: this.#record.name })
-  }
-}
 
 /** What a rebuild came to: up; or why not, and whether the volumes were filled before that. */
 export interface Rebuilt {

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path'
 import type { Answer, Engine, Failure, RebuiltVolume, RestoreResult } from '@stackbk/contract'
 
 import { isWithin } from '../../host/mounts.js'
-import type { Recovery } from './outcome.js'
+import type { Recovery } from './recovery.js'
 
 /**
  * Lets the engine write over what is there, without a second copy: what is in place equals the snapshot then, and nothing else is

@@ -5,7 +5,8 @@ import { mountPointOf } from '../../host/mounts.js'
 import type { Run } from '../run.js'
 import { isThere, placeAll, undoAll } from './moves.js'
 import { isCapsule } from './held-path.js'
-import { cleanUp, finish, overwriteAndRebuild, rebuild, Recovery, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
+import { cleanUp, finish, overwriteAndRebuild, rebuild, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
+import { Recovery } from './recovery.js'
 import { RecoveryRecords, type RecoveryRecord } from './record.js'
 
 /** What became of one recovery that was cut short. */
