@@ -111,8 +111,7 @@ describe('a drill', () => {
   })
 
   it.each([
-    ['plain: test -f /data/file', 2, 'failed'],
-    ['app: test -f /data/file', 0, 'ok'],
+    ['test -f /data/file', 0, 'ok'],
     ["app: sh -c 'echo no row in the table; exit 3'", 6, 'failed'],
   ])('runs the probe %s in the rehearsed stack', async (PROBE, code, probe) => {
     world.configure({ 'stack:plain': { PROBE } })

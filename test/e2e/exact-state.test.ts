@@ -7,7 +7,7 @@ import { makeWorld, until, type World, type WorldStack } from '../fixtures/world
 
 const quick = { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } }
 const polite = { image: testImage, command: politeCommand }
-const modes = ['auto', 'stop', 'pause', 'none', 'down'] as const
+const modes = ['auto', 'stop', 'pause', 'down', 'none'] as const
 
 interface Inspected {
   readonly Id: string
@@ -52,7 +52,7 @@ async function containers(prefix: string, { withIds }: { readonly withIds: boole
   )
 }
 
-describe.each(sampled(modes, 4))('by mode %s', (mode) => {
+describe.each(sampled(modes, 3))('by mode %s', (mode) => {
   let world: World
   beforeAll(async () => {
     world = await makeWorld({ settings: quick })

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, politeCommand } from '../fixtures/compose-stack.js'
+import { sampled } from '../fixtures/sampled.js'
 import { makeWorld, says, until, type World, type WorldStack } from '../fixtures/world.js'
 
 const polite = { image: testImage, command: politeCommand, network_mode: 'none' }
@@ -73,7 +74,7 @@ it('a container that only reads its data does not disturb, nor does one of elsew
   await docker('rm', '-f', ...names)
 })
 
-it.each(['resume', 'backup'])('a paused stack whose backup was killed is unpaused by %s, its containers the same', async (command) => {
+it.each(sampled(['resume', 'backup']))('a paused stack whose backup was killed is unpaused by %s, its containers the same', async (command) => {
   const before = await web.containers()
   const underway = await world.startUntil(['backup', 'web', '--stop-mode', 'pause'], says('snapshot begun', 'web'))
   underway.signal('SIGKILL')

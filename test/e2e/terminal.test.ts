@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { spawn, type IPty } from '@lydell/node-pty'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import { sampled } from '../fixtures/sampled.js'
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
 
 const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url))
@@ -54,7 +55,7 @@ const lastRun = (): { command?: string; status?: string; exitCode?: number } => 
 }
 
 describe('a terminal that is closed while a stack is down', () => {
-  it.each(['xterm', 'dumb'])('ends the run as HUP does, with the stack up again (TERM=%s)', async (TERM) => {
+  it.each(sampled(['xterm', 'dumb']))('ends the run as HUP does, with the stack up again (TERM=%s)', async (TERM) => {
     const before = await web.running()
     const { terminal } = inTerminal(['backup'], { TERM })
     await until(() => world.journal().length > 0, 'the stack is about to be stopped')

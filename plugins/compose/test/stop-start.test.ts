@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
 import { docker, healthyCommand, quickHealthcheck, service, stubbornCommand } from '../../../test/fixtures/compose-stack.js'
+import { sampled } from '../../../test/fixtures/sampled.js'
 import { until } from '../../../test/fixtures/world.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
@@ -21,7 +22,7 @@ function running(state: StackState): Record<string, string> {
   return Object.fromEntries(containersOf(state).filter((container) => container.condition === 'running').map((container) => [container.id, container.startedAt ?? '']))
 }
 
-test.each(['stop', 'down'] as const)('a running service of a profile comes back by mode %s, and one that is not used does not (4)', async (mode) => {
+test.each(sampled(['down', 'stop'] as const))('a running service of a profile comes back by mode %s, and one that is not used does not (4)', async (mode) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service(), admin: service({ profiles: ['admin'] }), debug: service({ profiles: ['debug'] }) } }, isUp: false })
   await stack.compose('--profile', 'admin', 'up', '-d')
@@ -31,7 +32,7 @@ test.each(['stop', 'down'] as const)('a running service of a profile comes back 
   expect(await stack.running()).toEqual(['admin', 'web'])
 })
 
-test.each(['stop', 'down'] as const)('replicas come back in their number by mode %s', async (mode) => {
+test.each(sampled(['stop', 'down'] as const))('replicas come back in their number by mode %s', async (mode) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service() } }, isUp: false })
   await stack.up('--scale', 'web=2')
@@ -80,7 +81,7 @@ test('a one-off container speaks against down, and comes back by stop and start'
   expect(await stack.running()).toEqual(['web', 'web'])
 })
 
-test.each(['stop', 'down', 'pause'] as const)('a paused service is paused again after mode %s', async (mode) => {
+test.each(sampled(['stop', 'down', 'pause'] as const))('a paused service is paused again after mode %s', async (mode) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service(), cache: service() } } })
   await stack.compose('pause', 'cache')
@@ -257,7 +258,7 @@ test('a stop whose client died is waited for before the start (6, 29)', async ()
   expect(await stack.running()).toEqual(['slow', 'web'])
 })
 
-test.each(['stop', 'down'] as const)('a stop by mode %s that is cancelled midway ends in everything running', async (mode) => {
+test.each(sampled(['down', 'stop'] as const))('a stop by mode %s that is cancelled midway ends in everything running', async (mode) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { slow: service({ command: slowCommand }), web: service({ depends_on: ['slow'] }) } } })
   const state = await look(runtime, stack.directory)
@@ -322,7 +323,7 @@ test('two projects of one folder are both stopped and both started', async () =>
   }
 })
 
-test.each(['stop', 'down'] as const)('lifecycle hooks are run by mode %s', async (mode) => {
+test.each(sampled(['stop', 'down'] as const))('lifecycle hooks are run by mode %s', async (mode) => {
   const { runtime } = await liveRuntime()
   const web = service({ volumes: ['./log:/log'], pre_stop: [{ command: ['sh', '-c', 'echo stopping >> /log/hooks'] }], post_start: [{ command: ['sh', '-c', 'echo started >> /log/hooks'] }] })
   const stack = await liveStack({ compose: { services: { web, other: service({ depends_on: ['web'] }) } } })
@@ -333,7 +334,7 @@ test.each(['stop', 'down'] as const)('lifecycle hooks are run by mode %s', async
   expect(await readFile(join(stack.directory, 'log/hooks'), 'utf8')).toBe('started\nstopping\nstarted\n')
 })
 
-test.each(['stop', 'down'] as const)('a service in the network namespace of another is in it again after mode %s', async (mode) => {
+test.each(sampled(['down', 'stop'] as const))('a service in the network namespace of another is in it again after mode %s', async (mode) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { vpn: service(), behind: service({ network_mode: 'service:vpn' }) } } })
   await stopAndStart(runtime, await look(runtime, stack.directory), mode)

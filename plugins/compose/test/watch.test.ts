@@ -2,6 +2,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { testImage } from '../../../test/fixtures/busybox-image.js'
 import { docker, healthyCommand, quickHealthcheck, service } from '../../../test/fixtures/compose-stack.js'
+import { sampled } from '../../../test/fixtures/sampled.js'
 import { good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
 const compose = {
@@ -12,7 +13,7 @@ const compose = {
   volumes: { data: {} },
 }
 
-test.each(['stop', 'down'] as const)('the downtime by mode %s is from the first end to the last start, and readiness comes with health', async (mode) => {
+test.each(sampled(['down', 'stop'] as const))('the downtime by mode %s is from the first end to the last start, and readiness comes with health', async (mode) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose })
   await expect.poll(async () => (await look(runtime, stack.directory)).projects[0]?.containers[0]?.health, { timeout: 20_000 }).toBe('healthy')
