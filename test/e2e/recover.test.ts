@@ -40,7 +40,7 @@ async function erase(stack: WorldStack): Promise<void> {
 }
 
 describe('on a bare host', () => {
-  it('brings back folder, volume and containers, to the owner, mode and attribute', async () => {
+  it('defect 23: brings back folder, volume and containers, to the owner, mode and attribute, the root folder too', async () => {
     const stack = await world.stack('bare')
     furnish(join(stack.directory, 'data'))
     chownSync(stack.directory, 321, 123)

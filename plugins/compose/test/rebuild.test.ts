@@ -183,7 +183,7 @@ test('what stands against a rebuild is named, with who is in the way, before any
   expect(await runtime.canRebuild(lost, question(stack, { services: ['wbe'] }))).toMatchObject({ ok: false, failure: { kind: 'not-found', fix: 'It knows beside, web' } })
 })
 
-test('images are the recorded ones, whatever their tags mean by now; where one is gone, what its tag means is used and named', async () => {
+test('defect 22: images are the recorded ones, whatever their tags mean by now; where one is gone, what its tag means is used and named', async () => {
   const { runtime } = await liveRuntime()
   const [lost, moved, gone] = ['lost', 'moved', 'gone'].map((name) => `stackbk-test/${name}-${Date.now().toString(36)}:1`) as [string, string, string]
   const ids = { lost: await otherImage(lost), moved: await otherImage(moved), gone: await otherImage(gone) }
