@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, isAbsolute, join } from 'node:path'
 
-import { answered, failed, Secret, type Answer, type CallOptions, type Keepsake } from '@stackbk/contract'
+import { answered, failed, Secret, shellWord, type Answer, type CallOptions, type Keepsake } from '@stackbk/contract'
 
 import { failureOf } from './failure.js'
 import type { Rclone } from './rclone.js'
@@ -84,10 +84,5 @@ async function namedFiles(text: string): Promise<readonly Keepsake[]> {
 
 /** See `Transport.byHand`. */
 export function byHand(location: string, localRoot: string): readonly string[] {
-  return [`rclone --config ${configurationName} copy --progress ${quoted(location)} ${quoted(localRoot)}`]
-}
-
-/** As a shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
+  return [`rclone --config ${configurationName} copy --progress ${shellWord(location)} ${shellWord(localRoot)}`]
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-import { answered, failed, Secret, type Answer, type CallOptions, type Exec, type Keepsake } from '@stackbk/contract'
+import { answered, failed, Secret, shellWord, type Answer, type CallOptions, type Exec, type Keepsake } from '@stackbk/contract'
 import { parseArgsStringToArgv } from 'string-argv'
 
 import type { PasswordSource } from './password.js'
@@ -54,11 +54,6 @@ async function passwordFromCommand(exec: Exec, command: string, { signal }: Call
 
 /** See `Engine.byHand`. */
 export function byHand(repository: string): readonly string[] {
-  const restic = `restic -r ${quoted(repository)} --password-file ${passwordName}`
+  const restic = `restic -r ${shellWord(repository)} --password-file ${passwordName}`
   return [`${restic} check`, `${restic} snapshots`, `${restic} restore SNAPSHOT --target /`]
-}
-
-/** As a shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }

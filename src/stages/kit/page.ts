@@ -1,3 +1,5 @@
+import { shellWord } from '@stackbk/contract'
+
 import { kitNames } from './contents.js'
 import type { KitManifest } from './manifest.js'
 
@@ -19,7 +21,7 @@ export interface PageRequest {
 /** The page to print: no secret in it, and all that somebody needs to know who has only it, the kit and the passphrase. */
 export function kitPage(request: PageRequest): string {
   const { manifest, kit, names, placed, localRoot, version } = request
-  const place = placed.map(({ name, place: path }) => `install -D -m 600 ${quoted(name)} ${quoted(path)}`)
+  const place = placed.map(({ name, place: path }) => `install -D -m 600 ${shellWord(name)} ${shellWord(path)}`)
   const byHand = [...request.fetch, ...request.extract]
   return `${[
     'DISASTER KIT OF STACKBK',
@@ -40,7 +42,7 @@ export function kitPage(request: PageRequest): string {
     'Needed: age (any implementation), tar.',
     '',
     '  mkdir -m 700 stackbk-kit && cd stackbk-kit',
-    `  age -d ../${quoted(kit)} | tar -x`,
+    `  age -d ../${shellWord(kit)} | tar -x`,
     ...place.map((line) => `  ${line}`),
     '',
     'GET EVERYTHING BACK WITH STACKBK',
@@ -60,9 +62,4 @@ export function kitPage(request: PageRequest): string {
     'Each snapshot holds a stack under its original paths, and a stackbk-capsule.json that',
     'tells the rest: images with their digests, volumes, networks, what ran.',
   ].join('\n')}\n`
-}
-
-/** As a shell takes it for one word. */
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`
 }
