@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { writeFileAtomically } from '../../host/atomic-write.js'
+import { readRecords } from '../../host/record-files.js'
 import { ensureFolder } from '../../host/state-folder.js'
 
 /** That a frozen copy of a stack's places may be there: on disk before it is made, gone when it is released. */
@@ -28,21 +29,10 @@ export function forgetFrozen(folder: string, key: string): void {
 
 /** All that are noted. One that cannot be read is passed over: the write is atomic, so it is none of ours. */
 export function frozenRecords(folder: string): readonly FrozenRecord[] {
-  let names: string[]
-  try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.json'))
-  } catch {
-    return []
-  }
-  return names.flatMap((name) => {
-    try {
-      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Partial<FrozenRecord> | null
-      const isWhole = record?.schemaVersion === 1 && [record.key, record.name, record.freezer].every((part) => typeof part === 'string') && [record.paths, record.mountPoints].every(Array.isArray)
-      return isWhole ? [record as FrozenRecord] : []
-    } catch {
-      return []
-    }
-  })
+  return readRecords<FrozenRecord>(
+    folder,
+    ({ schemaVersion, key, name, freezer, paths, mountPoints }) => schemaVersion === 1 && [key, name, freezer].every((part) => typeof part === 'string') && [paths, mountPoints].every(Array.isArray),
+  )
 }
 
 export function frozenRecordPath(folder: string, key: string): string {

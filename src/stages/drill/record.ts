@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { problemFrom, type Problem } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
+import { readRecords } from '../../host/record-files.js'
 import { ensureFolder } from '../../host/state-folder.js'
 import type { Run } from '../run.js'
 import type { DrillStackReport } from './drill-result.js'
@@ -35,20 +36,7 @@ export function noteDrill(folder: string, record: DrillRecord): void {
 
 /** All that are noted. One that cannot be read is passed over: the write is atomic, so it is none of ours. */
 export function notedDrills(folder: string): readonly DrillRecord[] {
-  let names: string[]
-  try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.json'))
-  } catch {
-    return []
-  }
-  return names.flatMap((name) => {
-    try {
-      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Partial<DrillRecord> | null
-      return record?.schemaVersion === 1 && typeof record.label === 'string' && typeof record.folder === 'string' ? [record as DrillRecord] : []
-    } catch {
-      return []
-    }
-  })
+  return readRecords<DrillRecord>(folder, ({ schemaVersion, label, folder: own }) => schemaVersion === 1 && typeof label === 'string' && typeof own === 'string')
 }
 
 /**
