@@ -64,9 +64,12 @@ function rootOf(environment: Environment): string {
   return join(environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state'), 'stackbk')
 }
 
+/** The file in which a stack describes itself: in the state folder, and so in its snapshots. */
+export const capsuleName = 'stackbk-capsule.json'
+
 /** Where the capsule of the stack with this key lies: always there, since the path is part of every snapshot. */
 export function capsulePath(state: Pick<StateFolder, 'capsules'>, key: string): string {
-  return join(state.capsules, key, 'stackbk-capsule.json')
+  return join(state.capsules, key, capsuleName)
 }
 
 /** Makes a folder of ours, and those above it, for us alone. */

@@ -14,6 +14,7 @@ import { planStack, runningServices, type RequestedStopMode } from './backup/sta
 import { confirmSteady } from './backup/steadiness.js'
 import { verifySnapshots } from './backup/verification.js'
 import { removeWarmSnapshots } from './backup/warm-pass.js'
+import { takeReadyTools } from './ready-tools.js'
 import { openRepository, repositoryLock, stacksLock, type OpenRepository } from './repository.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
@@ -44,12 +45,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
   const runtime = await run.runtime()
   const replay = await replayJournal(run)
   if (!run.dryRun) ensureWritable(run.state)
-  const [identity, ...tools] = await Promise.all([runtime.identity({ signal: run.signal }), runtime.ready({ signal: run.signal }), engine.ready({ signal: run.signal })])
-  // An engine elsewhere is a wrong configuration, whether it answers or not.
-  if (!identity.ok && identity.failure.kind === 'configuration') throw errorFrom(identity.failure)
-  for (const ready of tools) if (!ready.ok) throw errorFrom(ready.failure)
-  if (!identity.ok) throw errorFrom(identity.failure)
-  await run.lock({ kind: 'engine', id: identity.value.id })
+  await takeReadyTools(run, runtime, engine)
 
   const [repository, look] = await Promise.all([
     openRepository(run, { mayInit: run.configuration.backup.autoInit }),

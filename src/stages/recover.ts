@@ -12,6 +12,7 @@ import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
 import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackContext } from './recover/recover-stack.js'
 import type { RecoveredStack, RecoverResult } from './recover/recover-result.js'
 import { assertRoom } from './recover/room.js'
+import { takeReadyTools } from './ready-tools.js'
 import { openRepository, repositoryLock, stacksLock, withinSilence } from './repository.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
@@ -50,11 +51,7 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
   await run.lock(stacksLock(run), repositoryLock(engine))
   const replay = await replayJournal(run)
   if (!run.dryRun) ensureWritable(run.state)
-  const [identity, ...tools] = await Promise.all([runtime.identity({ signal: run.signal }), runtime.ready({ signal: run.signal }), engine.ready({ signal: run.signal })])
-  if (!identity.ok && identity.failure.kind === 'configuration') throw errorFrom(identity.failure)
-  for (const ready of tools) if (!ready.ok) throw errorFrom(ready.failure)
-  if (!identity.ok) throw errorFrom(identity.failure)
-  await run.lock({ kind: 'engine', id: identity.value.id })
+  await takeReadyTools(run, runtime, engine)
 
   const choice = await chosen(run, engine, choices)
   if ((choices.path ?? choices.service) !== undefined && choice.chosen.length !== 1) throw severalStacks(choices)

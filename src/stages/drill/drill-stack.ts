@@ -6,6 +6,7 @@ import { parseArgsStringToArgv } from 'string-argv'
 
 import { errorFrom, problemFrom, StackbkError, type Problem } from '../../errors.js'
 import type { ChosenSnapshot } from '../recover/choice.js'
+import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
 import type { DrillStackReport } from './drill-result.js'
 import { compareSample } from './sample.js'
@@ -72,7 +73,7 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
 }
 
 async function capsuleOf(engine: Engine, snapshotId: string, paths: readonly string[], signal: AbortSignal): Promise<Capsule> {
-  const path = paths.find((candidate) => candidate.endsWith('/stackbk-capsule.json'))
+  const path = paths.find(isCapsule)
   if (path === undefined) throw new StackbkError({ kind: 'not-found', code: 'no-capsule', message: 'the snapshot has no capsule, so nothing says how to start it', fix: 'Run: stackbk backup, then: stackbk sync' })
   const read = await engine.read(snapshotId, path, { signal })
   if (!read.ok) throw errorFrom(read.failure)

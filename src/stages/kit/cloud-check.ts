@@ -7,6 +7,7 @@ import type { Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk
 import { errorFrom, StackbkError } from '../../errors.js'
 import { isGood, stackOf } from '../backup/stack-snapshots.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
+import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
 import { probe } from '../sync.js'
 import { groupFiles, type FileList } from '../sync/file-list.js'
@@ -102,7 +103,7 @@ function newestOfEach(snapshots: readonly Snapshot[]): readonly Snapshot[] {
 
 /** The capsule is small and in every snapshot. The engine says which packs it lacks, and those alone are fetched. */
 async function readOne(run: Run, { engine, transport, copy, list }: { readonly engine: Engine; readonly transport: Transport; readonly copy: string; readonly list: FileList }, snapshot: Snapshot): Promise<void> {
-  const path = snapshot.paths.find((candidate) => candidate.endsWith('/stackbk-capsule.json'))
+  const path = snapshot.paths.find(isCapsule)
   if (path === undefined) throw unusable(`the snapshot ${snapshot.id.slice(0, 8)} has no capsule`, 'Run: stackbk backup, then: stackbk sync')
   const data = list.filter(({ group }) => group.role === 'data')
   const fetched = new Set<string>()

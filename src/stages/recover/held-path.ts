@@ -3,6 +3,7 @@ import { basename, isAbsolute, join, normalize } from 'node:path'
 import type { Engine } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
+import { capsuleName } from '../../host/state-folder.js'
 import type { ChosenSnapshot } from './choice.js'
 
 /** A file or folder in a snapshot. */
@@ -37,5 +38,5 @@ export async function heldPath(engine: Engine, { stack, snapshot }: ChosenSnapsh
 
 /** The file in which a stack describes itself, wherever the state folder was. */
 export function isCapsule(path: string): boolean {
-  return basename(path) === 'stackbk-capsule.json'
+  return basename(path) === capsuleName
 }
