@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { done, failed, type Answer, type Repository } from '@stackbk/contract'
+import { done, failed, type Answer, type Repository, type RepositoryLayout } from '@stackbk/contract'
 
 import { appendLine } from '../host/append-line.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
@@ -19,6 +19,8 @@ export interface KnownRepository {
   readonly device: number | null
   /** Where that file system was mounted. Absent in a note of before it was noted. */
   readonly mountPoint?: string | null
+  /** SHA-256 of the file that holds its ID, as the engine wrote it; absent where that was not noted. */
+  readonly configDigest?: string
   readonly firstSeenAt: string
   readonly lastSeenAt: string
   readonly lastSync: { readonly at: string; readonly remote: string; readonly snapshots: number } | null
@@ -64,12 +66,24 @@ function isAbsence(error: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-/** Notes that a repository is at this place, so that it is never taken for one still to be made. */
-export function rememberRepository(folder: string, location: string, repository: Repository, lastSync?: KnownRepository['lastSync']): void {
+/** SHA-256 of the file that says which repository this is; `null` where there is none that could be read. */
+export function configDigestOf(layout: RepositoryLayout, path: string | null): string | null {
+  const config = layout.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
+  if (path === null || config === undefined) return null
+  try {
+    return createHash('sha256').update(readFileSync(join(path, config.path))).digest('hex')
+  } catch {
+    return null
+  }
+}
+
+/** Notes that a repository is at this place, so that it is never taken for one still to be made. What is not given stays as it was noted. */
+export function rememberRepository(folder: string, location: string, repository: Repository, more: { readonly lastSync?: KnownRepository['lastSync']; readonly configDigest?: string | null } = {}): void {
   ensureFolder(folder)
   const before = knownRepository(folder, location)
   const seenAt = now()
   const isSame = before?.repositoryId === repository.id
+  const digest = more.configDigest === undefined && isSame ? before.configDigest : more.configDigest
   const known: KnownRepository = {
     schemaVersion: 1,
     location: repository.location,
@@ -78,7 +92,8 @@ export function rememberRepository(folder: string, location: string, repository:
     mountPoint: repository.path === null ? null : mountPointOf(repository.path),
     firstSeenAt: isSame ? before.firstSeenAt : seenAt,
     lastSeenAt: seenAt,
-    lastSync: lastSync ?? (isSame ? before.lastSync : null),
+    lastSync: more.lastSync ?? (isSame ? before.lastSync : null),
+    ...(typeof digest === 'string' ? { configDigest: digest } : {}),
   }
   writeFileAtomically(pathOf(folder, location), `${JSON.stringify(known, null, 2)}\n`, { mode: 0o600 })
 }

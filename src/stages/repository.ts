@@ -1,12 +1,12 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Engine, Repository, Snapshot } from '@stackbk/contract'
+import { answered, type Answer, type Engine, type Repository, type Snapshot } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { longestTimerMs } from '../host/timer.js'
-import { knownRepository, rememberRepository, SnapshotRecord } from './repository-memory.js'
+import { configDigestOf, knownRepository, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
 import { markerName } from './restore/target.js'
 import type { LockSubject, Run } from './run.js'
 
@@ -44,7 +44,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const [repository, snapshots] = await withinSilence(run, engine, (signal) => Promise.all([engine.open({ signal }), engine.snapshots({}, { signal })]))
+  const { repository, snapshots, configDigest } = await withinSilence(run, engine, (signal) => lookInto(engine, known, signal))
 
   if (!repository.ok) {
     if (repository.failure.kind !== 'repository-missing') throw errorFrom(repository.failure)
@@ -61,13 +61,36 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
       run.log('warning', 'another repository is at the place of the known one', { location: location.display, known: known.repositoryId, found: repository.value.id })
       run.reporter.warning(`${location.display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`)
     }
-    rememberRepository(run.state.repositories, location.display, repository.value)
+    rememberRepository(run.state.repositories, location.display, repository.value, { configDigest })
     // It is at work from now on: a restore that was cut short after its last file must not go on here.
     if (repository.value.path !== null) rmSync(join(repository.value.path, markerName), { force: true })
     record.settle(snapshots.value.map((snapshot) => snapshot.id))
   }
   if (!run.dryRun && repository.value.path !== null) await removeOldLocks(run, engine)
   return { engine, repository: repository.value, snapshots: snapshots.value, record, isNew: false }
+}
+
+/** What a look into a repository has come to. */
+export interface RepositoryLook {
+  readonly repository: Answer<Repository>
+  readonly snapshots: Answer<readonly Snapshot[]>
+  /** Of the file that holds its ID, as it was before; `null` where that cannot be read here. */
+  readonly configDigest: string | null
+}
+
+/**
+ * Which repository is there, and its snapshots. To open it costs the engine half a second of one processor, whatever for: if
+ * the file that holds the ID is the one that it was, the ID is the known one, and the list of snapshots shows that it opens.
+ */
+export async function lookInto(engine: Engine, known: KnownRepository | null, signal: AbortSignal): Promise<RepositoryLook> {
+  const { display, path } = engine.location()
+  const configDigest = path === null ? null : configDigestOf(engine.layout(), path)
+  const isKnown = configDigest !== null && known?.configDigest === configDigest
+  const [opened, snapshots] = await Promise.all([isKnown ? null : engine.open({ signal }), engine.snapshots({}, { signal })])
+  if (opened !== null) return { repository: opened, snapshots, configDigest }
+  // Why it does not open, in the words for that.
+  if (!snapshots.ok || path === null || typeof known?.repositoryId !== 'string') return { repository: await engine.open({ signal }), snapshots, configDigest }
+  return { repository: answered({ id: known.repositoryId, location: display, path: realpathSync(path) }), snapshots, configDigest }
 }
 
 /**

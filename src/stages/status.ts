@@ -9,6 +9,7 @@ import { lastDrill, type LastDrill } from './drill/record.js'
 import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
 import { knownRepository } from './repository-memory.js'
+import { lookInto } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
 import { frozenList } from './sync/file-list.js'
@@ -42,9 +43,9 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
   const { docker } = run.configuration
   const dirlist = readDirlist({ file: docker.dirlist, stacksDirectory: docker.stacksDirectory })
   const engine = await run.engine()
-  const [look, opened, snapshots] = await Promise.all([statesOf(run, dirlist.stacks), engine.open({ signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
+  const [look, { repository: opened, snapshots }] = await Promise.all([statesOf(run, dirlist.stacks), lookInto(engine, known, run.signal)])
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
   const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
 

@@ -39,13 +39,12 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (!choices.test) await run.lock(repositoryLock(engine))
   const replay = choices.test ? null : await replayJournal(run)
   const empty = { remote: transport.location, uploaded: { files: 0, bytes: 0 }, deleted: { files: 0, snapshots: 0, bytes: 0 }, attempts: 0, verified: false }
-  const [readyTransport, readyEngine] = await Promise.all([transport.ready({ signal: run.signal }), choices.test ? null : engine.ready({ signal: run.signal })])
-  if (!readyTransport.ok) throw errorFrom(readyTransport.failure)
-  if (readyEngine === null) {
+  if (choices.test) {
+    const ready = await transport.ready({ signal: run.signal })
+    if (!ready.ok) throw errorFrom(ready.failure)
     await probe(run, transport)
     return concluded(run, empty, { status: 'ok', problems: [] })
   }
-  if (!readyEngine.ok) throw errorFrom(readyEngine.failure)
   const root = engine.location().path
   if (root === null) throw notLocal(engine.location().display)
   const { opened, remote, firstList } = await openWhileLooking(run, transport, root, choices)
@@ -95,7 +94,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   }
   const verified = lacking.length === 0
   if (verified) {
-    rememberRepository(run.state.repositories, engine.location().display, opened.repository, { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length })
+    rememberRepository(run.state.repositories, engine.location().display, opened.repository, { lastSync: { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length } })
     checked.clear()
   }
   const body: SyncBody = { remote: transport.location, uploaded: { files: tally.files, bytes: tally.bytes }, deleted: removed.deleted, attempts: soFar.attempts, verified }
@@ -104,21 +103,35 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   return concluded(run, body, { status, problems, codes: [...codes, status === 'partial' ? 3 : 0] })
 }
 
-/** Opening the repository and looking at what is here and there take their time, and none needs the others. What is wrong with the repository counts first. */
+/**
+ * Opening the repository and looking at what is here and there take their time, and none needs the others. What is wrong with
+ * the tools counts first, then what is wrong with the repository.
+ */
 async function openWhileLooking(run: Run, transport: Transport, root: string, choices: SyncChoices): Promise<{ opened: OpenRepository | null; remote: RemoteLook; firstList: FileList }> {
   const engine = await run.engine()
   const given = new AbortController()
   const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, engine)
   const listing = localList(engine, root)
+  const opening = openOnceReady(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
   // Their turn comes below.
-  for (const one of [looking, listing]) one.catch(() => {})
+  for (const one of [looking, listing, opening]) one.catch(() => {})
   try {
-    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
+    const ready = await transport.ready({ signal: run.signal })
+    const [ended] = await Promise.allSettled([opening])
+    if (!ready.ok) throw errorFrom(ready.failure)
+    if (ended.status === 'rejected') throw ended.reason
+    const opened = ended.value
     const remote = await looking
     return { opened, remote, firstList: opened === null ? [] : await listing }
   } finally {
     given.abort()
   }
+}
+
+async function openOnceReady(run: Run, options: { readonly mayInit: boolean }): Promise<OpenRepository | null> {
+  const ready = await (await run.engine()).ready({ signal: run.signal })
+  if (!ready.ok) throw errorFrom(ready.failure)
+  return openRepository(run, options)
 }
 
 /** One for a transfer that went through at once, whatever it was made of; one more for each try again. */

@@ -13,6 +13,8 @@ export interface Pace {
   readonly transfers: number
   /** As rclone writes it; `null`: unlimited. */
   readonly bandwidth: string | null
+  /** By which a file is compared with its copy; `null`: whichever rclone takes by itself. */
+  readonly hash: string | null
 }
 
 const nothing: TransferResult = { files: 0, bytes: 0 }
@@ -83,6 +85,7 @@ async function copy(rclone: Rclone, { from, to, phase, pace, request }: Copy): P
       request.whenSameSize === 'keep' ? '--size-only' : '--ignore-times',
       `--transfers=${pace.transfers}`,
       ...(pace.bandwidth === null ? [] : [`--bwlimit=${pace.bandwidth}`]),
+      ...(pace.hash === null ? [] : [`--local-hashes=${pace.hash}`]),
     ],
     operands: [from, to],
     input: linesOf(request.files),

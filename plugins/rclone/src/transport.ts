@@ -1,4 +1,4 @@
-import { failed, type Answer, type CallOptions, type ProviderContext, type SettingValues, type Transport, type TransportTraits } from '@stackbk/contract'
+import { answered, failed, type Answer, type CallOptions, type ProviderContext, type SettingValues, type Transport } from '@stackbk/contract'
 
 import { examine } from './examine.js'
 import { checkKnown, knownRemotes } from './known-remotes.js'
@@ -11,7 +11,7 @@ import { readFile } from './read.js'
 import { locationOf, remoteOf, type Remote } from './remote.js'
 import { removeFiles } from './remove.js'
 import { spaceOf } from './space.js'
-import { askTraits } from './traits.js'
+import { askAbilities, type Abilities } from './traits.js'
 import { download, upload, type Pace } from './transfer.js'
 import { installedVersion, tooOld } from './version.js'
 
@@ -26,10 +26,10 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
   const rclone = createRclone(context.exec, configFile)
   const configured = remoteOf(values)
   const bandwidth = stringOf(values['BANDWIDTH'])
-  const pace: Pace = { transfers: typeof values['TRANSFERS'] === 'number' ? values['TRANSFERS'] : defaultTransfers, bandwidth }
+  const pace: Pace = { transfers: typeof values['TRANSFERS'] === 'number' ? values['TRANSFERS'] : defaultTransfers, bandwidth, hash: null }
   // rclone checks its flags before anything else, so a bandwidth that is none shows in any call.
   const flags = bandwidth === null ? [] : [`--bwlimit=${bandwidth}`]
-  let traits: TransportTraits | null = null
+  let abilities: Abilities | null = null
 
   const withRemote = async <T>(work: (remote: Remote) => Promise<Answer<T>>): Promise<Answer<T>> => (configured.ok ? work(configured.value) : configured)
   const version = (options: CallOptions = {}) => installedVersion(rclone, options.signal)
@@ -39,6 +39,21 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
       const remotes = await known(options)
       return remotes.ok ? checkKnown(remote, remotes.value) : remotes
     })
+
+  const able = async (remote: Remote, options: CallOptions = {}): Promise<Answer<Abilities>> => {
+    if (abilities !== null) return answered(abilities)
+    const [found, remotes] = await Promise.all([version(options), known(options)])
+    if (!found.ok) return found
+    if (!remotes.ok) return remotes
+    const answer = await askAbilities(rclone, remote, { version: found.value, type: remotes.value.get(remote.name) ?? '', signal: options.signal })
+    if (answer.ok) abilities = answer.value
+    return answer
+  }
+  /** A transfer that lacks the answer goes as it would have: it will say itself what is wrong. */
+  const paceFor = async (remote: Remote, options: CallOptions): Promise<Pace> => {
+    const answer = await able(remote, options)
+    return answer.ok ? { ...pace, hash: answer.value.hash } : pace
+  }
 
   return {
     location: locationOf(configured),
@@ -59,19 +74,13 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
     keepsakes: (options) => keepsakes(rclone, configFile, options),
 
     probe: (request) => withRemote((remote) => probe(rclone, remote, request)),
-    traits: (options) =>
-      withRemote(async (remote) => {
-        if (traits !== null) return { ok: true, value: traits }
-        const [found, remotes] = await Promise.all([version(options), known(options)])
-        if (!found.ok) return found
-        if (!remotes.ok) return remotes
-        const answer = await askTraits(rclone, remote, { version: found.value, type: remotes.value.get(remote.name) ?? '', signal: options?.signal })
-        if (answer.ok) traits = answer.value
-        return answer
-      }),
+    async traits(options) {
+      const answer = await withRemote((remote) => able(remote, options))
+      return answer.ok ? answered(answer.value.traits) : answer
+    },
     list: (prefix, options) => withRemote((remote) => listFiles(rclone, remote, prefix, options)),
-    upload: (request) => withRemote((remote) => unlessDry(context, () => upload(rclone, remote, pace, request))),
-    download: (request) => withRemote((remote) => unlessDry(context, () => download(rclone, remote, pace, request))),
+    upload: (request) => withRemote((remote) => unlessDry(context, async () => upload(rclone, remote, await paceFor(remote, request), request))),
+    download: (request) => withRemote((remote) => unlessDry(context, async () => download(rclone, remote, await paceFor(remote, request), request))),
     read: (path, request) => withRemote((remote) => readFile(rclone, remote, path, request)),
     move: (from, to, options) => withRemote((remote) => unlessDry(context, () => moveFile(rclone, remote, from, to, options))),
     moveAll: (files, request) => withRemote((remote) => unlessDry(context, () => moveAll(rclone, remote, files, request))),

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { failureOf, isMissingFolder } from '../src/failure.js'
 import { nearestNames } from '../src/nearest.js'
 import type { RcloneRun } from '../src/rclone.js'
-import { traitsOf } from '../src/traits.js'
+import { hashOf, traitsOf } from '../src/traits.js'
 import { Words } from '../src/words.js'
 
 const attempt = { what: 'uploading 3 files to cloud:/x', remote: 'cloud', isTransfer: true }
@@ -121,4 +121,11 @@ test('traits are claimed only where they are sure', () => {
   expect(traitsOf({ ...s3, Overlay: true }, { version: now, type: 'chunker' }).appearsWhole).toBe(false)
   expect(traitsOf({}, { version: now, type: 'drive' })).toMatchObject({ appearsWhole: false, movesWhole: false })
   expect(traitsOf({ ...webdav, Overlay: true }, { version: now, type: 'union' }).movesWhole).toBe(false)
+})
+
+test('a quick hash is named only between folders that know it', () => {
+  expect(hashOf({ IsLocal: true }, ['md5', 'xxh128'])).toBe('xxh128')
+  expect(hashOf({ IsLocal: true }, ['md5'])).toBe(null)
+  expect(hashOf({ IsLocal: false }, ['md5', 'xxh128'])).toBe(null)
+  expect(hashOf({ IsLocal: true, Overlay: true }, ['md5', 'xxh128'])).toBe(null)
 })

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, lstatSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 
 import type { Engine, SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom } from '../../errors.js'
+import { sha256OfFile } from '../../host/file-digest.js'
 
 /** A file larger than this is not fetched twice only to be compared. Bytes. */
 const largestFile = 256 * 1024 * 1024
@@ -66,11 +65,10 @@ function isAsListed(path: string, entry: SnapshotEntry): boolean {
   return process.getuid?.() !== 0 || (file.uid === entry.uid && file.gid === entry.gid)
 }
 
+/** `null`: it cannot be read. */
 async function digest(path: string, signal: AbortSignal): Promise<string | null> {
-  const hash = createHash('sha256')
   try {
-    await pipeline(createReadStream(path), hash, { signal })
-    return hash.digest('hex')
+    return await sha256OfFile(path, signal)
   } catch (error) {
     if (signal.aborted) throw error
     return null

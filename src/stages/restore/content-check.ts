@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 
+import { sha256OfFile } from '../../host/file-digest.js'
 import type { FileList } from '../sync/file-list.js'
 
 /** Reading is bound by the disk, hashing by one processor: more at once only makes the disk seek. */
@@ -37,12 +35,10 @@ export async function checkContents(root: string, list: FileList, options: { rea
 
 /** Whether a file's SHA-256 is its own name; one that is not there does not match. */
 export async function matchesItsName(path: string, signal: AbortSignal): Promise<boolean> {
-  const hash = createHash('sha256')
   try {
-    await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal })
+    return (await sha256OfFile(path, signal)) === path.slice(path.lastIndexOf('/') + 1)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
     throw error
   }
-  return hash.digest('hex') === path.slice(path.lastIndexOf('/') + 1)
 }

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { Engine, Transport } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
@@ -29,15 +31,46 @@ export async function remoteList(run: Run, transport: Transport, engine: Engine)
   return groupFiles(engine.layout(), listed.value)
 }
 
-/** The first look at the remote: its files, and what its `config` holds; `null` where it has none. Throws where it cannot be reached. */
+/** A list that comes so soon shows by itself that the remote answers. */
+const soonMs = 1_000
+
+/**
+ * The first look at the remote: its files, and what its `config` holds; `null` where it has none. What is there and what the
+ * `config` holds are asked at once: each waits for the same road. Throws where the remote cannot be reached; whether it can is
+ * asked by itself only where the list does not come soon, since that may take long with a large one and with a dead one alike.
+ */
 export async function lookAtRemote(run: Run, transport: Transport, engine: Engine): Promise<RemoteLook> {
-  await probe(run, transport)
-  const found = await remoteList(run, transport, engine)
-  const config = found.list.find(({ group }) => group.role === 'config')?.files[0]
-  if (config === undefined) return { ...found, config: null }
-  const read = await asked(run, () => transport.read(config.path, { signal: run.signal }))
-  if (!read.ok) throw remoteErrorFrom(read.failure)
-  return { ...found, config: read.value }
+  const given = new AbortController()
+  const signal = AbortSignal.any([run.signal, given.signal])
+  const configPath = engine.layout().groups.find(({ role }) => role === 'config')?.path
+  const [listing, reading] = [transport.list('', { signal }), configPath === undefined ? null : transport.read(configPath, { signal })]
+  // Their turn comes below.
+  for (const one of [listing, reading]) one?.catch(() => {})
+  try {
+    run.reporter.step(`reaching ${transport.location}`)
+    const early = await soon(listing)
+    if (early?.ok !== true) await probe(run, transport)
+    const listed = early ?? (await listing)
+    const found = listed.ok ? groupFiles(engine.layout(), listed.value) : await remoteList(run, transport, engine)
+    const config = found.list.find(({ group }) => group.role === 'config')?.files[0]
+    if (config === undefined || reading === null) return { ...found, config: null }
+    const first = await reading
+    const read = first.ok ? first : await asked(run, () => transport.read(config.path, { signal: run.signal }))
+    if (!read.ok) throw remoteErrorFrom(read.failure)
+    return { ...found, config: read.value }
+  } finally {
+    given.abort()
+  }
+}
+
+/** `null`: not yet. */
+async function soon<T>(answer: Promise<T>): Promise<T | null> {
+  const waiting = new AbortController()
+  try {
+    return await Promise.race([answer, delay(soonMs, null, { signal: waiting.signal }).catch(() => null)])
+  } finally {
+    waiting.abort()
+  }
 }
 
 /** What has to go up, in commit order. A file of another size is there only by half. */

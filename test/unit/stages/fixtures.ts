@@ -126,7 +126,7 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     reporter: silentReporter,
     events: new EventQueue({ runHook: () => Promise.resolve({ successes: [], failures: [] }) }, facts, () => {}),
     runtime: () => Promise.resolve(partly<Runtime>('runtime', parts.runtime ?? {})),
-    engine: () => Promise.resolve(partly<Engine>('engine', parts.engine ?? {})),
+    engine: () => Promise.resolve(partly<Engine>('engine', { layout: () => ({ groups: [], ignored: [] }), ...parts.engine })),
     transport: () => Promise.resolve(partly<Transport>('transport', parts.transport ?? {})),
     freezerIds: () => Object.keys(parts.freezers ?? {}),
     freezer: (id) => Promise.resolve(partly<Freezer>(`freezer ${id}`, parts.freezers?.[id] ?? {})),

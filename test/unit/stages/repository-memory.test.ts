@@ -161,7 +161,7 @@ describe('what is known of a repository', () => {
   it('keeps its first sight and its last sync, as long as it is the same one', () => {
     mkdirSync(at('repository'))
     const sync = { at: '2026-01-01T00:00:00.000Z', remote: 'b2:x', snapshots: 3 }
-    rememberRepository(at('repositories'), 'place', repository(), sync)
+    rememberRepository(at('repositories'), 'place', repository(), { lastSync: sync })
     const [name = ''] = readdirSync(at('repositories'))
     writeFileSync(at(`repositories/${name}`), readFileSync(at(`repositories/${name}`), 'utf8').replace(/"firstSeenAt": "[^"]*"/, '"firstSeenAt": "2020-01-01T00:00:00.000Z"'))
     rememberRepository(at('repositories'), 'place', repository())

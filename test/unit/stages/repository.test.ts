@@ -52,4 +52,35 @@ describe('opening the repository', () => {
     expect(await errorOf(() => openRepository(run, { mayInit: true }))).toMatchObject({ kind: 'tool-not-answering', message: expect.stringContaining('within 1 s') as string })
     clearInterval(alive)
   })
+
+  describe('of which the file with the ID is as it was', () => {
+    const layout: Engine['layout'] = () => ({ groups: [{ name: 'config', path: 'config', isFile: true, namePattern: /^config$/, nameIs: 'none', role: 'config', decidesValidity: true }], ignored: [] })
+    const opened = (): number => opens
+    let opens = 0
+    const parts = (snapshots: Engine['snapshots']): Partial<Engine> => ({
+      layout,
+      open: () => (opens++, Promise.resolve(ok({ id: `ID ${opens}`, location: at('repository'), path: at('repository') }))),
+      snapshots,
+      removeStaleLocks: () => Promise.resolve(ok({ removed: 0, held: [] })),
+    })
+    const listed = (): Partial<Engine> => parts(() => Promise.resolve(ok([snapshotOf('a')])))
+
+    it('takes the ID that is known, and asks the engine again once that file is another', async () => {
+      opens = 0
+      write('repository/config', 'sealed')
+      const first = await openRepository(runWith(listed()), { mayInit: false })
+      const second = await openRepository(runWith(listed()), { mayInit: false })
+      expect([first?.repository.id, second?.repository, opened()]).toEqual(['ID 1', { id: 'ID 1', location: at('repository'), path: at('repository') }, 1])
+      write('repository/config', 'sealed anew')
+      expect((await openRepository(runWith(listed()), { mayInit: false }))?.repository.id).toBe('ID 2')
+    })
+
+    it('says why it does not open', async () => {
+      opens = 0
+      write('repository/config', 'sealed')
+      await openRepository(runWith(listed()), { mayInit: false })
+      const closed: Partial<Engine> = { ...parts(() => Promise.resolve(failure('wrong-password'))), open: () => Promise.resolve(failure('wrong-password')) }
+      expect(await errorOf(() => openRepository(runWith(closed), { mayInit: false }))).toMatchObject({ kind: 'wrong-password' })
+    })
+  })
 })
