@@ -38,6 +38,8 @@ export interface ToolRequest {
   readonly hideIn?: (line: string) => string
   /** Each line of standard output as it is, without its end: to be read by a program and shown to nobody. */
   readonly onStdoutLine?: (line: string) => void
+  /** A carriage return ends a line too: for tools that write how far they are over what they wrote before. */
+  readonly returnsEndLines?: boolean
   /** Each line of the error stream, redacted. */
   readonly onStderrLine?: (line: string) => void
   /** `bytes`: standard output is collected unchanged into `stdoutBytes`, with no lines. Default: `text`. */

@@ -7,16 +7,18 @@ const longestLine = 1024 * 1024
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8')
   readonly #onLine: (line: string, isWhole: boolean) => void
+  readonly #end: string | RegExp
   #rest = ''
 
-  /** `isWhole` is false for a piece of a line that goes on in the next call. */
-  constructor(onLine: (line: string, isWhole: boolean) => void) {
+  /** `isWhole` is false for a piece of a line that goes on in the next call. `returnsEndLines`: a `\r` alone ends a line too. */
+  constructor(onLine: (line: string, isWhole: boolean) => void, { returnsEndLines = false }: { readonly returnsEndLines?: boolean } = {}) {
     this.#onLine = onLine
+    this.#end = returnsEndLines ? /[\r\n]/ : '\n'
   }
 
   write(chunk: Uint8Array): void {
     const text = this.#rest + this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-    const lines = text.split('\n')
+    const lines = text.split(this.#end)
     this.#rest = lines.pop() ?? ''
     for (const line of lines) this.#onLine(withoutReturn(line), true)
     if (this.#rest.length <= longestLine) return
