@@ -2,7 +2,8 @@ import { Listr, type ListrTaskWrapper, type DefaultRenderer, type SimpleRenderer
 import type { Progress } from '@stackbk/contract'
 
 import type { Reporter, StackPhase } from '../stages/reporter.js'
-import { fitted, progressText } from './progress-text.js'
+import { progressText } from './progress-text.js'
+import { fitted } from './text-width.js'
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>
 

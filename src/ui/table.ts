@@ -1,14 +1,10 @@
+import { widthOf } from './text-width.js'
+
 /** Columns of text, padded; the header first. Widths count characters, wide ones twice. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))))
   return all.map((row) => row.map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell)))).join('  ').trimEnd()).join('\n')
-}
-
-function widthOf(text: string): number {
-  let width = 0
-  for (const character of text) width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(character) ? 2 : 1
-  return width
 }
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const

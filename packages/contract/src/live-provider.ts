@@ -56,4 +56,6 @@ export interface Progress {
   readonly filesDone?: number
   readonly filesTotal?: number
   readonly bytesPerSecond?: number
+  /** What the tool itself expects to need still. Milliseconds. */
+  readonly remainingMs?: number
 }

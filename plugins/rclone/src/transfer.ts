@@ -100,6 +100,7 @@ async function copy(rclone: Rclone, { from, to, phase, pace, request }: Copy): P
         filesDone: stats.transfers,
         filesTotal: stats.totalTransfers,
         bytesPerSecond: stats.bytesPerSecond,
+        ...(stats.remainingMs === null ? {} : { remainingMs: stats.remainingMs }),
       }),
   })
 }

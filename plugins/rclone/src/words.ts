@@ -7,6 +7,8 @@ export interface Stats {
   readonly checks: number
   readonly deletes: number
   readonly bytesPerSecond: number
+  /** rclone's own estimate; `null` while it has none. */
+  readonly remainingMs: number | null
   /** Changes whenever anything moved, be it only a look at a file. */
   readonly pulse: string
 }
@@ -70,6 +72,7 @@ export class Words {
       checks: number('checks'),
       deletes: number('deletes'),
       bytesPerSecond: number('speed'),
+      remainingMs: typeof stats['eta'] === 'number' ? stats['eta'] * 1000 : null,
       pulse: counted.join(' '),
     }
     this.#onStats(this.#stats)

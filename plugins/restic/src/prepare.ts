@@ -259,6 +259,7 @@ function watchSecondPhase({
       filesDone,
       filesTotal,
       ...(seconds > 0 ? { bytesPerSecond: Math.round(bytesDone / seconds) } : {}),
+      ...(typeof status['seconds_remaining'] === 'number' ? { remainingMs: status['seconds_remaining'] * 1000 } : {}),
     })
   }
   return {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { StackbkError } from '../../../src/errors.js'
 import { errorText, formatError } from '../../../src/ui/error-text.js'
 import { plainReporter } from '../../../src/ui/plain-reporter.js'
-import { fitted, progressText } from '../../../src/ui/progress-text.js'
+import { progressText } from '../../../src/ui/progress-text.js'
 import { formatBytes, formatDuration, table } from '../../../src/ui/table.js'
+import { fitted, widthOf } from '../../../src/ui/text-width.js'
 
 describe('a table', () => {
   it('has columns as wide as their widest cell, and no blanks at the end of a line', () => {
@@ -59,6 +60,24 @@ describe('progress', () => {
     expect(progressText({ phase: 'x', filesDone: 3 }, 0, 5000)).toBe('3 files')
     expect(progressText({ phase: 'x', filesDone: 1, filesTotal: 4 }, 0, 500)).toBe('1 of 4 files  25 %')
     expect(progressText({ phase: 'x', bytesDone: 1024, bytesTotal: 4096, filesDone: 1 }, 0, 2000)).toBe('1.0 KiB of 4.0 KiB  25 %  ETA 6.0 s')
+  })
+
+  it("takes the tool's own word on what is left", () => {
+    expect(progressText({ phase: 'x', bytesDone: 1024, bytesTotal: 4096, remainingMs: 90_000 }, 0, 2000)).toBe('1.0 KiB of 4.0 KiB  25 %  ETA 1 min 30 s')
+    expect(progressText({ phase: 'x', bytesDone: 4096, bytesTotal: 4096, remainingMs: 90_000 }, 0, 2000)).toBe('4.0 KiB of 4.0 KiB  100 %')
+  })
+
+  it.each([
+    ['database', 8, 'database'],
+    ['database', 7, 'databa…'],
+    ['日本語', 6, '日本語'],
+    ['日本語', 5, '日本…'],
+    ['日本語', 4, '日…'],
+    ['e\u0301te\u0301', 3, 'e\u0301te\u0301'],
+    ['x', 0, '…'],
+  ])('%s in %i columns is %s', (text, columns, cut) => {
+    expect(fitted(text, columns)).toBe(cut)
+    expect(widthOf(cut)).toBeLessThanOrEqual(Math.max(1, columns))
   })
 
   it('never says more than all, nor a time when it is over or has hardly begun', () => {
