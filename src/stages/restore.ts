@@ -11,7 +11,7 @@ import { realPathSoFar } from '../host/mounts.js'
 import { freeBytes } from './recover/file-systems.js'
 import { assertFits } from './recover/room.js'
 import { withinSilence } from './repository.js'
-import { rememberRepository, SnapshotRecord } from './repository-memory.js'
+import { configDigestOf, rememberRepository, SnapshotRecord } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
 import { replayJournal } from './resume.js'
 import type { Run } from './run.js'
@@ -225,7 +225,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
   const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
   const count = snapshots.ok ? snapshots.value.length : null
   if (snapshots.ok) {
-    rememberRepository(run.state.repositories, engine.location().display, opened.value)
+    rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout(), root) })
     new SnapshotRecord(run.state.repositories, opened.value.id).noteSeen(snapshots.value.map((snapshot) => snapshot.id))
   }
   if (!check.ok) return { status: 'failed', snapshots: count, problems: [problemFrom(check.failure)], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }

@@ -10,7 +10,7 @@ import { type LocalImage, localImages } from './images.js'
 import { children, type Json, list, record, text, textList, texts } from './json.js'
 import type { Models } from './models.js'
 import { dependent, networkNames, oneOff, otherNetworks, unappliedChange } from './preflight.js'
-import { readVersions } from './readiness.js'
+import { knownVersions } from './readiness.js'
 import type { Tools } from './tools.js'
 import { existingVolumes, type Volume, volumeUses } from './volumes.js'
 
@@ -19,7 +19,7 @@ import { existingVolumes, type Volume, volumeUses } from './volumes.js'
  * the system's: the caller, who may know others, puts those in.
  */
 export async function describeStack(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<Capsule>> {
-  const [versions, ...resolved] = await Promise.all([readVersions(tools.docker, options), ...state.projects.map((project) => models.resolved(project, options))])
+  const [versions, ...resolved] = await Promise.all([knownVersions(tools.docker, options), ...state.projects.map((project) => models.resolved(project, options))])
   if (!versions.ok) return versions
   for (const model of resolved) if (!model.ok && model.failure.kind !== 'configuration') return model
   const projects = state.projects.map((project, at) => ({ project, model: modelOf(resolved[at]) }))

@@ -19,6 +19,15 @@ export interface Versions {
   readonly userNamespace: string
 }
 
+/** What was answered last, for those who only describe: it stays so for a run. */
+const answers = new WeakMap<Docker, Versions>()
+
+/** As {@link readVersions}; not asked again where it was answered before. */
+export async function knownVersions(docker: Docker, call: DockerCall = {}): Promise<Answer<Versions>> {
+  const known = answers.get(docker)
+  return known === undefined ? readVersions(docker, call) : answered(known)
+}
+
 /** Engine and Compose, each asked once and at the same time. */
 export async function readVersions(docker: Docker, call: DockerCall = {}): Promise<Answer<Versions>> {
   const [info, compose] = await Promise.all([
@@ -37,13 +46,15 @@ export async function readVersions(docker: Docker, call: DockerCall = {}): Promi
     return failed({ kind: 'tool-missing', message: 'Docker has no Compose plugin', toolOutput: compose.failure.toolOutput ?? '', fix: `Install the Docker Compose plugin, ${oldestCompose} or newer` })
   }
   const security = textList(engine['SecurityOptions']).join(' ')
-  return answered({
+  const versions: Versions = {
     engineId: text(engine['ID']),
     engine: text(engine['ServerVersion']),
     client: text(record(engine['ClientInfo'])['Version']),
     compose: compose.value.trim().replace(/^v/, ''),
     userNamespace: /name=rootless/.test(security) ? 'rootless' : /name=userns/.test(security) ? 'userns-remap' : '',
-  })
+  }
+  answers.set(docker, versions)
+  return answered(versions)
 }
 
 /** The client is there, the engine answers, both are new enough. */

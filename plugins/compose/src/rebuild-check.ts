@@ -10,7 +10,7 @@ import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, writt
 import { children, type Json, list, record, text } from './json.js'
 import { listContainers, type Listed } from './look.js'
 import { isInside, realPath, splitPaths } from './paths.js'
-import { readVersions } from './readiness.js'
+import { knownVersions } from './readiness.js'
 import { findImages, mayBePulled, missingImage } from './recorded-images.js'
 import { type ProjectScope, scopeOf, servicesOf } from './rebuild-scope.js'
 import { chooseSource, namesUsed, type RebuildSource } from './rebuild-source.js'
@@ -251,7 +251,7 @@ function isSetIn(file: string, variable: string): boolean {
 }
 
 async function namespaceProblems(docker: Docker, capsule: Capsule, call: CallOptions): Problems {
-  const versions = await readVersions(docker, call)
+  const versions = await knownVersions(docker, call)
   if (!versions.ok) return versions
   const [then, now] = [capsule.engine.userNamespace, versions.value.userNamespace]
   if (then === now) return answered([])
