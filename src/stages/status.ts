@@ -12,6 +12,7 @@ import { knownRepository } from './repository-memory.js'
 import { lookInto } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
+import { nextScheduledRun } from './schedule/installed.js'
 import { frozenList } from './sync/file-list.js'
 
 export interface StackStatusReport {
@@ -33,6 +34,7 @@ export interface StatusBody {
   readonly lastDrill: LastDrill | null
   /** The last disaster kit that this host wrote. `outdated`: what it holds has changed since; `null` where that cannot be told now. */
   readonly kit: { readonly file: string; readonly writtenAt: string; readonly checkedAt: string | null; readonly outdated: boolean | null } | null
+  /** The next scheduled run with this configuration. ISO 8601 UTC; `null` where none is scheduled. */
   readonly nextRun: string | null
 }
 
@@ -45,7 +47,11 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const [look, { repository: opened, snapshots }] = await Promise.all([statesOf(run, dirlist.stacks), lookInto(engine, known, run.signal)])
+  const [look, { repository: opened, snapshots }, nextRun] = await Promise.all([
+    statesOf(run, dirlist.stacks),
+    lookInto(engine, known, run.signal),
+    nextScheduledRun({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file),
+  ])
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
   const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
 
@@ -81,7 +87,7 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
     cloud,
     lastDrill: lastDrill(run.state.lastDrill),
     kit,
-    nextRun: null,
+    nextRun,
   }
   const isOverdue = stacks.some(({ overdue }) => overdue) || cloud?.overdue === true || waiting.length > 0
   return concluded(run, body, { status: codes.length > 0 ? 'failed' : isOverdue ? 'partial' : 'ok', problems, codes: [...codes, isOverdue ? 3 : 0] })

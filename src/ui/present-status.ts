@@ -19,6 +19,7 @@ export function presentStatus(result: StatusResult): string {
     cloud === null ? 'cloud       not configured' : `cloud       ${cloud.remote}, ${cloud.lastSync === null ? 'never synced' : `synced ${formatDuration(cloud.ageMs)} ago`}, ${cloud.behindSnapshots ?? 0} snapshots behind`,
     ...(lastDrill === null ? [] : [`last drill  ${lastDrill.at} from ${lastDrill.source}: ${lastDrill.stacks.map(({ name, status }) => `${name} ${status}`).join(', ')}`]),
     ...(kit === null ? [] : [`kit         ${kit.file}, written ${kit.writtenAt}, ${kit.checkedAt === null ? 'never checked' : `checked ${kit.checkedAt}`}`]),
+    `next run    ${result.nextRun ?? 'not scheduled'}`,
   ]
   return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'DOWN', 'READY', ''], rows), lines.join('\n'), presentProblems(result.problems))
 }

@@ -1,7 +1,7 @@
 import type { Interfaces } from '@oclif/core'
 import type { Finding, LogLevel } from '@stackbk/contract'
 
-import { checkConfiguration, loadConfiguration, type Configuration, type Need } from '../config/configuration.js'
+import { checkConfiguration, loadConfiguration, type Configuration, type Environment, type Need } from '../config/configuration.js'
 import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
 import { type Output, surviveLostOutput } from '../host/output.js'
 import { catchSignals, type Interruption } from '../host/signals.js'
@@ -33,6 +33,8 @@ export interface RunRequest {
   readonly dryRun?: boolean
   /** Without any configuration file, every key has its default. Default: `fail`. */
   readonly whenMissing?: 'fail' | 'defaults'
+  /** In which the configuration counts. Default: the process's own. */
+  readonly environment?: Environment
 }
 
 /**
@@ -92,10 +94,10 @@ export abstract class StackbkCommand<T extends object> extends Command {
   }
 
   /** The checked configuration alone, for commands that use no provider. Warnings are told on standard error. */
-  protected configuration(needs: readonly Need[], offers: Offers | null = null, whenMissing: 'fail' | 'defaults' = 'fail'): Configuration {
+  protected configuration(needs: readonly Need[], offers: Offers | null = null, whenMissing: 'fail' | 'defaults' = 'fail', environment: Environment = process.env): Configuration {
     const configuration = loadConfiguration({
       file: this.#globals.config,
-      environment: process.env,
+      environment,
       descriptors: offers?.usable.map((offer) => offer.descriptor) ?? [],
       needs,
       whenMissing,
@@ -114,7 +116,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
   /** Everything that a stage works with. Closed when the command ends, however it ends. */
   protected async openRun(request: RunRequest): Promise<Run> {
     const offers = await this.offers()
-    return this.#open(request, offers, this.configuration(request.needs, offers, request.whenMissing))
+    return this.#open(request, offers, this.configuration(request.needs, offers, request.whenMissing, request.environment))
   }
 
   async #open(request: RunRequest, offers: Offers, configuration: Configuration): Promise<Run> {

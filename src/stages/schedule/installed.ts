@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Exec } from '@stackbk/contract'
+
+import type { Environment } from '../../config/configuration.js'
+import { blockIn, Crontab } from '../../host/crontab.js'
+import { realPathSoFar } from '../../host/mounts.js'
+import { isSystemdHere, Systemd, timeOf, unitFolder, type UnitScope } from '../../host/systemd.js'
+import { fieldsIn } from './cron-block.js'
+import { recordIn, type ScheduleRecord } from './record.js'
+import { timerUnit } from './units.js'
+
+/** A schedule that is in place. */
+export interface InstalledSchedule {
+  readonly kind: 'systemd' | 'cron'
+  /** `system`: whoever is logged in or not; `user`: of the one who runs this. */
+  readonly scope: UnitScope
+  /** The time as it was asked for; of a crontab its five fields. */
+  readonly at: string
+  readonly configuration: string
+  /** It is switched on. */
+  readonly active: boolean
+  /** ISO 8601 UTC; `null` where it is not switched on, or that cannot be told. */
+  readonly nextRun: string | null
+}
+
+/** With what only checks of it need. */
+export interface FoundSchedule extends InstalledSchedule {
+  readonly record: ScheduleRecord
+}
+
+interface Look {
+  readonly exec: Exec
+  readonly environment: Environment
+  readonly signal: AbortSignal
+}
+
+/** All schedules that concern this user: the system's timer, the user's own, and the user's crontab. Writes nothing. */
+export async function installedSchedules(look: Look): Promise<readonly FoundSchedule[]> {
+  const found = await Promise.all([timer(look, 'system'), timer(look, 'user'), crontab(look)])
+  return found.filter((schedule) => schedule !== null)
+}
+
+/** When the next scheduled run with this configuration is due. ISO 8601 UTC; `null` without any. */
+export async function nextScheduledRun(look: Look, configuration: string): Promise<string | null> {
+  const own = realPathSoFar(configuration)
+  return earliest((await installedSchedules(look)).filter((schedule) => realPathSoFar(schedule.configuration) === own))
+}
+
+/** The first of their next runs. */
+export function earliest(schedules: readonly InstalledSchedule[]): string | null {
+  return schedules.map(({ nextRun }) => nextRun).filter((time) => time !== null).toSorted()[0] ?? null
+}
+
+/** What the timer in a folder says of itself; `null` where there is none of ours. */
+export function timerRecord(folder: string): ScheduleRecord | null {
+  try {
+    return recordIn(readFileSync(join(folder, timerUnit), 'utf8'))
+  } catch {
+    return null
+  }
+}
+
+/** Found by its file, so that one is seen where no systemd runs too. */
+async function timer({ exec, environment, signal }: Look, scope: UnitScope): Promise<FoundSchedule | null> {
+  const record = timerRecord(unitFolder(scope, environment))
+  if (record === null) return null
+  const none = new Map<string, string>()
+  const known = isSystemdHere() ? await new Systemd(exec, scope, signal).properties(timerUnit, ['ActiveState', 'NextElapseUSecRealtime']).catch(() => none) : none
+  const active = known.get('ActiveState') === 'active'
+  const nextRun = active ? timeOf(known.get('NextElapseUSecRealtime') ?? '') : null
+  return { kind: 'systemd', scope, at: record.at, configuration: record.configuration, active, nextRun, record }
+}
+
+async function crontab({ exec, signal }: Look): Promise<FoundSchedule | null> {
+  const block = blockIn((await new Crontab(exec, signal).read()) ?? '')
+  const record = block === null ? null : recordIn(block.join('\n'))
+  if (block === null || record === null) return null
+  const fields = fieldsIn(block)
+  const nextRun = fields === null ? null : await nextOfCron(fields)
+  return { kind: 'cron', scope: 'user', at: fields ?? record.at, configuration: record.configuration, active: nextRun !== null, nextRun, record }
+}
+
+/** In this host's time, as cron reckons; `null` for what is no crontab's time, or never comes. */
+export async function nextOfCron(fields: string): Promise<string | null> {
+  const { Cron } = await import('croner')
+  try {
+    return new Cron(fields, { mode: '5-part' }).nextRun()?.toISOString() ?? null
+  } catch {
+    return null
+  }
+}

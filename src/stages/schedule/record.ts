@@ -1,0 +1,31 @@
+/** What a schedule says of itself, in a comment of its own file, so that it is known wherever it was put by hand. */
+export interface ScheduleRecord {
+  readonly schemaVersion: 1
+  /** As it was asked for. */
+  readonly at: string
+  /** The configuration that its calls take. */
+  readonly configuration: string
+  /** Node and the program. */
+  readonly program: readonly string[]
+  /** Where its calls look for plugins that the user installed. */
+  readonly dataFolder: string
+}
+
+const mark = '# stackbk schedule: '
+
+export function recordLine(record: ScheduleRecord): string {
+  return `${mark}${JSON.stringify(record)}`
+}
+
+/** `null` for a text in which there is none. */
+export function recordIn(text: string): ScheduleRecord | null {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(mark))
+  if (line === undefined) return null
+  try {
+    const record = JSON.parse(line.slice(mark.length)) as Partial<ScheduleRecord> | null
+    const isWhole = record?.schemaVersion === 1 && typeof record.at === 'string' && typeof record.configuration === 'string' && typeof record.dataFolder === 'string' && Array.isArray(record.program)
+    return isWhole ? (record as ScheduleRecord) : null
+  } catch {
+    return null
+  }
+}
