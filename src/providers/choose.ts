@@ -1,20 +1,35 @@
 import type { Descriptor, ProviderKind } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
-import type { Offers } from './collect.js'
+import type { Offer, Offers } from './offers.js'
 
-/** The one provider that the configuration asks for. Throws (kind `configuration`) when there is none, or it cannot be used. */
-export function chooseProvider<K extends ProviderKind>(offers: Offers, kind: K, id: string): Descriptor<K> {
-  const found = offers.usable.find((offer) => offer.descriptor.kind === kind && offer.descriptor.id === id)
-  if (found !== undefined) return found.descriptor as unknown as Descriptor<K>
+/**
+ * The one provider that the configuration asks for, by its id or as `package#id`. Throws (kind `configuration`) when there is
+ * none, or it cannot be used.
+ */
+export function chooseOffer(offers: Offers, kind: ProviderKind, id: string): Offer {
+  const ofKind = offers.usable.filter((offer) => offer.descriptor.kind === kind)
+  const found = ofKind.find((offer) => offer.descriptor.id === id || `${offer.plugin}#${offer.ownId}` === id)
+  if (found !== undefined) return found
 
-  const known = offers.usable.filter((offer) => offer.descriptor.kind === kind).map((offer) => offer.descriptor.id)
-  const reasons = offers.unusable.filter((offer) => offer.id === id || offer.id === '').map((offer) => `${offer.plugin}: ${offer.reason}`)
+  const known = ofKind.map((offer) => offer.descriptor.id)
+  const reasons = offers.unusable.filter((offer) => isMeant(offer, id)).map((offer) => `${offer.plugin}: ${offer.reason}`)
   throw new StackbkError({
     kind: 'configuration',
     code: 'provider-not-usable',
     message: `no plugin provides the ${kind} "${id}"`,
     detail: reasons.join('\n'),
-    fix: known.length > 0 ? `Choose one of: ${known.join(', ')}; or install a plugin that provides "${id}"` : `Install a plugin that provides a ${kind}`,
+    fix: `${known.length > 0 ? `Choose one of: ${known.join(', ')}; or install` : 'Install'} a plugin that provides it, as the user that runs stackbk: stackbk plugins install NAME`,
   })
+}
+
+/** The same without where it comes from. */
+export function chooseProvider<K extends ProviderKind>(offers: Offers, kind: K, id: string): Descriptor<K> {
+  return chooseOffer(offers, kind, id).descriptor as unknown as Descriptor<K>
+}
+
+/** Of a plugin that could not even say what it provides, anything may be meant. */
+function isMeant({ plugin, id: unusable }: Offers['unusable'][number], id: string): boolean {
+  const [name, own] = id.includes('#') ? [id.slice(0, id.lastIndexOf('#')), id.slice(id.lastIndexOf('#') + 1)] : ['', id]
+  return (name === '' || name === plugin) && (unusable === own || unusable === '')
 }

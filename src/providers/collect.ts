@@ -1,65 +1,64 @@
-import { CONTRACT_VERSION, type AnyDescriptor, type ProviderKind } from '@stackbk/contract'
-import type { Interfaces } from '@oclif/core'
+import type { AnyDescriptor } from '@stackbk/contract'
+
+import { reserveStandardOutput } from '../host/foreign-code.js'
+import { whyUnusable } from './descriptor-check.js'
+import { type LoadedPlugin, type Offer, type Offers, originOf, type PluginHost, type PluginOrigin, type UnusableOffer } from './offers.js'
+import { type HookAnswer, reasonOf, runPluginHook } from './plugin-hook.js'
+import { pluginsNotLoaded, restoreBundledPlugins } from './plugin-loading.js'
+
+export type { LoadedPlugin, Offer, Offers, PluginOrigin, UnusableOffer } from './offers.js'
 
 /** A plugin that takes longer to say what it provides is left out: descriptors cost no I/O. */
 const hookLimitMs = 5_000
 
-const kinds: readonly ProviderKind[] = ['runtime', 'engine', 'transport', 'freezer', 'notifier']
-
-/** A provider and the package that brings it. */
-export interface Offer {
-  readonly plugin: string
-  readonly descriptor: AnyDescriptor
+/**
+ * Asks every plugin what it provides. A plugin that throws, hangs, prints, wants to exit or answers nonsense is among the
+ * unusable; nothing is thrown, and nothing of it reaches standard output.
+ */
+export async function collectOffers(host: PluginHost): Promise<Offers> {
+  const release = reserveStandardOutput()
+  try {
+    const replaced = await restoreBundledPlugins(host)
+    const answers = await runPluginHook(host, { event: 'stackbk:providers', options: {}, limitMs: hookLimitMs })
+    const { offers, unusable } = judged(answers)
+    const notLoaded = [...replaced, ...pluginsNotLoaded(host)].map(({ name, origin, reason }): UnusableOffer => ({ plugin: name, origin, kind: '', id: '', reason }))
+    return { ...withoutTwins(offers, [...notLoaded, ...unusable]), plugins: loadedPlugins(host) }
+  } finally {
+    release()
+  }
 }
 
-/** One that cannot be used, and why. It is fatal only where it is the one asked for. */
-export interface UnusableOffer {
-  readonly plugin: string
-  readonly kind: string
-  readonly id: string
-  readonly reason: string
-}
-
-export interface Offers {
-  readonly usable: readonly Offer[]
-  readonly unusable: readonly UnusableOffer[]
-}
-
-/** Asks every plugin what it provides. A plugin that throws, hangs or answers nonsense is among the unusable; nothing is thrown. */
-export async function collectOffers(config: Interfaces.Config): Promise<Offers> {
-  // Without the last argument oclif swallows plain errors and lets its own kind reject the whole call.
-  const answers = await config.runHook('stackbk:providers', {}, hookLimitMs, true)
+function judged(answers: readonly HookAnswer[]): { readonly offers: readonly Offer[]; readonly unusable: readonly UnusableOffer[] } {
   const offers: Offer[] = []
-  const unusable: UnusableOffer[] = answers.failures.map(({ plugin, error }) => ({
-    plugin: plugin.name,
-    kind: '',
-    id: '',
-    reason: `it could not say what it provides: ${error.message}`,
-  }))
-  for (const { plugin, result } of answers.successes) {
-    for (const found of Array.isArray(result) ? (result as unknown[]) : [result]) {
-      const reason = whyUnusable(found)
-      if (reason === null) offers.push({ plugin: plugin.name, descriptor: found as AnyDescriptor })
-      else unusable.push({ plugin: plugin.name, kind: textOf(found, 'kind'), id: textOf(found, 'id'), reason })
+  const unusable: UnusableOffer[] = []
+  for (const answer of answers) {
+    const [plugin, origin] = [answer.plugin.name, originOf(answer.plugin)]
+    if (!answer.ok) {
+      unusable.push({ plugin, origin, kind: '', id: '', reason: `it could not say what it provides: ${answer.reason}` })
+      continue
+    }
+    for (const found of Array.isArray(answer.result) ? (answer.result as unknown[]) : [answer.result]) {
+      const { descriptor, kind, id, reason } = read(found, origin)
+      const isTwice = descriptor !== null && offers.some((other) => other.plugin === plugin && other.descriptor.kind === kind && other.ownId === id)
+      if (descriptor === null || isTwice) unusable.push({ plugin, origin, kind, id, reason: isTwice ? 'it provides this twice' : reason })
+      else offers.push({ plugin, origin, ownId: id, descriptor })
     }
   }
-  // Hooks answer in the order in which they finish: sorted, a run is the same every night.
-  offers.sort((one, other) => one.plugin.localeCompare(other.plugin))
-  return withoutTwins(offers, unusable)
+  return { offers, unusable }
 }
 
-function whyUnusable(found: unknown): string | null {
-  if (typeof found !== 'object' || found === null) return 'what it returned is no provider'
-  const { kind, id, apiVersion, settings, create } = found as Partial<AnyDescriptor>
-  if (kind === undefined || !kinds.includes(kind)) return `there is no kind of provider called "${String(kind)}"`
-  if (typeof id !== 'string' || id === '') return 'it has no id'
-  if (typeof apiVersion !== 'number') return 'it does not say which version of the contract it was written for (apiVersion)'
-  if (apiVersion !== CONTRACT_VERSION) {
-    return `it was written for version ${apiVersion} of the contract and this stackbk has version ${CONTRACT_VERSION}`
+/** A copy of what the core needs of it: what is looked at now must be what is used later, whatever the plugin does to its own. */
+function read(found: unknown, origin: PluginOrigin): { readonly descriptor: AnyDescriptor | null; readonly kind: string; readonly id: string; readonly reason: string } {
+  try {
+    const reason = whyUnusable(found, origin)
+    if (reason !== null) return { descriptor: null, kind: textOf(found, 'kind'), id: textOf(found, 'id'), reason }
+    const { kind, id, apiVersion, title, settings } = found as AnyDescriptor
+    const create = (...args: Parameters<AnyDescriptor['create']>): unknown => (found as AnyDescriptor).create(...args)
+    // The declarations stay the objects that they are: which descriptor a setting is of is told by that.
+    return { descriptor: { kind, id, apiVersion, title, settings: [...settings], create } as unknown as AnyDescriptor, kind, id, reason: '' }
+  } catch (error) {
+    return { descriptor: null, kind: '', id: '', reason: `what it returned cannot be read: ${reasonOf(error)}` }
   }
-  if (!Array.isArray(settings)) return 'its settings are no list'
-  if (typeof create !== 'function') return 'it has no create()'
-  return null
 }
 
 function textOf(found: unknown, key: string): string {
@@ -67,23 +66,33 @@ function textOf(found: unknown, key: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** Two plugins with the same kind and id: neither can be meant by the id alone, so each is asked for as `package#id`. */
-function withoutTwins(offers: readonly Offer[], unusable: readonly UnusableOffer[]): Offers {
-  const nameOf = (offer: Offer): string => `${offer.descriptor.kind} ${offer.descriptor.id}`
-  const counts = new Map<string, Offer[]>()
-  for (const offer of offers) counts.set(nameOf(offer), [...(counts.get(nameOf(offer)) ?? []), offer])
+/**
+ * Two plugins with the same kind and id: what comes with stackbk keeps the id, so that nothing that is installed takes its place,
+ * and no night's backup is lost to it. Any other is asked for as `package#id`.
+ */
+function withoutTwins(offers: readonly Offer[], unusable: readonly UnusableOffer[]): Pick<Offers, 'usable' | 'unusable'> {
   const usable: Offer[] = []
   const twins: UnusableOffer[] = []
   for (const offer of offers) {
-    const { kind, id } = offer.descriptor
-    const others = (counts.get(nameOf(offer)) ?? []).filter((other) => other !== offer)
-    if (others.length === 0) {
+    const { plugin, origin, ownId } = offer
+    const others = offers.filter((other) => other !== offer && other.ownId === ownId && other.descriptor.kind === offer.descriptor.kind)
+    if (origin === 'bundled' || others.length === 0) {
       usable.push(offer)
       continue
     }
-    usable.push({ plugin: offer.plugin, descriptor: { ...offer.descriptor, id: `${offer.plugin}#${id}` } })
+    const id = `${plugin}#${ownId}`
+    usable.push({ ...offer, descriptor: { ...offer.descriptor, id } })
     const names = others.map((other) => other.plugin).join(', ')
-    twins.push({ plugin: offer.plugin, kind, id, reason: `${names} provides it too; ask for "${offer.plugin}#${id}"` })
+    const isTaken = others.some((other) => other.origin === 'bundled')
+    twins.push({ plugin, origin, kind: offer.descriptor.kind, id: ownId, reason: `${names} provides it too${isTaken ? ', and is the one that is used' : ''}; this one is asked for as "${id}"` })
   }
   return { usable, unusable: [...unusable, ...twins] }
+}
+
+function loadedPlugins(host: PluginHost): readonly LoadedPlugin[] {
+  return [...host.plugins.values()]
+    .filter((plugin) => plugin.root !== host.root)
+    .filter((plugin) => originOf(plugin) !== 'bundled' || Object.keys(plugin.hooks).some((event) => event.startsWith('stackbk:')))
+    .map((plugin) => ({ name: plugin.name, version: plugin.version, origin: originOf(plugin), folder: plugin.root, listens: plugin.hooks['stackbk:event'] !== undefined }))
+    .toSorted((one, other) => one.name.localeCompare(other.name))
 }

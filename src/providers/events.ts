@@ -1,19 +1,22 @@
 import type { StackbkEvent, StackbkEventName } from '@stackbk/contract'
-import type { Interfaces } from '@oclif/core'
+
+import { type HookHost, runPluginHook } from './plugin-hook.js'
 
 /** A plugin that listens may take so long for one event; then the run goes on without it. */
 const listenerLimitMs = 10_000
 
 /** The events of one run. While a stack is down they wait: nothing but the snapshot belongs there. */
 export class EventQueue {
-  readonly #config: Pick<Interfaces.Config, 'runHook'>
+  readonly #config: HookHost
   readonly #run: { readonly id: string; readonly command: string; readonly dryRun: boolean }
   readonly #onFailure: (plugin: string, reason: string) => void
   readonly #waiting: StackbkEvent[] = []
+  /** Those that did not take an event in time: they are not waited for again, or a night of many stacks would be one of waiting. */
+  readonly #tooSlow = new Set<string>()
   #held = 0
 
   constructor(
-    config: Pick<Interfaces.Config, 'runHook'>,
+    config: HookHost,
     run: { readonly id: string; readonly command: string; readonly dryRun: boolean },
     onFailure: (plugin: string, reason: string) => void,
   ) {
@@ -48,8 +51,12 @@ export class EventQueue {
     while (this.#held === 0) {
       const event = this.#waiting.shift()
       if (event === undefined) return
-      const { failures } = await this.#config.runHook('stackbk:event', { event }, listenerLimitMs, true)
-      for (const { plugin, error } of failures) this.#onFailure(plugin.name, error.message)
+      const answers = await runPluginHook(this.#config, { event: 'stackbk:event', options: { event }, limitMs: listenerLimitMs, without: this.#tooSlow })
+      for (const answer of answers) {
+        if (answer.ok) continue
+        if (answer.isTooLate) this.#tooSlow.add(answer.plugin.name)
+        this.#onFailure(answer.plugin.name, answer.reason)
+      }
     }
   }
 }

@@ -1,10 +1,15 @@
 import { join } from 'node:path'
 
-import type { Exec, LiveProvider, Log, ProviderKind, ProviderKinds, SettingValues, AnyDescriptor } from '@stackbk/contract'
+import type { Descriptor, Exec, LiveProvider, Log, ProviderKind, ProviderKinds, SettingValues, AnyDescriptor } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
-import { chooseProvider } from './choose.js'
-import type { Offers } from './collect.js'
+import { chooseOffer } from './choose.js'
+import { guardedProvider, whyNotLive } from './guarded-provider.js'
+import type { Offers } from './offers.js'
+import { reasonOf, within } from './plugin-hook.js'
+
+/** What does no I/O takes no time, and what a provider is closed with must not hold up the end of a run. Milliseconds. */
+const limits = { create: 10_000, close: 15_000 }
 
 export interface LiveProvidersOptions {
   readonly offers: Offers
@@ -55,9 +60,9 @@ export class LiveProviders {
   async close(): Promise<void> {
     for (const [which, live] of this.#live) {
       try {
-        await (await live).close()
+        await within(limits.close, (await live).close())
       } catch (error) {
-        this.#options.log('debug', `the ${which} did not close`, { reason: String(error) })
+        this.#options.log('debug', `the ${which} did not close`, { reason: reasonOf(error) })
       }
     }
     this.#live.clear()
@@ -65,18 +70,19 @@ export class LiveProviders {
 
   async #create<K extends ProviderKind>(kind: K, id: string): Promise<ProviderKinds[K]> {
     const { offers, settingsOf, signal, log, exec, dryRun, cacheFolder } = this.#options
-    const descriptor = chooseProvider(offers, kind, id)
+    const { descriptor: found, plugin, origin } = chooseOffer(offers, kind, id)
+    const descriptor = found as unknown as Descriptor<K>
     const cacheDir = join(cacheFolder, descriptor.id.replaceAll(/[^A-Za-z0-9._-]/g, '_'))
+    const unusable = (reason: string): StackbkError =>
+      new StackbkError({ kind: 'configuration', code: 'provider-not-usable', message: `the ${kind} "${descriptor.id}" of ${plugin} could not be set up`, detail: reason, fix: 'Run: stackbk doctor' })
+    let live: ProviderKinds[K]
     try {
-      return await descriptor.create(settingsOf(descriptor as unknown as AnyDescriptor), { signal, log, exec, dryRun, cacheDir })
+      live = await within(limits.create, Promise.resolve(descriptor.create(settingsOf(found), { signal, log, exec, dryRun, cacheDir })))
     } catch (error) {
-      throw new StackbkError({
-        kind: 'configuration',
-        code: 'provider-not-usable',
-        message: `the ${kind} "${descriptor.id}" could not be set up`,
-        detail: error instanceof Error ? error.message : String(error),
-        fix: 'Run: stackbk doctor',
-      })
+      throw unusable(reasonOf(error))
     }
+    const reason = whyNotLive(kind, live)
+    if (reason !== null) throw unusable(reason)
+    return origin === 'bundled' ? live : guardedProvider(kind, live, { id: descriptor.id, plugin })
   }
 }

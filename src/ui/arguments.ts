@@ -80,6 +80,11 @@ export function arrangeArguments(argv: readonly string[]): string[] {
   return [...words, ...before, ...kept, ...after]
 }
 
+/** Whether a command of ours is to print one JSON document. Takes arranged arguments. */
+export function printsDocument(arranged: readonly string[]): boolean {
+  return foreign[arranged[0] ?? ''] === undefined && readGlobalFlags(arranged).json
+}
+
 /** The flags that one word is made of: `--config=F`, `-cF`, `-qv`; none where one of them is not known. */
 function flagsIn(word: string, shapes: Readonly<Record<string, FlagShape>>): readonly { readonly name: string; readonly value?: string }[] {
   if (word.startsWith('--')) {

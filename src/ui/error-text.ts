@@ -1,5 +1,6 @@
 import { nearestName } from '../config/nearest-name.js'
 import { exitCodeOf, isCommandLineError, type Problem, StackbkError } from '../errors.js'
+import { writeDocument } from '../host/foreign-code.js'
 import { readGlobalFlags } from './arguments.js'
 
 /** An error for people: what failed, why, what to do next. */
@@ -47,7 +48,7 @@ export function errorDocument({ code, message, why, fix }: ErrorText, exitCode: 
 export function showError(error: unknown, argv: readonly string[]): number {
   const exitCode = exitCodeOf(error)
   const text = errorText(error)
-  if (readGlobalFlags(argv).json) process.stdout.write(`${JSON.stringify(errorDocument(text, exitCode), null, 2)}\n`)
+  if (readGlobalFlags(argv).json) writeDocument(`${JSON.stringify(errorDocument(text, exitCode), null, 2)}\n`)
   else process.stderr.write(`${formatError(text)}\n`)
   return exitCode
 }

@@ -3,6 +3,7 @@ import type { Finding, LogLevel } from '@stackbk/contract'
 
 import { checkConfiguration, loadConfiguration, type Configuration, type Environment, type Need } from '../config/configuration.js'
 import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
+import { forbidExit, reserveStandardOutput, writeDocument } from '../host/foreign-code.js'
 import { type Output, surviveLostOutput } from '../host/output.js'
 import { catchSignals, type Interruption } from '../host/signals.js'
 import { stateFolder } from '../host/state-folder.js'
@@ -67,6 +68,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const interruption = catchSignals((name) => this.#onSignal(name))
     this.#interruption = interruption
     const strays = catchStrayErrors((error) => interruption.abort(error))
+    const allowExit = forbidExit()
+    const release = this.#globals.json ? reserveStandardOutput() : () => {}
     try {
       const { result, exitCode } = await this.act()
       const stray = strays.first()
@@ -82,6 +85,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
       const stray = strays.first()
       if (stray !== null) this.#addFailure(stray)
       await this.#tellOfLostOutput(output)
+      release()
+      allowExit()
       strays.dispose()
       interruption.dispose()
       output.close()
@@ -217,7 +222,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   #show(result: T): void {
     if (this.#globals.json) {
-      process.stdout.write(`${JSON.stringify(result, null, 2)}\n`)
+      writeDocument(`${JSON.stringify(result, null, 2)}\n`)
       return
     }
     if (this.#globals.quiet) {
@@ -239,7 +244,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   /** Half a document must not look like a whole one. */
   async #tellOfLostOutput(output: Output): Promise<void> {
-    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
+    await new Promise<void>((resolve) => writeDocument('', resolve))
     const reason = output.lost()
     if (reason === null) return
     this.#addFailure(new StackbkError({ kind: 'failed', code: 'output-lost', message: 'the output could not be written', detail: reason, fix: 'Make room where it goes to, or send it elsewhere' }))
@@ -250,7 +255,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const text = errorText(error, { name: this.#name(), flags: Object.keys({ ...StackbkCommand.baseFlags, ...this.ctor.flags }) })
     if (this.#globals.json) {
       const problems = error instanceof StackbkError ? error.problems : []
-      process.stdout.write(`${JSON.stringify(errorDocument(text, exitCode, problems), null, 2)}\n`)
+      writeDocument(`${JSON.stringify(errorDocument(text, exitCode, problems), null, 2)}\n`)
     } else {
       process.stderr.write(`${formatError(text)}\n`)
     }

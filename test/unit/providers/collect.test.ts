@@ -1,26 +1,45 @@
 import { CONTRACT_VERSION, type AnyDescriptor } from '@stackbk/contract'
-import type { Interfaces } from '@oclif/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
 import { chooseProvider } from '../../../src/providers/choose.js'
 import { collectOffers, type Offers } from '../../../src/providers/collect.js'
+import type { PluginHost } from '../../../src/providers/offers.js'
 import { LiveProviders, type LiveProvidersOptions } from '../../../src/providers/live-providers.js'
 import { errorOf } from '../stages/fixtures.js'
 
-const plugin = (name: string) => ({ name }) as Interfaces.Plugin
 const descriptor = (id: string, more: Partial<Record<keyof AnyDescriptor, unknown>> = {}): AnyDescriptor =>
-  ({ kind: 'engine', id, apiVersion: CONTRACT_VERSION, title: id, settings: [], create: () => Promise.resolve({ id, close: () => Promise.resolve() }), ...more }) as unknown as AnyDescriptor
+  ({ kind: 'freezer', id, apiVersion: CONTRACT_VERSION, title: id, settings: [], create: () => Promise.resolve(freezer()), ...more }) as unknown as AnyDescriptor
 
-/** What oclif gives back: successes in the order in which they came. */
-async function collected(successes: Record<string, unknown>, failures: Record<string, Error> = {}): Promise<Offers> {
-  const runHook = vi.fn().mockResolvedValue({
-    successes: Object.entries(successes).map(([name, result]) => ({ plugin: plugin(name), result })),
-    failures: Object.entries(failures).map(([name, error]) => ({ plugin: plugin(name), error })),
-  })
-  const offers = await collectOffers({ runHook } as unknown as Interfaces.Config)
-  expect(runHook).toHaveBeenCalledWith('stackbk:providers', {}, expect.any(Number), true)
-  return offers
+/** The kind with the fewest methods. */
+const freezer = (more: object = {}): object => Object.fromEntries([...['ready', 'examine', 'close', 'canFreeze', 'freeze', 'release', 'leftovers'].map((name) => [name, () => Promise.resolve({ ok: true })]), ...Object.entries(more)])
+
+/** A setting as a plugin may declare it. */
+const setting = (more: object = {}): object => ({ section: 'plugin:x', key: 'FOLDER', type: 'path', help: 'where to', ...more })
+
+/** As oclif has it: `answers` by the name of the plugin. Those that begin with `@stackbk/` come with stackbk. */
+function host(answers: Record<string, () => unknown>): PluginHost {
+  const plugins = new Map(Object.keys(answers).map((name) => [name, { name, version: '1.0.0', root: `/plugins/${name}`, type: name.startsWith('@stackbk/') ? 'core' : 'user', hooks: { 'stackbk:providers': [] } }]))
+  async function runHook(this: PluginHost, event: string, options: object, limitMs: number, captured: boolean): Promise<object> {
+    expect([event, options, limitMs, captured]).toEqual(['stackbk:providers', {}, expect.any(Number), true])
+    const [plugin] = [...this.plugins.values()]
+    try {
+      return { successes: [{ plugin, result: await answers[plugin?.name ?? '']?.() }], failures: [] }
+    } catch (error) {
+      return { successes: [], failures: [{ plugin, error }] }
+    }
+  }
+  return { plugins, runHook, root: '/stackbk', dataDir: '/nothing-of-this-name', pjson: { dependencies: {} } } as unknown as PluginHost
 }
+
+async function collected(successes: Record<string, unknown>, failures: Record<string, Error> = {}): Promise<Offers> {
+  const failing = Object.entries(failures).map(([name, error]) => [name, () => Promise.reject(error)] as const)
+  return await collectOffers(host({ ...Object.fromEntries(Object.entries(successes).map(([name, result]) => [name, () => result])), ...Object.fromEntries(failing) }))
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.useRealTimers()
+})
 
 const idsOf = (offers: Offers): string[] => offers.usable.map((offer) => offer.descriptor.id)
 
@@ -34,7 +53,30 @@ describe('what plugins provide', () => {
   it('lacks that of a plugin that throws or hangs, which is told', async () => {
     const offers = await collected({ good: [descriptor('restic')] }, { bad: new Error('Timed out after 5000 ms.') })
     expect(idsOf(offers)).toEqual(['restic'])
-    expect(offers.unusable).toEqual([{ plugin: 'bad', kind: '', id: '', reason: expect.stringContaining('Timed out') }])
+    expect(offers.unusable).toEqual([{ plugin: 'bad', origin: 'installed', kind: '', id: '', reason: expect.stringContaining('Timed out') }])
+  })
+
+  it('comes without that of a plugin that never answers, and waits for it a while', async () => {
+    vi.useFakeTimers()
+    const answer = collectOffers(host({ bad: () => new Promise(() => {}), good: () => [descriptor('restic')] }))
+    await vi.advanceTimersByTimeAsync(5_000)
+    vi.useRealTimers()
+    const offers = await answer
+    expect(idsOf(offers)).toEqual(['restic'])
+    expect(offers.unusable).toMatchObject([{ plugin: 'bad', reason: expect.stringContaining('longer than 5 s') }])
+  })
+
+  it('comes without that of a plugin that wants to exit, and without what it prints', async () => {
+    const printed = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const offers = await collectOffers(host({ exits: () => Reflect.apply(Reflect.get(process, 'exit'), process, [0]), prints: () => (process.stdout.write('hello'), [descriptor('restic')]) }))
+    expect(printed).toHaveBeenCalledWith('hello')
+    expect(idsOf(offers)).toEqual(['restic'])
+    expect(offers.unusable).toMatchObject([{ plugin: 'exits', reason: expect.stringContaining('process.exit(0)') }])
+  })
+
+  it('may be what cannot even be looked at', async () => {
+    const trap = new Proxy({}, { get: () => { throw new Error('hands off') } })
+    expect((await collected({ bad: [trap] })).unusable).toMatchObject([{ plugin: 'bad', reason: expect.stringContaining('hands off') }])
   })
 
   it.each([
@@ -49,6 +91,17 @@ describe('what plugins provide', () => {
     ['an older version', [descriptor('x', { apiVersion: 0 })], /version 0/],
     ['no settings', [descriptor('x', { settings: undefined })], /settings/],
     ['no create()', [descriptor('x', { create: undefined })], /create/],
+    ['no title', [descriptor('x', { title: undefined })], /title/],
+    ['an id that is none', [descriptor('x y')], /its id "x y"/],
+    ['settings that are none', [descriptor('x', { settings: [null] })], /no declaration/],
+    ['a key in lower case', [descriptor('x', { settings: [setting({ key: 'folder' })] })], /upper case: "folder"/],
+    ["a key among the core's", [descriptor('x', { settings: [setting({ section: 'docker' })] })], /FOLDER stands in \[docker\].*\[plugin:ID\]/],
+    ['a type that there is not', [descriptor('x', { settings: [setting({ type: 'colour' })] })], /no type.*"colour"/],
+    ['a choice of nothing', [descriptor('x', { settings: [setting({ type: 'choice' })] })], /no choices/],
+    ['no help', [descriptor('x', { settings: [setting({ help: undefined })] })], /no help/],
+    ['a pattern that is none', [descriptor('x', { settings: [setting({ pattern: { matches: '(', inWords: 'x' } })] })], /pattern/],
+    ['a range that is none', [descriptor('x', { settings: [setting({ range: { min: '1' } })] })], /range/],
+    ['other names that are none', [descriptor('x', { settings: [setting({ aliases: 'A' })] })], /other names/],
   ])('is not usable where it is %s, and costs the others nothing', async (_, result, reason) => {
     const offers = await collected({ bad: result, good: [descriptor('restic')] })
     expect(idsOf(offers)).toEqual(['restic'])
@@ -59,15 +112,30 @@ describe('what plugins provide', () => {
     expect(idsOf(await collected({ one: descriptor('restic') }))).toEqual(['restic'])
   })
 
-  it('of two with one id is neither by that alone, but each by its package', async () => {
-    const offers = await collected({ 'their-restic': [descriptor('restic')], '@stackbk/plugin-restic': [descriptor('restic')], other: [descriptor('rclone')] })
-    expect(idsOf(offers)).toEqual(['@stackbk/plugin-restic#restic', 'rclone', 'their-restic#restic'].sort())
-    expect(offers.unusable.map(({ plugin: name, reason }) => [name, reason])).toEqual([
-      ['@stackbk/plugin-restic', 'their-restic provides it too; ask for "@stackbk/plugin-restic#restic"'],
-      ['their-restic', '@stackbk/plugin-restic provides it too; ask for "their-restic#restic"'],
-    ])
-    expect(chooseProvider(offers, 'engine', 'their-restic#restic')).toMatchObject({ title: 'restic' })
-    expect((await errorOf(() => chooseProvider(offers, 'engine', 'restic'))).detail).toContain('ask for "@stackbk/plugin-restic#restic"')
+  it('keeps its id where it comes with stackbk, and an installed one of the same id is asked for by its package', async () => {
+    const offers = await collected({ 'their-restic': [descriptor('restic', { title: 'theirs' })], '@stackbk/plugin-restic': [descriptor('restic', { title: 'ours' })], other: [descriptor('rclone')] })
+    expect(idsOf(offers)).toEqual(['restic', 'rclone', 'their-restic#restic'])
+    expect(offers.unusable.map(({ plugin: name, reason }) => [name, reason])).toEqual([['their-restic', '@stackbk/plugin-restic provides it too, and is the one that is used; this one is asked for as "their-restic#restic"']])
+    expect(chooseProvider(offers, 'freezer', 'restic')).toMatchObject({ title: 'ours' })
+    expect(chooseProvider(offers, 'freezer', '@stackbk/plugin-restic#restic')).toMatchObject({ title: 'ours' })
+    expect(chooseProvider(offers, 'freezer', 'their-restic#restic')).toMatchObject({ title: 'theirs' })
+  })
+
+  it('of two installed ones with one id is neither by that alone, but each by its package', async () => {
+    const offers = await collected({ one: [descriptor('borg')], two: [descriptor('borg')] })
+    expect(idsOf(offers)).toEqual(['one#borg', 'two#borg'])
+    expect((await errorOf(() => chooseProvider(offers, 'freezer', 'borg'))).detail).toBe('one: two provides it too; this one is asked for as "one#borg"\ntwo: one provides it too; this one is asked for as "two#borg"')
+    expect((await errorOf(() => chooseProvider(offers, 'freezer', 'three#borg'))).detail).toBe('')
+  })
+
+  it('can be asked for by its package also where there is no other', async () => {
+    expect(chooseProvider(await collected({ one: [descriptor('borg')] }), 'freezer', 'one#borg')).toMatchObject({ id: 'borg' })
+  })
+
+  it('counts once where a plugin gives it twice', async () => {
+    const offers = await collected({ one: [descriptor('borg'), descriptor('borg')] })
+    expect(idsOf(offers)).toEqual(['borg'])
+    expect(offers.unusable).toMatchObject([{ plugin: 'one', id: 'borg', reason: 'it provides this twice' }])
   })
 
   it('may have one id in two kinds', async () => {
@@ -78,23 +146,19 @@ describe('what plugins provide', () => {
 describe('choosing a provider', () => {
   it('says which there are, and why the one asked for is not usable', async () => {
     const offers = await collected({ a: [descriptor('restic')], b: [descriptor('borg', { apiVersion: 9 })] }, { c: new Error('broken') })
-    expect(chooseProvider(offers, 'engine', 'restic').id).toBe('restic')
-    const error = await errorOf(() => chooseProvider(offers, 'engine', 'borg'))
+    expect(chooseProvider(offers, 'freezer', 'restic').id).toBe('restic')
+    const error = await errorOf(() => chooseProvider(offers, 'freezer', 'borg'))
     expect(error).toMatchObject({ kind: 'configuration', code: 'provider-not-usable', fix: expect.stringContaining('restic') })
     expect(error.detail).toMatch(/b: .*version 9[^]*c: .*broken|c: .*broken[^]*b: .*version 9/)
   })
 
   it('never takes one of another kind', async () => {
     const offers = await collected({ a: [descriptor('rclone', { kind: 'transport' })] })
-    expect(await errorOf(() => chooseProvider(offers, 'engine', 'rclone'))).toMatchObject({ kind: 'configuration', fix: expect.stringContaining('Install') })
+    expect(await errorOf(() => chooseProvider(offers, 'freezer', 'rclone'))).toMatchObject({ kind: 'configuration', fix: expect.stringContaining('Install') })
   })
 })
 
 describe('live providers', () => {
-  afterEach(() => {
-    vi.restoreAllMocks()
-  })
-
   async function live(descriptors: AnyDescriptor[], more: Partial<LiveProvidersOptions> = {}): Promise<LiveProviders> {
     return new LiveProviders({
       offers: await collected({ a: descriptors }),
@@ -110,31 +174,79 @@ describe('live providers', () => {
   }
 
   it('are created once, at their first use, however many ask at once', async () => {
-    const create = vi.fn().mockResolvedValue({ close: () => Promise.resolve() })
-    const providers = await live([descriptor('restic', { create })])
+    const create = vi.fn().mockResolvedValue(freezer())
+    const providers = await live([descriptor('btrfs', { create })])
     expect(create).not.toHaveBeenCalled()
-    const [one, two] = await Promise.all([providers.get('engine'), providers.get('engine')])
+    const [one, two] = await Promise.all([providers.freezer('btrfs'), providers.freezer('btrfs')])
     expect(one).toBe(two)
     expect(create).toHaveBeenCalledTimes(1)
-    expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/restic' }))
+    expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/btrfs' }))
   })
 
-  it('that cannot be created are a matter of the configuration', async () => {
-    const providers = await live([descriptor('restic', { create: () => Promise.reject(new Error('bad key')) })])
-    expect(await errorOf(() => providers.get('engine'))).toMatchObject({ kind: 'configuration', detail: 'bad key' })
+  it.each([
+    ['that throws', () => Promise.reject(new Error('bad key')), 'bad key'],
+    ['that gives nothing', () => Promise.resolve(null), 'its create() gave no freezer'],
+    ['that gives half of one', () => Promise.resolve({ ...freezer(), freeze: undefined, close: 1 }), 'its create() gave a freezer without close(), freeze()'],
+  ])('with a create() %s are a matter of the configuration', async (_, create, detail) => {
+    const providers = await live([descriptor('btrfs', { create })])
+    expect(await errorOf(() => providers.freezer('btrfs'))).toMatchObject({ kind: 'configuration', code: 'provider-not-usable', detail })
   })
 
-  it('are closed with the run, also when one of them fails at it or was never made', async () => {
+  it('with a create() that never ends are so too', async () => {
+    vi.useFakeTimers()
+    const providers = await live([descriptor('btrfs', { create: () => new Promise(() => {}) })])
+    const error = errorOf(() => providers.freezer('btrfs'))
+    await vi.advanceTimersByTimeAsync(10_000)
+    vi.useRealTimers()
+    expect(await error).toMatchObject({ kind: 'configuration', detail: 'it took longer than 10 s' })
+  })
+
+  it.each([
+    ['throws', () => { throw new Error('oh') }],
+    ['rejects', () => Promise.reject(new Error('oh'))],
+    ['throws no error', () => { throw Object.assign(new Map(), { message: 'oh' }) as unknown as Error }],
+  ])('of others are named where a call of theirs %s', async (_, freeze) => {
+    const subject = await (await live([descriptor('btrfs', { create: () => Promise.resolve(freezer({ freeze, ready: freeze })) })])).freezer('btrfs')
+    expect(await errorOf(async () => subject.freeze([], { label: 'x' }))).toMatchObject({ kind: 'failed', message: 'the freezer "btrfs" failed unexpectedly in freeze()', detail: 'oh', fix: expect.stringContaining('plugin a') })
+    expect(await errorOf(async () => subject.ready())).toMatchObject({ kind: 'configuration' })
+  })
+
+  it.each([['nothing', undefined], ['a value alone', 5], ['a failure without a kind', { ok: false, failure: {} }]])('of others are named where they answer %s', async (_, answer) => {
+    const subject = await (await live([descriptor('btrfs', { create: () => Promise.resolve(freezer({ canFreeze: () => Promise.resolve(answer) })) })])).freezer('btrfs')
+    expect(await errorOf(() => subject.canFreeze([]))).toMatchObject({ kind: 'failed', detail: 'its answer is none of the contract' })
+    expect(await subject.ready()).toEqual({ ok: true })
+  })
+
+  it('of others work with fields of their own', async () => {
+    class Private {
+      readonly #answer = { ok: true, value: undefined }
+      ready = (): Promise<object> => Promise.resolve(this.#answer)
+      examine(): Promise<object> { return Promise.resolve([this.#answer]) }
+      canFreeze(): Promise<object> { return Promise.resolve(this.#answer) }
+      freeze(): Promise<object> { return Promise.resolve(this.#answer) }
+      release(): Promise<object> { return Promise.resolve(this.#answer) }
+      leftovers(): Promise<object> { return Promise.resolve(this.#answer) }
+      close(): Promise<void> { return Promise.resolve() }
+    }
+    const subject = await (await live([descriptor('btrfs', { create: () => Promise.resolve(new Private()) })])).freezer('btrfs')
+    expect(await subject.canFreeze([])).toEqual({ ok: true, value: undefined })
+    expect(await subject.examine()).toHaveLength(1)
+  })
+
+  it('are closed with the run, also when one of them fails at it, hangs, or was never made', async () => {
+    vi.useFakeTimers()
     const closed: string[] = []
     const providers = await live([
-      descriptor('restic', { create: () => Promise.resolve({ close: () => Promise.reject(new Error('stuck')) }) }),
-      descriptor('restic', { kind: 'transport', create: () => Promise.resolve({ close: () => (closed.push('transport'), Promise.resolve()) }) }),
+      descriptor('bad', { create: () => Promise.resolve(freezer({ close: () => Promise.reject(new Error('stuck')) })) }),
+      descriptor('hung', { create: () => Promise.resolve(freezer({ close: () => new Promise(() => {}) })) }),
+      descriptor('good', { create: () => Promise.resolve(freezer({ close: () => (closed.push('good'), Promise.resolve()) })) }),
     ])
-    await providers.get('engine')
-    await providers.get('transport')
-    await errorOf(() => providers.get('runtime'))
+    for (const id of ['bad', 'hung', 'good']) await providers.freezer(id)
+    await errorOf(() => providers.freezer('none'))
+    const end = providers.close()
+    await vi.advanceTimersByTimeAsync(15_000)
+    await end
     await providers.close()
-    await providers.close()
-    expect(closed).toEqual(['transport'])
+    expect(closed).toEqual(['good'])
   })
 })

@@ -1,8 +1,8 @@
 import type { StackbkEvent } from '@stackbk/contract'
-import type { Interfaces } from '@oclif/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 import { EventQueue } from '../../../src/providers/events.js'
+import type { HookHost } from '../../../src/providers/plugin-hook.js'
 
 describe('the events of a run', () => {
   let delivered: StackbkEvent[] = []
@@ -31,7 +31,8 @@ describe('the events of a run', () => {
         return { successes: [], failures: [{ plugin: { name: 'listener' }, error: error as Error }] }
       }
     }
-    return new EventQueue({ runHook } as unknown as Pick<Interfaces.Config, 'runHook'>, { id: 'run-1', command: 'backup', dryRun: false }, (plugin, reason) => told.push(`${plugin}: ${reason}`))
+    const plugins = new Map([['listener', { name: 'listener', hooks: { 'stackbk:event': [] } }]])
+    return new EventQueue({ plugins, runHook } as unknown as HookHost, { id: 'run-1', command: 'backup', dryRun: false }, (plugin, reason) => told.push(`${plugin}: ${reason}`))
   }
   const names = (): string[] => delivered.map(({ event }) => event)
 
@@ -97,5 +98,19 @@ describe('the events of a run', () => {
     await events.deliver()
     expect(names()).toEqual(['run-started', 'run-finished'])
     expect(told).toEqual(['listener: no network'])
+  })
+
+  it('are not offered again to one that did not take one in time', async () => {
+    vi.useFakeTimers()
+    const events = queue()
+    listen = () => new Promise(() => {})
+    events.add('run-started')
+    events.add('stack-finished')
+    events.add('run-finished')
+    const delivery = events.deliver()
+    await vi.advanceTimersByTimeAsync(10_000)
+    await delivery
+    expect(names()).toEqual(['run-started'])
+    expect(told).toEqual(['listener: it took longer than 10 s'])
   })
 })

@@ -124,7 +124,7 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     signal: parts.signal ?? new AbortController().signal,
     log: (level, message, fields) => logged.push({ level, message, fields }),
     reporter: silentReporter,
-    events: new EventQueue({ runHook: () => Promise.resolve({ successes: [], failures: [] }) }, facts, () => {}),
+    events: new EventQueue({ plugins: new Map(), runHook: () => Promise.resolve({ successes: [], failures: [] }) }, facts, () => {}),
     runtime: () => Promise.resolve(partly<Runtime>('runtime', parts.runtime ?? {})),
     engine: () => Promise.resolve(partly<Engine>('engine', { layout: () => ({ groups: [], ignored: [] }), ...parts.engine })),
     transport: () => Promise.resolve(partly<Transport>('transport', parts.transport ?? {})),

@@ -182,7 +182,7 @@ describe('the backup of several stacks', () => {
 
   it('tells nobody of anything while a stack is down', async () => {
     const sent: string[] = []
-    const hooks = { runHook: (_: string, { event }: { event: { event: string } }) => (sent.push(event.event), Promise.resolve({ successes: [], failures: [] })) }
+    const hooks = { plugins: new Map([['listener', { name: 'listener', hooks: { 'stackbk:event': [] } }]]), runHook: (_: string, { event }: { event: { event: string } }) => (sent.push(event.event), Promise.resolve({ successes: [], failures: [] })) }
     const run: TestRun = {
       ...runWith({
         stop: async () => {

@@ -1,0 +1,89 @@
+import type { LiveProvider, ProviderKind, ProviderKinds } from '@stackbk/contract'
+
+import { StackbkError } from '../errors.js'
+import { reasonOf, within } from './plugin-hook.js'
+
+type MethodsOf<K extends ProviderKind> = { [M in keyof ProviderKinds[K]]-?: ProviderKinds[K][M] extends ((...args: never[]) => unknown) | undefined ? M : never }[keyof ProviderKinds[K]] & string
+
+/** What a live object has to have, and may have, beside what every one has. True: it gives an `Answer`. */
+const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf<K>, keyof LiveProvider>, boolean>> } = {
+  runtime: {
+    identity: true, inspect: true, preflight: true, sources: true, stop: true, start: true, waitUntilUp: true, waitUntilSettled: true, watch: true, describe: true,
+    recall: true, canRebuild: true, rebuild: true, startIsolated: true, runInside: true, removeVolumes: true, removeByLabel: true,
+  },
+  engine: {
+    open: true, init: true, repositoryId: true, location: false, at: false, prepare: false, verify: true, snapshots: true, list: true, tag: true, forget: true, retain: true,
+    check: true, restore: true, read: true, removeStaleLocks: true, layout: false, completeCopy: true, byHand: false,
+  },
+  transport: { probe: true, traits: true, list: true, upload: true, download: true, read: true, move: true, moveAll: true, remove: true, space: true, byHand: false },
+  freezer: { canFreeze: true, settle: true, freeze: true, release: true, leftovers: true },
+  notifier: { notify: true },
+}
+
+const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, examine: false, keepsakes: true, close: false }
+
+const optional: readonly string[] = ['moveAll', 'byHand', 'settle', 'keepsakes']
+
+/** What a provider that hangs may take. Milliseconds; the contract says under a second for the first. */
+const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000 }
+
+/** Why what `create` gave is no such provider; `null` where it is one. */
+export function whyNotLive(kind: ProviderKind, live: unknown): string | null {
+  if (typeof live !== 'object' || live === null) return `its create() gave no ${kind}`
+  const missing = Object.keys({ ...ofEvery, ...methods[kind] }).filter((name) => !optional.includes(name) && typeof (live as Record<string, unknown>)[name] !== 'function')
+  return missing.length === 0 ? null : `its create() gave a ${kind} without ${missing.map((name) => `${name}()`).join(', ')}`
+}
+
+/**
+ * A provider of somebody else's, so that what it throws, or answers against the contract, is said of the plugin and not of stackbk.
+ * What goes wrong before anything is touched (`ready`) is a matter of the configuration, which asks for it.
+ */
+export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderKinds[K], names: { readonly id: string; readonly plugin: string }): ProviderKinds[K] {
+  const expected: Readonly<Record<string, boolean>> = { ...ofEvery, ...methods[kind] }
+  const failure = (method: string, reason: string): StackbkError =>
+    new StackbkError({
+      kind: method === 'ready' ? 'configuration' : 'failed',
+      code: 'provider-failed',
+      message: `the ${kind} "${names.id}" failed unexpectedly in ${method}()`,
+      detail: reason,
+      fix: `Report it to the authors of the plugin ${names.plugin}, with the run log`,
+    })
+  const checked = (method: string, answer: unknown): unknown => {
+    if (kind === 'engine' && method === 'at') return guardedProvider(kind, answer as ProviderKinds[K], names)
+    if (expected[method] !== true || isAnswer(answer)) return answer
+    throw failure(method, 'its answer is none of the contract')
+  }
+  const call = (method: string, run: () => unknown): unknown => {
+    try {
+      const given = run()
+      if (!isPromise(given)) return checked(method, given)
+      const limit = limits[method]
+      const limited = limit === undefined ? given : within(limit, given)
+      return limited.then(
+        (answer) => checked(method, answer),
+        (error: unknown) => {
+          throw error instanceof StackbkError ? error : failure(method, reasonOf(error))
+        },
+      )
+    } catch (error) {
+      throw error instanceof StackbkError ? error : failure(method, reasonOf(error))
+    }
+  }
+  return new Proxy(live, {
+    // Bound to the object itself: one with private fields works on nothing else.
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function' || typeof name !== 'string') return value
+      return (...args: unknown[]): unknown => call(name, () => Reflect.apply(value, target, args) as unknown)
+    },
+  })
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}
+
+function isAnswer(value: unknown): boolean {
+  const { ok, failure } = (value ?? {}) as { readonly ok?: unknown; readonly failure?: { readonly kind?: unknown; readonly message?: unknown } }
+  return ok === true || (ok === false && typeof failure?.kind === 'string' && typeof failure.message === 'string')
+}
