@@ -35,7 +35,7 @@ module.exports = {
     { name: 'src-imports-no-plugin', severity: 'error', from: { path: '^(src|packages)/' }, to: { path: '^plugins/|node_modules/@stackbk/plugin-' } },
     { name: 'plugins-import-only-packages', severity: 'error', from: { path: '^plugins/([^/]+)/' }, to: { path: '^(src/|plugins/)', pathNot: '^plugins/$1/' } },
     { name: 'plugins-do-not-run-tools-themselves', severity: 'error', from: { path: '^(plugins/[^/]+/src|src)/' }, to: { path: '^(node:)?child_process$' } },
-    { name: 'hooks-use-errors-config-ui', severity: 'error', from: { path: '^src/hooks/' }, to: { path: '^src/(stages|stacks|host|commands|providers)/' } },
+    { name: 'hooks-use-errors-config-providers-ui', severity: 'error', from: { path: '^src/hooks/' }, to: { path: '^src/(stages|stacks|host|commands)/' } },
     { name: 'stages-know-no-oclif-and-no-terminal', severity: 'error', from: { path: '^src/(stages|stacks|config|host)/|^src/errors' }, to: { path: 'node_modules/(@oclif|listr2|enquirer)/', dependencyTypesNot: ['type-only'] } },
     home('execa', '^packages/tool-runner/'),
     home('listr2', '^src/ui/'),

@@ -56,7 +56,7 @@ describe('the check of the layers', () => {
     ['a plugin imports the core', { 'plugins/restic/src/index.ts': importOf('../../../src/host/file.js'), 'src/host/file.ts': x }, 'plugins-import-only-packages'],
     ['a plugin imports another', { 'plugins/restic/src/index.ts': importOf('../../rclone/src/index.js'), 'plugins/rclone/src/index.ts': x }, 'plugins-import-only-packages'],
     ['a stage runs a tool itself', { 'src/stages/backup.ts': `import { spawn } from 'node:child_process'\nexport const y = spawn\n` }, 'plugins-do-not-run-tools-themselves'],
-    ['a hook imports a stage', { 'src/hooks/hook.ts': importOf('../stages/backup.js'), 'src/stages/backup.ts': x }, 'hooks-use-errors-config-ui'],
+    ['a hook imports a stage', { 'src/hooks/hook.ts': importOf('../stages/backup.js'), 'src/stages/backup.ts': x }, 'hooks-use-errors-config-providers-ui'],
     ['an import leads nowhere', { 'src/host/lock.ts': importOf('./nowhere.js') }, 'nothing-unresolved'],
     ['a command uses execa', { 'src/commands/backup.ts': `import { execa } from 'execa'\nexport const y = execa\n`, 'node_modules/execa/package.json': '{"name":"execa","version":"1.0.0","main":"index.js"}', 'node_modules/execa/index.js': 'exports.execa = 1\n' }, 'execa-has-one-home'],
     ['a stage knows oclif', { 'src/stages/backup.ts': `import { Command } from '@oclif/core'\nexport const y = Command\n`, 'node_modules/@oclif/core/package.json': '{"name":"@oclif/core","version":"1.0.0","main":"index.js"}', 'node_modules/@oclif/core/index.js': 'exports.Command = 1\n' }, 'stages-know-no-oclif-and-no-terminal'],
