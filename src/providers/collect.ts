@@ -1,8 +1,8 @@
 import type { AnyDescriptor } from '@stackbk/contract'
 
 import { reserveStandardOutput } from '../host/foreign-code.js'
-import { whyUnusable } from './descriptor-check.js'
-import { type LoadedPlugin, type Offer, type Offers, originOf, type PluginHost, type PluginOrigin, type UnusableOffer } from './offers.js'
+import { type SharedKeys, whyUnusable } from './descriptor-check.js'
+import { type LoadedPlugin, type Offer, type Offers, originOf, type PluginHost, type UnusableOffer } from './offers.js'
 import { type HookAnswer, reasonOf, runPluginHook } from './plugin-hook.js'
 import { pluginsNotLoaded, restoreBundledPlugins } from './plugin-loading.js'
 
@@ -31,14 +31,16 @@ export async function collectOffers(host: PluginHost): Promise<Offers> {
 function judged(answers: readonly HookAnswer[]): { readonly offers: readonly Offer[]; readonly unusable: readonly UnusableOffer[] } {
   const offers: Offer[] = []
   const unusable: UnusableOffer[] = []
-  for (const answer of answers) {
+  // What comes with stackbk first: of two declarations of one key its own counts.
+  const isForeign = ({ plugin }: HookAnswer): number => (originOf(plugin) === 'bundled' ? 0 : 1)
+  for (const answer of answers.toSorted((one, other) => isForeign(one) - isForeign(other))) {
     const [plugin, origin] = [answer.plugin.name, originOf(answer.plugin)]
     if (!answer.ok) {
       unusable.push({ plugin, origin, kind: '', id: '', reason: `it could not say what it provides: ${answer.reason}` })
       continue
     }
     for (const found of Array.isArray(answer.result) ? (answer.result as unknown[]) : [answer.result]) {
-      const { descriptor, kind, id, reason } = read(found, origin)
+      const { descriptor, kind, id, reason } = read(found, origin === 'bundled' ? null : sharedKeysOf(offers))
       const isTwice = descriptor !== null && offers.some((other) => other.plugin === plugin && other.descriptor.kind === kind && other.ownId === id)
       if (descriptor === null || isTwice) unusable.push({ plugin, origin, kind, id, reason: isTwice ? 'it provides this twice' : reason })
       else offers.push({ plugin, origin, ownId: id, descriptor })
@@ -47,10 +49,16 @@ function judged(answers: readonly HookAnswer[]): { readonly offers: readonly Off
   return { offers, unusable }
 }
 
+/** A transport of somebody else's may heed the bandwidth limit that all heed, and keep its own keys to itself. */
+function sharedKeysOf(offers: readonly Offer[]): SharedKeys {
+  const settings = offers.filter(({ origin }) => origin === 'bundled').flatMap(({ descriptor }) => descriptor.settings)
+  return new Map(settings.map(({ section, key, type }) => [`${section}/${key}`, type]))
+}
+
 /** A copy of what the core needs of it: what is looked at now must be what is used later, whatever the plugin does to its own. */
-function read(found: unknown, origin: PluginOrigin): { readonly descriptor: AnyDescriptor | null; readonly kind: string; readonly id: string; readonly reason: string } {
+function read(found: unknown, shared: SharedKeys | null): { readonly descriptor: AnyDescriptor | null; readonly kind: string; readonly id: string; readonly reason: string } {
   try {
-    const reason = whyUnusable(found, origin)
+    const reason = whyUnusable(found, shared)
     if (reason !== null) return { descriptor: null, kind: textOf(found, 'kind'), id: textOf(found, 'id'), reason }
     const { kind, id, apiVersion, title, settings } = found as AnyDescriptor
     const create = (...args: Parameters<AnyDescriptor['create']>): unknown => (found as AnyDescriptor).create(...args)

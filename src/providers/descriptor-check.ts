@@ -1,13 +1,17 @@
 import { CONTRACT_VERSION, type AnyDescriptor, type ProviderKind, type SettingDeclaration, type SettingType } from '@stackbk/contract'
 
-import type { PluginOrigin } from './offers.js'
-
 const kinds: readonly ProviderKind[] = ['runtime', 'engine', 'transport', 'freezer', 'notifier']
 
 const settingTypes: readonly SettingType[] = ['string', 'path', 'integer', 'boolean', 'choice', 'duration', 'percentage', 'list']
 
-/** Why what a plugin gave for a descriptor cannot be used; `null` where it can. Looks at everything that the core reads of it. */
-export function whyUnusable(found: unknown, origin: PluginOrigin): string | null {
+/** Keys in sections that providers share, as `section/key`, with their types. */
+export type SharedKeys = ReadonlyMap<string, SettingType>
+
+/**
+ * Why what a plugin gave for a descriptor cannot be used; `null` where it can. Looks at everything that the core reads of it.
+ * `shared`: keys that one which does not come with stackbk may read beside its own; `null`: it may declare any.
+ */
+export function whyUnusable(found: unknown, shared: SharedKeys | null): string | null {
   if (typeof found !== 'object' || found === null) return 'what it returned is no provider'
   const { kind, id, apiVersion, title, settings, create } = found as Partial<Record<keyof AnyDescriptor, unknown>>
   if (!kinds.includes(kind as ProviderKind)) return `there is no kind of provider called "${String(kind)}"`
@@ -18,8 +22,7 @@ export function whyUnusable(found: unknown, origin: PluginOrigin): string | null
   if (typeof title !== 'string' || title === '') return 'it has no title'
   if (typeof create !== 'function') return 'it has no create()'
   if (!Array.isArray(settings)) return 'its settings are no list'
-  const isOwn = origin !== 'bundled' && kind !== 'notifier'
-  return settings.map((setting: unknown) => whyNotSetting(setting, isOwn)).find((reason) => reason !== null) ?? null
+  return settings.map((setting: unknown) => whyNotSetting(setting, kind === 'notifier' ? null : shared)).find((reason) => reason !== null) ?? null
 }
 
 /** The same for the version of the contract alone, wherever a plugin says it. */
@@ -29,13 +32,13 @@ export function whyNotVersion(apiVersion: unknown): string | null {
   return `it was written for version ${apiVersion} of the contract and this stackbk has version ${CONTRACT_VERSION}`
 }
 
-/** `isOwn`: its keys must stand in a section of the plugin's own, where they can change nothing of what others read. */
-function whyNotSetting(setting: unknown, isOwn: boolean): string | null {
+/** Its keys must stand in a section of the plugin's own, where they can change nothing of what others read, or be such a shared one. */
+function whyNotSetting(setting: unknown, shared: SharedKeys | null): string | null {
   if (typeof setting !== 'object' || setting === null) return 'one of its settings is no declaration'
   const { section, key, type, choices, pattern, range, help, aliases, flatAliases } = setting as Partial<Record<keyof SettingDeclaration, unknown>>
   if (typeof key !== 'string' || !/^[A-Z][A-Z0-9_]*$/.test(key)) return `one of its settings has no key in upper case: ${JSON.stringify(key ?? null)}`
   if (typeof section !== 'string' || section === '') return `its setting ${key} has no section`
-  if (isOwn && !/^plugin:./.test(section)) return `its setting ${key} stands in [${section}], and a plugin's own keys belong into [plugin:ID]`
+  if (shared !== null && !/^plugin:./.test(section) && shared.get(`${section}/${key}`) !== type) return `its setting ${key} stands in [${section}], and a plugin's own keys belong into [plugin:ID]`
   if (!settingTypes.includes(type as SettingType)) return `its setting ${key} has no type that there is: ${JSON.stringify(type ?? null)}`
   if (typeof help !== 'string') return `its setting ${key} has no help`
   if (type === 'choice' && !(areTexts(choices) && choices.length > 0)) return `its setting ${key} has no choices`

@@ -108,6 +108,13 @@ describe('what plugins provide', () => {
     expect(offers.unusable).toMatchObject([{ plugin: 'bad', reason: expect.stringMatching(reason) }])
   })
 
+  it('may share a key with one that comes with stackbk, of the same type', async () => {
+    const shared = setting({ section: 'cloud_sync', key: 'BANDWIDTH', type: 'string' })
+    const offers = await collected({ '@stackbk/plugin-rclone': [descriptor('rclone', { settings: [shared] })], a: [descriptor('rsync', { settings: [{ ...shared }, setting()] })], b: [descriptor('odd', { settings: [{ ...shared, type: 'integer' }] })] })
+    expect(idsOf(offers)).toEqual(['rclone', 'rsync'])
+    expect(offers.unusable).toMatchObject([{ plugin: 'b', reason: expect.stringContaining('BANDWIDTH stands in [cloud_sync]') }])
+  })
+
   it('may be one descriptor without a list', async () => {
     expect(idsOf(await collected({ one: descriptor('restic') }))).toEqual(['restic'])
   })
