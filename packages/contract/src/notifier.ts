@@ -9,5 +9,9 @@ export interface Notifier extends LiveProvider {
    * whatever `ON` says. Absent or false: the core keeps back what `ON` does not ask for.
    */
   readonly hearsAll?: boolean
+  /**
+   * `run-finished` is the digest: one a run, also of a run that was refused, and of one that was killed, told of by the next. It
+   * is called outside of any stack's downtime, with a limit; the core tries again what failed with `transient`.
+   */
   notify(event: StackbkEvent, options?: CallOptions): Promise<Answer<void>>
 }

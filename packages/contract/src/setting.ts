@@ -30,7 +30,7 @@ export interface SettingDeclaration {
   readonly flatAliases?: readonly string[]
   readonly type: SettingType
   readonly choices?: readonly string[]
-  /** For `string`: what the value must match, as a regular expression's source, and the same in words after "must be". */
+  /** For `string`, and for a secret: what the value must match, as a regular expression's source, and the same in words after "must be". */
   readonly pattern?: { readonly matches: string; readonly inWords: string }
   /** In the unit of the value, not of the file. Absent: `null`. */
   readonly default?: SettingValue
