@@ -39,7 +39,9 @@ export function catalogueOf(descriptors: readonly AnyDescriptor[], chosen: reado
   const declarationsOf = (section: string, type = ''): readonly SettingDeclaration[] => {
     const family = section.split(':', 1)[0] ?? ''
     if (family === 'notify') {
-      return [...(bySection.get('notify') ?? []), ...notifiers.filter((notifier) => notifier.id === type).flatMap((notifier) => notifier.settings)]
+      const own = notifiers.find((notifier) => notifier.id === type)?.settings ?? []
+      // A type says more exactly than the core what a key of both is: whether it is required, what an address looks like.
+      return [...(bySection.get('notify') ?? []).filter(({ key }) => !own.some((declaration) => declaration.key === key)), ...own]
     }
     return bySection.get(family === 'stack' ? 'stack' : section) ?? []
   }

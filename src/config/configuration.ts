@@ -10,6 +10,7 @@ import { crossChecks } from './cross-checks.js'
 import { checkLines, type FileProblem, typeOf } from './file-checks.js'
 import { type IniFormat, parseIni } from './ini-file.js'
 import { checkNeeds, idOf, type Need } from './needs.js'
+import { checkNotifications } from './notification-checks.js'
 import { type Resolved, resolveSetting, type Source } from './resolution.js'
 import { checkPermissions } from './secrecy.js'
 
@@ -76,7 +77,7 @@ export interface Configuration {
   readonly notifications: readonly NotificationSection[]
   /** What counts for one stack: its own section over the general ones. */
   stack(name: string): StackSettings
-  /** Checked values for a provider, all its keys. A notifier's are those of one `[notify:NAME]`. */
+  /** Checked values for a provider, all its keys. A notifier's are those of one `[notify:NAME]`, with the core's own `URL` and `SECRET_FILE`. */
   settingsOf(descriptor: AnyDescriptor, notification?: string): SettingValues
   /** Every value that counts, with where it comes from. */
   resolved(): readonly ResolvedInSection[]
@@ -141,18 +142,45 @@ export interface ConfigurationTextRequest extends Pick<ConfigurationRequest, 'en
   readonly needs: readonly Need[]
 }
 
+/** What it takes to tell somebody. */
+export type NotificationSettings = Pick<Configuration, 'notifications' | 'settingsOf'> & { readonly backup: Pick<Configuration['backup'], 'hostname'> }
+
+/**
+ * Of a configuration that cannot be used, what its `[notify:NAME]` sections say: those that are right in themselves, so that
+ * somebody hears of the others. `null` where the file cannot even be read. Throws nothing.
+ */
+export function salvageNotifications(request: ConfigurationRequest): NotificationSettings | null {
+  const { environment, descriptors } = request
+  try {
+    const place = findConfigurationFile({ file: request.file, environment })
+    const { file } = place
+    const source: Source = { ini: parseIni(readConfigurationFile(place).text), catalogue: catalogueOf(descriptors), place: readingPlaceOf(file, environment), environment }
+    const wrong = new Set([...checkLines({ file, ...source }), ...checkNotifications({ file, source, areNeeded: true })].filter(isError).map(({ line }) => line))
+    const linesOf = (name: string): number[] => [...source.ini.sections.filter((section) => section.name === name), ...(source.ini.bySection.get(name) ?? [])].map(({ line }) => line)
+    const read = interpret(file, true, source)
+    return { ...read, notifications: read.notifications.filter(({ name }) => !linesOf(`notify:${name}`).some((line) => wrong.has(line))) }
+  } catch {
+    return null
+  }
+}
+
+function readingPlaceOf(file: string, environment: Environment): Source['place'] {
+  return { folder: dirname(file), home: homeFolder(environment), credentials: environment['CREDENTIALS_DIRECTORY'] || null }
+}
+
 /** The same for a text that need not be on disk yet. */
 export function checkConfiguration(request: ConfigurationTextRequest): Configuration {
   const { file, text, mode, environment, descriptors } = request
   const ini = parseIni(text)
   const chosen = ini.entries.filter(({ key }) => key === 'ENGINE' || key === 'PROVIDER' || key === 'RUNTIME').map(({ value }) => idOf(value))
   const catalogue = catalogueOf(descriptors, chosen)
-  const readingPlace = { folder: dirname(file), home: homeFolder(environment), credentials: environment['CREDENTIALS_DIRECTORY'] || null }
+  const readingPlace = readingPlaceOf(file, environment)
   const source: Source = { ini, catalogue, place: readingPlace, environment }
 
   const ofLines = [...checkPermissions({ file, mode, ini, catalogue }), ...checkLines({ file, ini, catalogue, place: readingPlace })]
   const configuration = interpret(file, request.exists, source)
   const ofWhole = [
+    ...checkNotifications({ file, source, areNeeded: request.needs.includes('notifications') }),
     ...checkNeeds({
       file,
       source,
@@ -237,7 +265,8 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
     },
     drill,
     stackSections: namesIn('stack'),
-    notifications: namesIn('notify').map((name) => ({
+    // Where its secret is at hand only in a unit, nobody is told by hand.
+    notifications: namesIn('notify').filter((name) => resolveKey(source, `notify:${name}`, 'SECRET_FILE').reading?.status !== 'unavailable').map((name) => ({
       name,
       type: typeOf(ini, `notify:${name}`),
       on: text(`notify:${name}`, 'ON') as NotificationSection['on'],
@@ -259,13 +288,10 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
         probe: general('PROBE', text(section, 'PROBE') || null, drill.probe),
       }
     },
-    settingsOf: (descriptor, notification) =>
-      Object.fromEntries(
-        descriptor.settings.map((declaration) => {
-          const section = notification === undefined ? declaration.section : `notify:${notification}`
-          return [declaration.key, resolveSetting(source, section, declaration).value]
-        }),
-      ),
+    settingsOf: (descriptor, notification) => {
+      const declarations = notification === undefined ? descriptor.settings : source.catalogue.declarationsOf('notify', descriptor.id).filter(({ key }) => key !== 'TYPE' && key !== 'ON')
+      return Object.fromEntries(declarations.map((declaration) => [declaration.key, resolveSetting(source, notification === undefined ? declaration.section : `notify:${notification}`, declaration).value]))
+    },
     resolved: () => resolveAll(source),
   }
 }

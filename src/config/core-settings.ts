@@ -64,9 +64,9 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'stack', key: 'SHRINK_GUARD', type: 'percentage', range: { min: 0, max: 100 }, help: 'least share of the last good snapshot that a new one must have' },
   { section: 'stack', key: 'PROBE', type: 'string', help: 'command that must succeed in the rehearsed stack, without a shell: `SERVICE: COMMAND`, or `COMMAND` in its first service' },
 
-  { section: 'notify', key: 'TYPE', type: 'string', required: true, help: 'what tells: webhook, email, ping, textfile, command' },
+  { section: 'notify', key: 'TYPE', type: 'string', required: true, help: 'what tells: webhook, email, ping, textfile, command, or the id of a notifier of another plugin' },
   // Whoever knows the address of a webhook or a ping may use it: it is a password.
   { section: 'notify', key: 'URL', type: 'string', secret: true, help: 'where to' },
   { section: 'notify', key: 'SECRET_FILE', type: 'path', credential: true, help: 'file with the password or token alone' },
-  { section: 'notify', key: 'ON', type: 'choice', choices: ['failure', 'warning', 'always'], default: 'failure', help: 'when to tell' },
+  { section: 'notify', key: 'ON', type: 'choice', choices: ['failure', 'warning', 'always'], default: 'failure', help: 'when to tell: of what did not end with 0, of that and of what ended with a warning, or of every run' },
 ])

@@ -16,8 +16,9 @@ import { type Resolved, resolveSetting, type Source } from './resolution.js'
  * - `password`: one of the keys that the engine takes its password from, and the file that it names
  * - `remote`: all keys that the chosen transport requires
  * - `remote-if-any`: the same, where the file says anything of the cloud at all
+ * - `notifications`: all keys that the type of each `[notify:NAME]` requires, and the file that it names
  */
-export type Need = 'stacks' | 'repository' | 'password' | 'remote' | 'remote-if-any'
+export type Need = 'stacks' | 'repository' | 'password' | 'remote' | 'remote-if-any' | 'notifications'
 
 interface NeedsRequest {
   readonly file: string
@@ -45,6 +46,8 @@ export function checkNeeds(request: NeedsRequest): FileProblem[] {
         return transport ? missingKeys(request, transport) : []
       case 'remote-if-any':
         return transport && saysAnything(source, 'cloud_sync') ? missingKeys(request, transport) : []
+      case 'notifications':
+        return []
     }
   })
 }

@@ -12,7 +12,8 @@ type Schema = Readonly<Record<string, unknown>>
  */
 export function configurationSchema(descriptors: readonly AnyDescriptor[]): Schema {
   const catalogue = catalogueOf(descriptors)
-  const notifications = [...catalogue.declarationsOf('notify'), ...descriptors.filter(({ kind }) => kind === 'notifier').flatMap(({ settings }) => settings)]
+  // What a key of the core's has to look like depends on the TYPE, so its general declaration counts here.
+  const notifications = [...descriptors.filter(({ kind }) => kind === 'notifier').flatMap(({ settings }) => settings), ...catalogue.declarationsOf('notify')]
   const plugins = [...new Set(descriptors.flatMap(({ settings }) => settings.map(({ section }) => section)))].filter((section) => section.startsWith('plugin:'))
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',

@@ -32,13 +32,13 @@ export function readBoolean(text: string): boolean | null {
 export function readSetting(declaration: SettingDeclaration, text: string, place: ReadingPlace): Reading {
   if (declaration.secret === true) {
     if (isPlaceholder(text)) return bad('still holds the placeholder of a template', 'placeholder')
-    return good(new Secret(text))
+    const trouble = troubleOfPattern(declaration, text)
+    return trouble === null ? good(new Secret(text)) : bad(trouble)
   }
   switch (declaration.type) {
     case 'string': {
-      const { pattern } = declaration
-      // The value is not repeated: what is no address may still hold its password.
-      return pattern === undefined || new RegExp(pattern.matches).test(text) ? good(text) : bad(`must be ${pattern.inWords}`)
+      const trouble = troubleOfPattern(declaration, text)
+      return trouble === null ? good(text) : bad(trouble)
     }
     case 'path':
       return readPath(declaration, text, place)
@@ -77,6 +77,11 @@ export function writeSetting(declaration: SettingDeclaration, value: SettingValu
   if (typeof value === 'number' && declaration.type === 'percentage') return `${value} %`
   if (typeof value === 'object' && Symbol.iterator in value) return value.map((part) => (part.includes(',') ? `"${part}"` : part)).join(', ')
   return String(value)
+}
+
+/** The value is not repeated: what is no address may still hold its password. */
+function troubleOfPattern({ pattern }: SettingDeclaration, text: string): string | null {
+  return pattern === undefined || new RegExp(pattern.matches).test(text) ? null : `must be ${pattern.inWords}`
 }
 
 function good(value: SettingValue): Reading {

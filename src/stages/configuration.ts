@@ -25,7 +25,7 @@ export function descriptorsOf(offers: Offers): readonly AnyDescriptor[] {
 
 /** Everything that any command would find wrong. Throws where there is an error; warnings are in the result. */
 export function checkWhole(run: RunFacts, asked: Asked): Outcome<ConfigurationCheckResult> {
-  const configuration = loadConfiguration({ ...asked, needs: ['stacks', 'repository', 'password', 'remote-if-any'] })
+  const configuration = loadConfiguration({ ...asked, needs: ['stacks', 'repository', 'password', 'remote-if-any', 'notifications'] })
   const dirlist = readDirlist(dirlistPlace(configuration))
   const problems = [...configuration.problems, ...dirlist.problems, ...strangeSections(configuration, dirlist)]
   return concluded(run, { file: configuration.file, format: configuration.format }, { status: 'ok', problems })

@@ -135,7 +135,8 @@ describe('the settings', () => {
   it('of a notification are those of its type', () => {
     const configuration = load('[notify:chat]\nTYPE=webhook\nURL=https://chat.example/hook/abc\nTEMPLATE=chat.json\nON=always\n')
     expect(configuration.notifications).toEqual([{ name: 'chat', type: 'webhook', on: 'always' }])
-    expect(configuration.settingsOf(webhook, 'chat')).toEqual({ TEMPLATE: at('chat.json'), HEADERS: null })
+    expect(configuration.settingsOf(webhook, 'chat')).toMatchObject({ SECRET_FILE: null, TEMPLATE: at('chat.json'), HEADERS: null })
+    expect((configuration.settingsOf(webhook, 'chat')['URL'] as Secret).reveal()).toBe('https://chat.example/hook/abc')
     expect(configuration.problems).toEqual([])
   })
 

@@ -55,7 +55,11 @@ export const webhook = descriptor('notifier', 'webhook', [
   { section: 'notify', key: 'HEADERS', type: 'list', help: 'headers' },
 ])
 
-export const descriptors: readonly AnyDescriptor[] = [restic, rclone, webhook]
+export const ping = descriptor('notifier', 'ping', [
+  { section: 'notify', key: 'URL', type: 'string', secret: true, required: true, pattern: { matches: '^https?://', inWords: 'an address that begins with http:// or https://' }, help: 'the address' },
+])
+
+export const descriptors: readonly AnyDescriptor[] = [restic, rclone, webhook, ping]
 
 /** From a text, as `config.ini` in the test's folder. */
 export function load(text: string, request: Partial<ConfigurationRequest> & { readonly mode?: number } = {}): Configuration {
