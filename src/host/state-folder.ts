@@ -19,6 +19,8 @@ export interface StateFolder {
   readonly frozen: string
   /** One file a stack whose recovery is not over. */
   readonly recoveries: string
+  /** One file a run that is under way, or of whose end somebody is still to be told. */
+  readonly runs: string
   readonly log: string
   /** One line a run. */
   readonly history: string
@@ -46,6 +48,7 @@ export function stateFolder(environment: Environment): StateFolder {
     children: join(root, 'children'),
     frozen: join(root, 'frozen'),
     recoveries: join(root, 'recoveries'),
+    runs: join(root, 'runs'),
     log: join(root, 'stackbk.log'),
     history: join(root, 'history.jsonl'),
     stacks: join(root, 'stacks'),

@@ -27,6 +27,7 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
   for (const id of run.freezerIds()) findings.push(...(await guarded(`freezer.${id}`, async () => (await run.freezer(id)).examine({ signal: run.signal }))))
+  findings.push(...(await run.notifiers.examine(run.signal)))
   const failed = findings.filter((finding) => finding.status === 'failed')
   const toolTrouble = failed.some((finding) => finding.isToolTrouble === true)
   const checks = findings.map(({ isToolTrouble: _, ...check }) => check)

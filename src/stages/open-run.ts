@@ -3,7 +3,7 @@ import { isSecret, type Secret } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 import { createRedactor } from '@stackbk/tool-runner/processes'
 
-import { loadConfiguration, type Configuration } from '../config/configuration.js'
+import { loadConfiguration, type Configuration, type NotificationSettings } from '../config/configuration.js'
 import { StackbkError, type Problem } from '../errors.js'
 import { appendLine } from '../host/append-line.js'
 import { rotate } from '../host/rotation.js'
@@ -14,10 +14,13 @@ import { ensureFolder, type StateFolder } from '../host/state-folder.js'
 import type { Offers } from '../providers/collect.js'
 import { EventQueue } from '../providers/events.js'
 import { LiveProviders } from '../providers/live-providers.js'
+import { Notifiers } from '../providers/notifiers.js'
 import { Journal } from '../stacks/journal.js'
 import type { Reporter } from './reporter.js'
 import { concluded, type RunFacts } from './result.js'
 import type { Run } from './run.js'
+import { LogTail } from './telling/log-tail.js'
+import { Telling } from './telling.js'
 
 export interface OpenRunRequest {
   readonly facts: RunFacts
@@ -28,6 +31,12 @@ export interface OpenRunRequest {
   readonly dryRun: boolean
   /** It changes something: it has a lock, a log and a record of its tools. */
   readonly changes: boolean
+  /** Whoever is to hear of this host's backups is told how it ends. */
+  readonly isTold: boolean
+  /** Somebody sits before it: a call that is refused has told him. */
+  readonly isAttended: boolean
+  /** Who is to hear of it, where the configuration as a whole cannot be used. */
+  readonly notifications?: NotificationSettings | undefined
   readonly signal: AbortSignal
   readonly reporter: Reporter
   /** Shows a line of the log to the user; where it is shown is the terminal's business. */
@@ -58,11 +67,14 @@ export function openRun(request: OpenRunRequest): OpenedRun {
   const { configuration, state, offers, signal, dryRun } = request
   const { id, command } = request.facts
   const isRecorded = request.changes && !dryRun
-  const redact = createRedactor(secretsIn(configuration, offers))
+  const isTold = request.isTold && !dryRun
+  const notifications = request.notifications ?? configuration
+  const redact = createRedactor([...secretsIn(configuration, offers), ...Notifiers.secretsOf(notifications, offers)])
   let runLog: RunLog | null = null
   /** What tools were asked before the run did anything: a call that is refused leaves no log. */
   const early: Parameters<Log>[] = []
   let isRefused = false
+  const tail = new LogTail()
   const writeEarly = (): void => {
     if (early.length === 0 || isRefused) return
     ensureFolder(state.root)
@@ -71,6 +83,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
   }
   const log: Log = (level, message, fields) => {
     request.onLog(level, redact(message), fields)
+    tail.add(level, message, fields)
     if (!isRecorded) return
     if (runLog === null) early.push([level, message, { at: new Date().toISOString(), ...fields }])
     else runLog.write(level, message, fields)
@@ -105,6 +118,20 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     })
   const providers = providersOf(configuration, exec)
   const lock = new RunLock(`stackbk ${command}`, dryRun)
+  const notifiers = new Notifiers({ offers, settings: notifications, log, exec, cacheFolder: state.cache })
+  const host = notifications.backup.hostname
+  let historyTrouble: string | null = null
+  const appendToHistory = (result: object, exitCode: number): void => {
+    try {
+      ensureFolder(state.root)
+      rotate(state.history)
+      appendLine(state.history, redact(JSON.stringify({ ...result, exitCode })))
+    } catch (error) {
+      historyTrouble = error instanceof Error ? error.message : String(error)
+      log('warning', 'the run could not be put into the history', { reason: historyTrouble })
+    }
+  }
+  const telling = new Telling({ facts: request.facts, host, state, notifiers, events: () => run.events, log, remember: appendToHistory })
   const run: Run = {
     ...request.facts,
     dryRun,
@@ -114,7 +141,9 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     signal,
     log,
     reporter: request.reporter,
-    events: new EventQueue(request.hooks, { id, command, dryRun }, (plugin, reason) => log('warning', `${plugin} failed to take an event`, { reason })),
+    events: new EventQueue(request.hooks, { id, command, dryRun, host }, (plugin, reason) => log('warning', `${plugin} failed to take an event`, { reason }), (event) => (isTold ? telling.tell(event) : Promise.resolve())),
+    notifiers,
+    telling,
     runtime: () => providers.get('runtime'),
     engine: () => providers.get('engine'),
     transport: () => providers.get('transport'),
@@ -128,19 +157,15 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       return { engine: () => others.get('engine'), transport: () => others.get('transport'), close: () => others.close() }
     },
   }
-  if (isRecorded) run.events.add('run-started')
-  let historyTrouble: string | null = null
+  if (isRecorded || isTold) run.events.add('run-started')
+  const announce = (result: object, exitCode: number): void => {
+    if (!isRecorded && !isTold) return
+    const text = redact(tail.text())
+    run.events.add('run-finished', { result: JSON.parse(redact(JSON.stringify(result))) as object, exitCode, ...(text === '' ? {} : { log: text }) })
+  }
   const remember = (result: object, exitCode: number): void => {
-    if (!isRecorded) return
-    run.events.add('run-finished', { result })
-    try {
-      ensureFolder(state.root)
-      rotate(state.history)
-      appendLine(state.history, redact(JSON.stringify({ ...result, exitCode })))
-    } catch (error) {
-      historyTrouble = error instanceof Error ? error.message : String(error)
-      log('warning', 'the run could not be put into the history', { reason: historyTrouble })
-    }
+    announce(result, exitCode)
+    if (isRecorded) appendToHistory(result, exitCode)
   }
   const trouble = (code: string, what: string, reason: string | null | undefined): readonly Problem[] =>
     reason ? [{ severity: 'warning', code, message: `${what}: ${reason}`, fix: `Free space in ${state.root}` }] : []
@@ -149,16 +174,21 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     remember,
     rememberError: (error, exitCode) => {
       isRefused = refusals.includes(exitCode)
-      if (isRefused) return
-      const { code, message, fix } = error instanceof StackbkError ? error : { code: 'bug', message: String(error), fix: '' }
-      remember(concluded(run, {}, { status: 'failed', problems: [{ severity: 'error', code, message, fix }] }).result, exitCode)
+      const { code, message, detail, fix } = error instanceof StackbkError ? error : { code: 'bug', message: String(error), detail: '', fix: '' }
+      const { result } = concluded(run, {}, { status: 'failed', problems: [{ severity: 'error', code, message: detail === '' ? message : `${message}: ${detail}`, fix }] })
+      if (!isRefused) return remember(result, exitCode)
+      run.events.clear()
+      if (isTold && !request.isAttended) announce(result, exitCode)
     },
     troubles: () => [
       ...trouble('run-log-incomplete', `lines of the run log ${state.log} could not be written`, runLog?.trouble),
       ...trouble('history-incomplete', `this run could not be put into the history ${state.history}`, historyTrouble),
+      ...telling.problems(),
     ],
     close: async () => {
       await run.events.deliver()
+      telling.end()
+      await notifiers.close()
       await providers.close()
       writeEarly()
       children?.close()

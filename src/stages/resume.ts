@@ -66,10 +66,17 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
   if (run.dryRun) return { stacks: [], problems: waitingInDryRun(run), leftovers: { deadRuns: [], ended: [], forget: () => {} } }
   // What a run that is still at work has stopped is its own to start, whatever else the two have in common.
   await run.lock({ kind: 'journal', id: realPathSoFar(run.state.root) })
+  run.telling.begin()
   const leftovers = await endLeftovers(run.state.children)
   for (const leftover of leftovers.ended) run.log('warning', 'ended a tool that outlived its run', { ...leftover })
 
-  const replay = await replayEntries(run, choices)
+  let replay: Omit<Replay, 'leftovers'> | null = null
+  try {
+    replay = await replayEntries(run, choices)
+  } finally {
+    // What is stopped is started first, and whatever comes of that is part of what is told.
+    await run.telling.catchUp(replay?.stacks ?? [], run.journal.waiting())
+  }
   // Only now, with the tools ended that may have read them.
   return { stacks: replay.stacks, problems: [...replay.problems, ...(await releaseLeftFrozen(run)), ...(await removeDrills(run, { keptToo: false }))], leftovers }
 }

@@ -3,9 +3,11 @@ import type { Engine, Exec, Freezer, Log, Runtime, Transport } from '@stackbk/co
 import type { Configuration, Environment, Need } from '../config/configuration.js'
 import type { StateFolder } from '../host/state-folder.js'
 import type { EventQueue } from '../providers/events.js'
+import type { Notifiers } from '../providers/notifiers.js'
 import type { Journal } from '../stacks/journal.js'
 import type { Reporter } from './reporter.js'
 import type { RunFacts } from './result.js'
+import type { Telling } from './telling.js'
 
 /** What every stage works with: one command's run. */
 export interface Run extends RunFacts {
@@ -17,6 +19,9 @@ export interface Run extends RunFacts {
   readonly log: Log
   readonly reporter: Reporter
   readonly events: EventQueue
+  readonly notifiers: Notifiers
+  /** Who is told of this run, and of earlier ones that could not tell it themselves. */
+  readonly telling: Pick<Telling, 'begin' | 'catchUp'>
   /** Each is created at its first use. Throws (kind `configuration`) when there is none. */
   readonly runtime: () => Promise<Runtime>
   readonly engine: () => Promise<Engine>

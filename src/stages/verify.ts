@@ -15,5 +15,6 @@ export async function verify(run: Run, choices: VerifyChoices): Promise<Outcome<
     await run.lock(repositoryLock(engine))
     await replayJournal(run)
   }
+  await run.events.deliver()
   return choices.cloud ? await verifyRemote(run, engine, choices) : await verifyLocal(run, engine, choices)
 }

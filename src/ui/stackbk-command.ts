@@ -1,7 +1,7 @@
 import type { Interfaces } from '@oclif/core'
 import type { Finding, LogLevel } from '@stackbk/contract'
 
-import { checkConfiguration, loadConfiguration, type Configuration, type Environment, type Need } from '../config/configuration.js'
+import { checkConfiguration, loadConfiguration, salvageNotifications, type Configuration, type Environment, type Need, type NotificationSettings } from '../config/configuration.js'
 import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
 import { forbidExit, reserveStandardOutput, writeDocument } from '../host/foreign-code.js'
 import { type Output, surviveLostOutput } from '../host/output.js'
@@ -20,6 +20,7 @@ import { Command, Flags } from './command-line.js'
 import { errorDocument, errorText, formatError } from './error-text.js'
 import { plainReporter } from './plain-reporter.js'
 import { presentProblems } from './present-problems.js'
+import { isToldOf } from './told-commands.js'
 
 /** What a command gives back: the document that `--json` prints, the same for people, and the exit code. */
 export interface CommandOutcome<T> {
@@ -78,9 +79,11 @@ export abstract class StackbkCommand<T extends object> extends Command {
       this.#show(withProblems(result, this.#opened?.troubles() ?? []))
       process.exitCode = exitCode
     } catch (error) {
+      await this.#openToTell(error).catch((trouble: unknown) => this.#onLog('error', 'nobody could be told', { reason: String(trouble) }))
       this.#opened?.rememberError(error, this.#codeFor(error))
       await this.#end()
       this.#showError(error)
+      for (const { message, fix } of this.#opened?.troubles() ?? []) process.stderr.write(`warning: ${message}${fix === '' ? '' : `. ${fix}`}\n`)
     } finally {
       const stray = strays.first()
       if (stray !== null) this.#addFailure(stray)
@@ -121,10 +124,11 @@ export abstract class StackbkCommand<T extends object> extends Command {
   /** Everything that a stage works with. Closed when the command ends, however it ends. */
   protected async openRun(request: RunRequest): Promise<Run> {
     const offers = await this.offers()
-    return this.#open(request, offers, this.configuration(request.needs, offers, request.whenMissing, request.environment))
+    const needs = isToldOf(this.id) ? [...request.needs, 'notifications' as const] : request.needs
+    return this.#open(request, offers, this.configuration(needs, offers, request.whenMissing, request.environment))
   }
 
-  async #open(request: RunRequest, offers: Offers, configuration: Configuration): Promise<Run> {
+  async #open(request: RunRequest, offers: Offers, configuration: Configuration, notifications?: NotificationSettings | null): Promise<Run> {
     const { openRun } = await import('../stages/open-run.js')
     this.#opened = openRun({
       facts: this.facts(),
@@ -134,6 +138,9 @@ export abstract class StackbkCommand<T extends object> extends Command {
       state: stateFolder(process.env),
       dryRun: request.dryRun ?? false,
       changes: request.changes ?? true,
+      isTold: isToldOf(this.id) && !(this.id === 'sync' && request.changes === false),
+      isAttended: process.stdin.isTTY && process.stderr.isTTY,
+      notifications: notifications ?? undefined,
       signal: this.#interruption?.signal ?? new AbortController().signal,
       reporter: await this.#makeReporter(),
       onLog: (level, message, fields) => this.#onLog(level, message, fields),
@@ -170,8 +177,21 @@ export abstract class StackbkCommand<T extends object> extends Command {
       if (!waits || !(error instanceof StackbkError) || error.kind !== 'configuration') throw error
       this.logToStderr(`warning: ${formatError(errorText(error))}`)
       const offers = await this.offers()
-      return this.#open({ needs: [] }, offers, this.#defaults(offers))
+      return this.#open({ needs: [] }, offers, this.#defaults(offers), this.#notificationsInSpite(offers))
     }
+  }
+
+  /** What ended a call before there was a run: whoever is to hear of this host's backups hears of that too, as far as the configuration says who. */
+  async #openToTell(error: unknown): Promise<void> {
+    const isRehearsal = this.argv.some((word) => word === '--dry-run' || word === '--test' || /^-[a-z]*n/.test(word))
+    if (this.#opened !== null || !isToldOf(this.id) || isRehearsal || exitCodeOf(error) !== exitCodes.ofKind('configuration')) return
+    const offers = await this.offers()
+    const notifications = this.#notificationsInSpite(offers)
+    if (notifications !== null && notifications.notifications.length > 0) await this.#open({ needs: [] }, offers, this.#defaults(offers), notifications)
+  }
+
+  #notificationsInSpite(offers: Offers): NotificationSettings | null {
+    return salvageNotifications({ file: this.#globals.config, environment: process.env, descriptors: offers.usable.map(({ descriptor }) => descriptor) })
   }
 
   /** A run for what must work with a broken configuration too, and what is to be said of that. */

@@ -1,4 +1,4 @@
-const takesNone = /[\p{Mark}\u200b-\u200d\ufe0f]/u
+const takesNone = /\p{Mark}|\u200b|\u200c|\u200d/u
 const takesTwo = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u
 
 /** How many columns of a terminal a text without colours takes. Small, since every table needs it and a library takes its time to load. */

@@ -10,6 +10,7 @@ import { type Configuration, checkConfiguration } from '../../../src/config/conf
 import { StackbkError } from '../../../src/errors.js'
 import { stateFolder, type StateFolder } from '../../../src/host/state-folder.js'
 import { EventQueue } from '../../../src/providers/events.js'
+import { Notifiers } from '../../../src/providers/notifiers.js'
 import type { Stack } from '../../../src/stacks/identity.js'
 import { Journal } from '../../../src/stacks/journal.js'
 import { silentReporter } from '../../../src/stages/reporter.js'
@@ -125,6 +126,8 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     log: (level, message, fields) => logged.push({ level, message, fields }),
     reporter: silentReporter,
     events: new EventQueue({ plugins: new Map(), runHook: () => Promise.resolve({ successes: [], failures: [] }) }, facts, () => {}),
+    notifiers: new Notifiers({ offers: { usable: [], unusable: [], plugins: [] }, settings: configuration(), log: () => {}, exec: createExec(), cacheFolder: state.cache }),
+    telling: { begin: () => {}, catchUp: () => Promise.resolve() },
     runtime: () => Promise.resolve(partly<Runtime>('runtime', parts.runtime ?? {})),
     engine: () => Promise.resolve(partly<Engine>('engine', { layout: () => ({ groups: [], ignored: [] }), ...parts.engine })),
     transport: () => Promise.resolve(partly<Transport>('transport', parts.transport ?? {})),
