@@ -54,6 +54,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
   }
 
   readonly #startedAt = new Date()
+  /** What a person calls it, where that is not its own name. */
+  protected readonly calledAs: string | null = null
   #interruption: Interruption | null = null
   #opened: OpenedRun | null = null
   #reporter: Reporter | null = null
@@ -217,7 +219,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
   }
 
   #name(): string {
-    return this.id?.replaceAll(':', ' ') ?? ''
+    return this.calledAs ?? this.id?.replaceAll(':', ' ') ?? ''
   }
 
   #codeFor(error: unknown): number {

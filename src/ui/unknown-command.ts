@@ -9,8 +9,8 @@ export interface KnownCommand {
 }
 
 /** As oclif lists them. */
-export function knownCommands(commands: readonly { readonly id: string; readonly flags: KnownCommand['flags'] }[]): KnownCommand[] {
-  return commands.map(({ id, flags }) => ({ name: id.replaceAll(':', ' '), flags }))
+export function knownCommands(commands: readonly { readonly id: string; readonly hidden?: boolean | undefined; readonly flags: KnownCommand['flags'] }[]): KnownCommand[] {
+  return commands.filter(({ hidden }) => hidden !== true).map(({ id, flags }) => ({ name: id.replaceAll(':', ' '), flags }))
 }
 
 /** What is wrong with a call that names no command. `words`: all that was given. */
