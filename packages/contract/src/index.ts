@@ -1,4 +1,5 @@
 export * from './answer.js'
+export * from './bandwidth.js'
 export type * from './capsule.js'
 export type * from './container-end.js'
 export type * from './engine.js'
