@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { LineSplitter, TextTail } from '../src/lines.js'
 
 /** The lines of some bytes, cut into pieces of these sizes over and over. */
-function linesOf(bytes: Uint8Array, sizes: readonly number[]): string[] {
+function linesOf(bytes: Uint8Array, sizes: readonly number[], options?: { readonly returnsEndLines: boolean }): string[] {
   const lines: string[] = []
-  const splitter = new LineSplitter((line) => lines.push(line))
+  const splitter = new LineSplitter((line) => lines.push(line), options)
   for (let from = 0, piece = 0; from < bytes.length; piece++) {
     const size = sizes[piece % sizes.length] ?? 1
     splitter.write(bytes.subarray(from, from + size))
@@ -26,6 +26,11 @@ describe('cutting into lines', () => {
         expect(linesOf(Buffer.from(whole), sizes)).toEqual(expected)
       }),
     )
+  })
+
+  it('ends a line at a carriage return too where that is asked for, as soon as it comes', () => {
+    expect(linesOf(Buffer.from('\r 10%\r 50%\rover\nnext\rlast'), [4], { returnsEndLines: true }).filter((line) => line !== '')).toEqual([' 10%', ' 50%', 'over', 'next', 'last'])
+    expect(linesOf(Buffer.from('\r 10%\r 50%\n'), [4])).toEqual(['\r 10%\r 50%'])
   })
 
   it('keeps characters whole where a line is so long that it is handed on in pieces', () => {
