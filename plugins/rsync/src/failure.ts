@@ -142,17 +142,17 @@ export function failureOf({ result, words }: RsyncRun, attempt: Attempt): Failur
   return { kind, message: `${what} failed: ${cause.reason}`, toolOutput: words, fix: cause.fix(place), transient: cause.transient }
 }
 
-/** rsync's codes for a file or folder that it was told to take and could not. */
-const incomplete: readonly (number | null)[] = [3, 23]
+/** What rsync, and rrsync before it, say of a folder that is not there. */
+const folderIsMissing = /change_dir(#\d)? .* failed: No such file or directory|rrsync error: .*No such file or directory/
 
 /** Whether the call failed because the folder there is not there, and for nothing else. */
 export function isMissingFolder({ result, words }: RsyncRun): boolean {
-  if (result.outcome !== 'exited' || !incomplete.includes(result.exitCode)) return false
+  if (result.outcome !== 'exited' || result.exitCode === 0) return false
   const reasons = words.split('\n').filter((line) => !/^rsync error:/.test(line))
-  return reasons.length > 0 && reasons.every((line) => /change_dir(#\d)? .* failed: No such file or directory/.test(line))
+  return reasons.length > 0 && reasons.every((line) => folderIsMissing.test(line))
 }
 
 /** Whether it failed because the way to the folder there is not there, so that rsync could not make its last part. */
-export function lacksWay({ result, words }: RsyncRun): boolean {
-  return result.outcome === 'exited' && result.exitCode !== 0 && /mkdir .* failed: No such file or directory|unable to (create|open|pin)|change_dir.* failed: No such file or directory/.test(words)
+export function lacksWay(run: RsyncRun): boolean {
+  return isMissingFolder(run) || (run.result.outcome === 'exited' && run.result.exitCode !== 0 && /mkdir .* failed: No such file or directory/.test(run.words))
 }

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os'
+
 import { answered, done, failed, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
 
 import { failureOf, isMissingFolder } from './failure.js'
@@ -16,7 +18,8 @@ export async function listFiles(rsync: Rsync, prefix: string, { signal }: CallOp
     // Names by list: as a part of the address a shell over there, or rsync, could take them for patterns.
     flags: ['--list-only', '--recursive', ...(folder === '' ? [] : ['--no-implied-dirs', '--ignore-missing-args'])],
     ...(folder === '' ? {} : { files: [folder] }),
-    operands: [operandOf(rsync.place)],
+    // With a list of names rsync wants a place to copy to; where it only lists, nothing comes there.
+    operands: [operandOf(rsync.place), ...(folder === '' ? [] : [tmpdir()])],
     signal,
     onLine: (line) => {
       const entry = entryOf(line)
