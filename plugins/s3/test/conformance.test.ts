@@ -1,0 +1,20 @@
+import { transportSuite } from '@stackbk/contract/conformance'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+
+import { startBucket, temporaryFolder, transportWith, valuesOf, type TestBucket } from './transport.js'
+
+describe('an S3 bucket', () => {
+  let bucket: TestBucket
+  beforeAll(async () => {
+    bucket = await startBucket()
+  })
+  afterAll(async () => {
+    await bucket?.close()
+  })
+
+  const suite = transportSuite(async () => {
+    const folder = await temporaryFolder()
+    return { transport: await transportWith(valuesOf(bucket)), localRoot: folder.path, close: folder.remove }
+  })
+  for (const { name, run } of suite) test(name, run)
+})
