@@ -14,8 +14,12 @@ export function leftovers(layout: RepositoryLayout, strays: readonly CopiedFile[
     .filter((path) => path.startsWith(`${waitingFolder}/`) || isHalfOfOne(layout, path))
 }
 
-/** A transport may write under a name of its own until a file is whole: that file's, with something behind it. */
-function isHalfOfOne(layout: RepositoryLayout, path: string): boolean {
-  const [, name = ''] = /^([^.]+)\.[^/]*\bpartial$/.exec(path.slice(path.lastIndexOf('/') + 1)) ?? []
-  return layout.groups.some((group) => (group.isFile ? path.startsWith(`${group.path}.`) && name === group.path : path.startsWith(`${group.path}/`) && group.namePattern.test(name)))
+/** What transports write a file under until it is whole: rclone `NAME.XXXXXXXX.partial`, others `NAME.....partial` too; rsync `.NAME.XXXXXX`. */
+const halves = [/^([^.]+)\.[^/]*\bpartial$/, /^\.([^.]+)\.[A-Za-z0-9]{6}$/]
+
+/** A transport may write under a name of its own until a file is whole: that file's, with something around it. */
+export function isHalfOfOne(layout: RepositoryLayout, path: string): boolean {
+  const folder = path.slice(0, path.lastIndexOf('/') + 1)
+  const name = halves.flatMap((half) => half.exec(path.slice(folder.length))?.[1] ?? [])[0] ?? ''
+  return layout.groups.some((group) => (group.isFile ? `${folder}${name}` === group.path : path.startsWith(`${group.path}/`) && group.namePattern.test(name)))
 }

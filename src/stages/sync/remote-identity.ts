@@ -8,6 +8,7 @@ import { errorFrom, StackbkError } from '../../errors.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { CopiedFile, FileList, RemoteLook } from './file-list.js'
+import { isHalfOfOne } from './leftovers.js'
 import { waitingFolder } from './placement.js'
 import { trashFolder } from './trash.js'
 
@@ -60,7 +61,7 @@ function hasOnlyOurKeys(local: FileList, remote: FileList): boolean {
 
 /** Half files of an upload that was cut short, those that waited beside their place, and the trash. */
 function isOurs(layout: RepositoryLayout, path: string): boolean {
-  return path.startsWith(`${waitingFolder}/`) || path.startsWith(`${trashFolder}/`) || layout.groups.some((group) => (group.isFile ? path.startsWith(`${group.path}.`) : path.startsWith(`${group.path}/`)))
+  return path.startsWith(`${waitingFolder}/`) || path.startsWith(`${trashFolder}/`) || layout.groups.some((group) => (group.isFile ? path.startsWith(`${group.path}.`) : path.startsWith(`${group.path}/`))) || isHalfOfOne(layout, path)
 }
 
 /**

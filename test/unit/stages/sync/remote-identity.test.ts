@@ -35,6 +35,7 @@ describe('whose copy is on the remote', () => {
     ['the same config', ours, 'our config', undefined, 'same'],
     ['nothing', [], '', undefined, 'absent'],
     ['what a first sync that was cut left: a key', [key], '', undefined, 'absent'],
+    ['half a config of a first sync that was cut', ['.config.aB3xYz'], '', undefined, 'absent'],
     ['our packs without config and keys', [pack], '', undefined, 'absent'],
     ['a config of another format that our keys open', ours, 'older config', 'ours', 'older'],
     ['a config that our keys open, with another key that has gone here since', [theirs[0] ?? '', 'config', pack], 'older config', 'ours', 'older'],
