@@ -21,6 +21,8 @@ export interface Catalogue {
   declarationsOf(section: string, type?: string): readonly SettingDeclaration[]
   /** Sections of the flat form's keys, which are those without a name of the user's. */
   readonly plainSections: readonly string[]
+  /** `plugin:ID` of the plugins at hand. */
+  readonly pluginSections: readonly string[]
   isKnownSection(section: string): boolean
   /** Whether unknown keys are to be warned of. */
   isClosed(section: string): boolean
@@ -36,6 +38,8 @@ export function catalogueOf(descriptors: readonly AnyDescriptor[], chosen: reado
   const bySection = groupBySection([...coreSettings, ...others.flatMap((descriptor) => descriptor.settings)])
   const plainSections = [...bySection.keys()].filter((section) => section !== 'stack' && section !== 'notify' && !section.includes(':'))
 
+  const pluginSections = [...bySection.keys()].filter((section) => section.startsWith('plugin:'))
+
   const declarationsOf = (section: string, type = ''): readonly SettingDeclaration[] => {
     const family = section.split(':', 1)[0] ?? ''
     if (family === 'notify') {
@@ -50,6 +54,7 @@ export function catalogueOf(descriptors: readonly AnyDescriptor[], chosen: reado
     isComplete,
     declarationsOf,
     plainSections,
+    pluginSections,
     isKnownSection: (section) =>
       /^(stack|notify):./.test(section) || plainSections.includes(section) || bySection.has(section) || (!isComplete && section.startsWith('plugin:')),
     isClosed: (section) => {

@@ -172,7 +172,7 @@ function readingPlaceOf(file: string, environment: Environment): Source['place']
 export function checkConfiguration(request: ConfigurationTextRequest): Configuration {
   const { file, text, mode, environment, descriptors } = request
   const ini = parseIni(text)
-  const chosen = ini.entries.filter(({ key }) => key === 'ENGINE' || key === 'PROVIDER' || key === 'RUNTIME').map(({ value }) => idOf(value))
+  const chosen = ini.entries.filter(({ key }) => key === 'ENGINE' || key === 'PROVIDER' || key === 'RUNTIME').flatMap(({ value }) => [value, idOf(value)])
   const catalogue = catalogueOf(descriptors, chosen)
   const readingPlace = readingPlaceOf(file, environment)
   const source: Source = { ini, catalogue, place: readingPlace, environment }
@@ -311,8 +311,10 @@ function resolveKey(source: Source, section: string, key: string): Resolved {
 function resolveAll(source: Source): ResolvedInSection[] {
   const { ini, catalogue } = source
   const general = catalogue.plainSections.flatMap((section) => resolveSection(source, section))
-  const named = [...new Set(ini.sections.map(({ name }) => name))].filter((name) => name.includes(':'))
-  return [...general, ...named.flatMap((section) => resolveSection(source, section).filter(({ origin }) => origin.kind !== 'default'))]
+  // Of a plugin's own keys all are shown, as of those of the bundled ones: its section has no other name.
+  const ofPlugins = catalogue.pluginSections.flatMap((section) => resolveSection(source, section))
+  const named = [...new Set(ini.sections.map(({ name }) => name))].filter((name) => name.includes(':') && !catalogue.pluginSections.includes(name))
+  return [...general, ...ofPlugins, ...named.flatMap((section) => resolveSection(source, section).filter(({ origin }) => origin.kind !== 'default'))]
 }
 
 function resolveSection(source: Source, section: string): ResolvedInSection[] {

@@ -68,6 +68,7 @@ function checkSections(request: CheckRequest): FileProblem[] {
 /** `plugin:ID` sections of plugins that are not installed are among the unknown ones. */
 function unknownSection({ file, ini, catalogue }: CheckRequest, section: string): FileProblem {
   const line = ini.sections.find(({ name }) => name === section)?.line ?? 0
+  if (section.startsWith('plugin:')) return unknownPlugin({ file, section, line, sections: catalogue.pluginSections })
   const nearest = nearestName(section, catalogue.plainSections) ?? nearestName(section.split(':', 1)[0] ?? '', ['stack', 'notify', 'plugin'])
   const suggestion = nearest !== null && ['stack', 'notify', 'plugin'].includes(nearest) ? `${nearest}:NAME` : nearest
   return problemAt(file, {
@@ -75,8 +76,14 @@ function unknownSection({ file, ini, catalogue }: CheckRequest, section: string)
     code: 'unknown-section',
     line,
     message: `there is no section [${section}]; nothing in it is read`,
-    fix: suggestion === null || section.startsWith('plugin:') ? 'Check its name.' : `Did you mean [${suggestion}]?`,
+    fix: suggestion === null ? 'Check its name.' : `Did you mean [${suggestion}]?`,
   })
+}
+
+function unknownPlugin({ file, section, line, sections }: { file: string; section: string; line: number; sections: readonly string[] }): FileProblem {
+  const nearest = nearestName(section, sections)
+  const fix = nearest === null ? 'Check its name, and with "stackbk plugins" whether the plugin is installed for this user.' : `Did you mean [${nearest}]?`
+  return problemAt(file, { severity: 'warning', code: 'unknown-section', line, message: `no installed plugin has keys in [${section}]; nothing in it is read`, fix })
 }
 
 function checkKeys(request: CheckRequest, section: string, declarations: readonly SettingDeclaration[]): FileProblem[] {

@@ -54,7 +54,8 @@ export function checkNeeds(request: NeedsRequest): FileProblem[] {
 
 /** The provider that the configuration names, as `id` or, where two share it, as `package#id`. */
 export function descriptorCalled(descriptors: readonly AnyDescriptor[], kind: ProviderKind, name: string): AnyDescriptor | undefined {
-  return descriptors.find((descriptor) => descriptor.kind === kind && descriptor.id === idOf(name))
+  const ofKind = descriptors.filter((descriptor) => descriptor.kind === kind)
+  return ofKind.find(({ id }) => id === name) ?? ofKind.find(({ id }) => id === idOf(name))
 }
 
 export function idOf(name: string): string {

@@ -14,12 +14,11 @@ export function configurationSchema(descriptors: readonly AnyDescriptor[]): Sche
   const catalogue = catalogueOf(descriptors)
   // What a key of the core's has to look like depends on the TYPE, so its general declaration counts here.
   const notifications = [...descriptors.filter(({ kind }) => kind === 'notifier').flatMap(({ settings }) => settings), ...catalogue.declarationsOf('notify')]
-  const plugins = [...new Set(descriptors.flatMap(({ settings }) => settings.map(({ section }) => section)))].filter((section) => section.startsWith('plugin:'))
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'stackbk configuration',
     type: 'object',
-    properties: Object.fromEntries([...catalogue.plainSections, ...plugins].map((section) => [section, sectionSchema(catalogue.declarationsOf(section))])),
+    properties: Object.fromEntries([...catalogue.plainSections, ...catalogue.pluginSections].map((section) => [section, sectionSchema(catalogue.declarationsOf(section))])),
     patternProperties: {
       '^stack:.+$': sectionSchema(coreSettings.filter(({ section }) => section === 'stack')),
       '^notify:.+$': sectionSchema(notifications),

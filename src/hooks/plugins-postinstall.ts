@@ -1,12 +1,13 @@
 import type { Hook } from '@oclif/core'
 
-import { collectOffers } from '../providers/collect.js'
-import { describeInstalled, takeInstalled } from '../ui/installed-plugins.js'
+import { takeInstalled } from '../ui/installed-plugins.js'
 
-/** After it: what it provides, or why it cannot be used. */
+/** After a plugin is installed: what it provides, or why it cannot be used. */
 const hook: Hook<'plugins:postinstall'> = async function ({ config }) {
-  const text = describeInstalled(await collectOffers(config), takeInstalled())
-  if (text !== '') process.stderr.write(`\n${text}\n`)
+  const names = takeInstalled()
+  if (names.length === 0) return
+  const [{ describeInstalled }, { collectOffers }] = await Promise.all([import('../ui/present-plugins.js'), import('../providers/collect.js')])
+  process.stderr.write(`\n${describeInstalled(await collectOffers(config), names)}\n`)
 }
 
 export default hook

@@ -44,9 +44,20 @@ async function guarded(id: string, look: () => Promise<readonly Finding[]>): Pro
 }
 
 function pluginFindings(offers: Offers): Finding[] {
-  const usable = offers.usable.map(({ plugin, descriptor }): Finding => ({ id: `plugin.${descriptor.id}`, status: 'ok', found: `${descriptor.title}, from ${plugin}`, needed: '', fix: '' }))
-  const unusable = offers.unusable.map(({ plugin, id, reason }): Finding => ({ id: `plugin.${id || plugin}`, status: 'warning', found: `${plugin}: ${reason}`, needed: 'a plugin that can be used', fix: `Update it, or remove it: stackbk plugins uninstall ${plugin}` }))
-  return [...usable, ...unusable]
+  const versions = new Map(offers.plugins.map(({ name, version, origin }) => [name, origin === 'bundled' ? name : `${name} ${version} (${origin})`]))
+  const usable = offers.usable.map(({ plugin, descriptor }): Finding => ({ id: `plugin.${descriptor.id}`, status: 'ok', found: `${descriptor.title}, a ${descriptor.kind} from ${versions.get(plugin) ?? plugin}`, needed: '', fix: '' }))
+  const listening = offers.plugins.filter(({ listens, name }) => listens && !offers.usable.some(({ plugin }) => plugin === name))
+  const listeners = listening.map(({ name }): Finding => ({ id: `plugin.${name}`, status: 'ok', found: `listens to events, from ${versions.get(name) ?? name}`, needed: '', fix: '' }))
+  const unusable = offers.unusable.map(
+    ({ plugin, origin, id, reason }): Finding => ({
+      id: `plugin.${id || plugin}`,
+      status: origin === 'bundled' ? 'failed' : 'warning',
+      found: `${plugin}: ${reason}`,
+      needed: 'a plugin that can be used',
+      fix: origin === 'bundled' ? 'Install stackbk again' : `Update it (stackbk plugins update), or remove it: stackbk plugins uninstall ${plugin}`,
+    }),
+  )
+  return [...usable, ...listeners, ...unusable]
 }
 
 function stateFindings(run: Run): Finding[] {

@@ -67,10 +67,10 @@ describe('the template of examples', () => {
   it('is published, installed, used for a copy that is whole, and uninstalled', async () => {
     await registry.publish(await pack(alone()))
     const install = await plugins('install', 'stackbk-plugin-folder')
-    expect([install.exitCode, install.stderr]).toEqual([0, expect.stringContaining('stackbk-plugin-folder: transport folder (a plain folder as a remote)')])
+    expect([install.exitCode, install.stderr]).toEqual([0, expect.stringContaining('stackbk-plugin-folder: transport folder: a plain folder as a remote [plugin:folder]')])
     // What it needs came along inside of it.
     expect(installed()).toEqual(['stackbk-plugin-folder'])
-    expect((await plugins()).stdout).toMatch(/stackbk-plugin-folder.*1\.0\.0/)
+    expect((await plugins()).stdout).toMatch(/stackbk-plugin-folder +1\.0\.0 +installed +transport folder: a plain folder as a remote/)
 
     world.configure({ cloud_sync: { PROVIDER: 'folder' }, 'plugin:folder': { FOLDER: at('copy') } })
     mkdirSync(at('copy'))

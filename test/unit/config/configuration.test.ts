@@ -216,7 +216,7 @@ describe('a wrong configuration', () => {
       ['warning', 'unknown-key', 'Did you mean STOP_MODE?'],
       ['warning', 'unknown-key', 'It belongs into [local_backup].'],
       ['warning', 'unknown-section', 'Did you mean [stack:NAME]?'],
-      ['warning', 'unknown-section', 'Check its name.'],
+      ['warning', 'unknown-section', expect.stringContaining('whether the plugin is installed')],
     ])
   })
 

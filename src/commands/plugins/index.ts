@@ -1,0 +1,27 @@
+import { listPlugins, type PluginsResult } from '../../stages/plugins.js'
+import { Flags } from '../../ui/command-line.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
+import { presentKeys, presentPlugins } from '../../ui/present-plugins.js'
+import { StackbkCommand } from '../../ui/stackbk-command.js'
+
+export default class Plugins extends StackbkCommand<PluginsResult> {
+  static override summary = 'list the plugins and what each provides'
+  static override description = `Those that are installed or linked for this user. What of them cannot be used is told too.\n\n${exitCodeHelp([], { 2: 'wrong usage' })}`
+  static override examples = ['<%= config.bin %> plugins', '<%= config.bin %> plugins --keys', '<%= config.bin %> plugins install rsync']
+  static override flags = {
+    core: Flags.boolean({ description: 'also those that come with stackbk' }),
+    keys: Flags.boolean({ description: 'what each understands of the configuration' }),
+  }
+
+  #shown = { all: false, keys: false }
+
+  protected async act(): Promise<{ result: PluginsResult; exitCode: number }> {
+    const { flags } = await this.parse(Plugins)
+    this.#shown = { all: flags.core, keys: flags.keys }
+    return listPlugins(this.facts(), await this.offers())
+  }
+
+  protected present(result: PluginsResult): string {
+    return this.#shown.keys ? presentKeys(result, this.#shown.all) : presentPlugins(result, this.#shown.all)
+  }
+}
