@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { isSecret, type Secret } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
-import { loadConfiguration } from '../../../src/config/configuration.js'
+import { loadConfiguration, salvageNotifications } from '../../../src/config/configuration.js'
 import { exitCodeOf } from '../../../src/errors.js'
 import { at, descriptors, errorOf, load, rclone, restic, webhook, world, write } from './fixtures.js'
 
@@ -223,6 +223,39 @@ describe('a wrong configuration', () => {
   it('is not blamed for keys of providers that were not asked', () => {
     const { problems } = load('[local_backup]\nRESTIC_REPOSITORY=/x\nANY=1\n[cloud_sync]\nRCLONE_REMOTE=b2\n[plugin:rsync]\nHOST=x\n[notify:x]\nTYPE=webhook\nHEADERS=a\n[docker]\nSTOP_MOD=x\n', { descriptors: [] })
     expect(problems.map(({ code }) => code)).toEqual(['unknown-key'])
+  })
+
+  it('has an error with its line for what is wrong with a notification, and only its own plugin says what that is', () => {
+    const text = '[notify:a]\nTYPE=pign\n[notify:b]\nURL=https://x.example\n[notify:c]\nTYPE=ping\nURL=ftp://hunter2.example\n'
+    const { detail } = errorOf(() => load(text))
+    expect(detail).toContain(":2: there is no TYPE 'pign' for [notify:a]. Did you mean ping? There are: ping, webhook.")
+    expect(detail).toContain(':3: TYPE is missing in [notify:b]')
+    expect(detail).toContain(':7: URL must be an address that begins with http:// or https://')
+    expect(detail).not.toContain('hunter2')
+    expect(() => load('[notify:a]\nTYPE=pign\n', { descriptors: [] })).not.toThrow()
+  })
+
+  it('asks for what a notification needs only where somebody is told', () => {
+    expect(() => load('[notify:a]\nTYPE=ping\n')).not.toThrow()
+    const needs = ['notifications'] as const
+    expect(errorOf(() => load('[notify:a]\nTYPE=ping\n', { needs })).detail).toContain(':1: URL is missing in [notify:a]')
+    const withFile = (file: string): string => `[notify:a]\nTYPE=ping\nURL=https://x.example\nSECRET_FILE=${file}\n`
+    expect(errorOf(() => load(withFile('none'), { needs })).detail).toContain(':4: SECRET_FILE names a file that cannot be read')
+    write('token', 'abc', 0o644)
+    expect(errorOf(() => load(withFile('token'), { needs }))).toMatchObject({ code: 'secret-file-unusable', fix: `Run: chmod 600 ${at('token')}` })
+    write('token', 'abc', 0o640)
+    expect(load(withFile('token'), { needs }).notifications).toHaveLength(1)
+    write('token', '\n', 0o600)
+    expect(errorOf(() => load(withFile('token'), { needs })).detail).toContain('which is empty')
+    const byHand = load(withFile('credential:token'), { needs })
+    expect([byHand.notifications, byHand.problems]).toMatchObject([[], [{ severity: 'warning', code: 'secret-file-unusable' }]])
+  })
+
+  it('that cannot be used still says who is to hear of that, as far as it does', () => {
+    const file = write('config.ini', '[docker]\nTIMEOUT=never\n[notify:good]\nTYPE=ping\nURL=https://x.example\n[notify:bad]\nTYPE=ping\n[notify:worse]\nTYPE=none\n[local_backup]\nHOSTNAME=nas\n')
+    const salvaged = salvageNotifications({ file, environment: {}, descriptors })
+    expect([salvaged?.notifications, salvaged?.backup.hostname]).toMatchObject([[{ name: 'good' }], 'nas'])
+    expect(salvageNotifications({ file: at('none.ini'), environment: {}, descriptors })).toBeNull()
   })
 
   it('has an error for two different values of one key and a warning for the same twice', () => {
