@@ -12,9 +12,6 @@ import { describeRange, writeSetting } from '../dist/config/setting-value.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const file = `${root}docs/configuration.md`
 
-/** Read and checked, and without effect in this version. */
-const withoutEffect = new Set(['TYPE', 'URL', 'SECRET_FILE', 'ON'].map((key) => `notify/${key}`))
-
 /** Of the system, or taken from elsewhere: what `default` alone cannot say. */
 const defaultsInWords = {
   'local_backup/HOSTNAME': "the system's",
@@ -24,7 +21,7 @@ const defaultsInWords = {
 
 const descriptors = await pluginDescriptors()
 const declarations = [...coreSettings, ...descriptors.flatMap(({ settings }) => settings)]
-for (const name of [...withoutEffect, ...Object.keys(defaultsInWords)]) {
+for (const name of Object.keys(defaultsInWords)) {
   if (!declarations.some(({ section, key }) => `${section}/${key}` === name)) throw new Error(`scripts/write-docs.js speaks of ${name}, which nobody declares`)
 }
 
@@ -57,7 +54,9 @@ async function pluginDescriptors() {
 }
 
 function table(section) {
-  const rows = declarations.filter((declaration) => declaration.section === section).map((declaration) => `| ${cells(declaration).join(' | ')} |\n`)
+  // A notification's type says again, and more exactly, what keys of the core's it takes.
+  const isFirst = ({ key }, index, all) => all.findIndex((other) => other.key === key) === index
+  const rows = declarations.filter((declaration) => declaration.section === section).filter(isFirst).map((declaration) => `| ${cells(declaration).join(' | ')} |\n`)
   return `| key (other names) | type | default | meaning |\n| --- | --- | --- | --- |\n${rows.join('')}`
 }
 
@@ -70,7 +69,6 @@ function cells(declaration) {
     ...(declaration.credential === true ? ['may be `credential:NAME`'] : []),
     ...(declaration.oneOf === undefined ? [] : [`of the keys for the ${declaration.oneOf} the first given counts`]),
     ...(variable === null ? [] : [`else taken from \`$${variable}\``]),
-    ...(withoutEffect.has(`${declaration.section}/${key}`) ? ['**without effect in this version**'] : []),
   ]
   return [
     `${code(key)}${names.length === 0 ? '' : ` (${names.join(', ')})`}`,
