@@ -3,7 +3,6 @@ import { Args, Flags } from '../ui/command-line.js'
 import { restore } from '../stages/restore.js'
 import { restoreAndRecover, type RestoreAndRecoverResult } from '../stages/restore-and-recover.js'
 import type { RestoreResult } from '../stages/restore/restore-result.js'
-import { assertConfirmed } from '../ui/confirmation.js'
 import { presentRestore } from '../ui/present-restore.js'
 import { assertOnlyWithRecover, recoverChoices, recoverFlags } from '../ui/recover-flags.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
@@ -29,7 +28,7 @@ export default class Restore extends StackbkCommand<RestoreResult | RestoreAndRe
     const run = await this.openRun({ needs, dryRun: flags['dry-run'] })
     const choices = { path: args.path, readData: flags['read-data'] }
     if (!flags.recover) return restore(run, choices)
-    return restoreAndRecover(run, { ...choices, recover: { ...recoverChoices(flags, flags.stack ?? []), confirm: (question) => assertConfirmed(question, flags.yes) } })
+    return restoreAndRecover(run, { ...choices, recover: { ...recoverChoices(flags, flags.stack ?? []), confirm: (question) => this.confirmed(question) } })
   }
 
   protected present(result: RestoreResult | RestoreAndRecoverResult): string {

@@ -23,6 +23,7 @@ export interface GlobalFlags {
   readonly noColor: boolean
   readonly quiet: boolean
   readonly verbose: boolean
+  readonly yes: boolean
 }
 
 /**
@@ -44,15 +45,16 @@ export function readGlobalFlags(argv: readonly string[], shapes: Readonly<Record
     }
   }
   const isGiven = (name: string): boolean => given.has(name)
-  return { config, json: isGiven('json'), noColor: isGiven('no-color'), quiet: isGiven('quiet'), verbose: isGiven('verbose') }
+  return { config, json: isGiven('json'), noColor: isGiven('no-color'), quiet: isGiven('quiet'), verbose: isGiven('verbose'), yes: isGiven('yes') }
 }
 
 /**
  * Global flags may stand before the command, or within one of two words; oclif takes the first word for the command, so
- * they are moved behind it. Help and version stay where they are. Where nothing but global flags is given, nothing is left:
- * that is the help, unless a document was asked for.
+ * they are moved behind it. Help and version stay where they are. Where nothing but global flags is given it is the menu in
+ * a terminal; elsewhere, and for a script that wants no question, nothing is left: that is the help, unless a document was
+ * asked for.
  */
-export function arrangeArguments(argv: readonly string[]): string[] {
+export function arrangeArguments(argv: readonly string[], isTerminal: () => boolean = () => false): string[] {
   const words: string[] = []
   const globals: string[] = []
   let index = 0
@@ -72,7 +74,11 @@ export function arrangeArguments(argv: readonly string[]): string[] {
   }
   const rest = argv.slice(index)
   if (process.env['NO_COLOR'] === undefined && readGlobalFlags(argv).noColor) process.env['NO_COLOR'] = '1'
-  if (words.length === 0 && rest.length === 0) return readGlobalFlags(globals).json ? globals : []
+  if (words.length === 0 && rest.length === 0) {
+    const { json, quiet, yes } = readGlobalFlags(globals)
+    if (json) return globals
+    return !quiet && !yes && isTerminal() ? ['menu', ...globals] : []
+  }
   const known = foreign[words[0] ?? '']
   const kept = known === undefined ? globals : globals.filter((word) => known.includes(word))
   const end = rest.indexOf('--')

@@ -1,17 +1,18 @@
 import { readFileSync } from 'node:fs'
 
 import { StackbkError } from '../errors.js'
+import { type Askable, mayAsk } from './terminal.js'
 
-/** The passphrase of a kit that is there: from the file, else asked for. Throws `usage` where there is neither file nor terminal. */
-export async function givenPassphrase(file: string | undefined): Promise<string> {
-  return file === undefined ? await asked('Passphrase of the kit') : inFile(file)
+/** The passphrase of a kit that is there: from the file, else asked for. Throws `usage` where there is no file and nobody may be asked. */
+export async function givenPassphrase(file: string | undefined, askable: Askable): Promise<string> {
+  return file === undefined ? await asked('Passphrase of the kit', askable) : inFile(file)
 }
 
 /** A passphrase for a new kit: from the file, else asked for twice. */
-export async function newPassphrase(file: string | undefined): Promise<string> {
+export async function newPassphrase(file: string | undefined, askable: Askable): Promise<string> {
   if (file !== undefined) return inFile(file)
-  const first = await asked('Passphrase for the kit')
-  if (first !== (await asked('The same again'))) throw new StackbkError({ kind: 'usage', code: 'passphrases-differ', message: 'the two passphrases differ', fix: 'Run the command again' })
+  const first = await asked('Passphrase for the kit', askable)
+  if (first !== (await asked('The same again', askable))) throw new StackbkError({ kind: 'usage', code: 'passphrases-differ', message: 'the two passphrases differ', fix: 'Run the command again' })
   return first
 }
 
@@ -25,9 +26,9 @@ function inFile(file: string): string {
   return notEmpty(text.replace(/\r?\n$/, ''), `the passphrase file ${file} is empty`)
 }
 
-async function asked(question: string): Promise<string> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) {
-    throw new StackbkError({ kind: 'usage', code: 'no-passphrase', message: 'a passphrase is needed, and there is no terminal to ask in', fix: 'Add --passphrase-file FILE' })
+async function asked(question: string, askable: Askable): Promise<string> {
+  if (!mayAsk(askable)) {
+    throw new StackbkError({ kind: 'usage', code: 'no-passphrase', message: 'a passphrase is needed, and it cannot be asked for', detail: 'there is no terminal, or --json, --quiet or --yes wants no question', fix: 'Add --passphrase-file FILE' })
   }
   const { askSecret } = await import('./prompt.js')
   const answer = await askSecret(question)

@@ -17,9 +17,11 @@ import type { Run } from '../stages/run.js'
 import { Journal } from '../stacks/journal.js'
 import { type GlobalFlags, readGlobalFlags } from './arguments.js'
 import { Command, Flags } from './command-line.js'
+import { assertConfirmed } from './confirmation.js'
 import { errorDocument, errorText, formatError } from './error-text.js'
 import { plainReporter } from './plain-reporter.js'
 import { presentProblems } from './present-problems.js'
+import { type Askable, mayAsk } from './terminal.js'
 import { isToldOf } from './told-commands.js'
 
 /** What a command gives back: the document that `--json` prints, the same for people, and the exit code. */
@@ -101,6 +103,22 @@ export abstract class StackbkCommand<T extends object> extends Command {
   /** The global flags, known even when the arguments do not parse. */
   get #globals(): GlobalFlags {
     return readGlobalFlags(this.argv, { ...StackbkCommand.baseFlags, ...this.ctor.flags })
+  }
+
+  /** What the user says about being asked, for a question that this command has. */
+  protected get askable(): Askable {
+    return this.#globals
+  }
+
+  /** Whether a question may be asked that a flag could have answered. */
+  protected mayAsk(): boolean {
+    return mayAsk(this.#globals)
+  }
+
+  /** Asks for a confirmation, unless `--yes` has given it. The list of what goes on ends first: only one can paint at a time. */
+  protected async confirmed(question: string): Promise<void> {
+    await this.#reporter?.close()
+    await assertConfirmed(question, this.#globals)
   }
 
   /** The checked configuration alone, for commands that use no provider. Warnings are told on standard error. */

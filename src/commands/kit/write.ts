@@ -16,7 +16,7 @@ export default class KitWrite extends StackbkCommand<KitWriteResult> {
   protected async act(): Promise<{ result: KitWriteResult; exitCode: number }> {
     const { args, flags } = await this.parse(KitWrite)
     const run = await this.openRun({ needs: ['repository', 'password', 'remote'] })
-    return writeKit(run, { file: args.file, passphrase: await newPassphrase(flags['passphrase-file']), version: this.config.version })
+    return writeKit(run, { file: args.file, passphrase: await newPassphrase(flags['passphrase-file'], this.askable), version: this.config.version })
   }
 
   protected present(result: KitWriteResult): string {

@@ -52,6 +52,20 @@ describe('global flags before the command', () => {
     expect(argv).toEqual(['--config', 'my file', 'backup'])
   })
 
+  it.each([
+    ['', 'menu'],
+    ['--config F', 'menu --config F'],
+    ['-c F -v --no-color', 'menu -c F -v --no-color'],
+    ['--yes', ''],
+    ['-q', ''],
+    ['--json', '--json'],
+    ['backup', 'backup'],
+    ['--help', '--help'],
+  ])("alone in a terminal ('%s') are the menu's, unless they want no question: %s", (given, expected) => {
+    const words = (text: string): string[] => text.split(' ').filter((word) => word !== '')
+    expect(arrangeArguments(words(given), () => true)).toEqual(words(expected))
+  })
+
   it('tell every library of --no-color, wherever it stands', () => {
     arrangeArguments(['backup', '--no-color'])
     expect(process.env['NO_COLOR']).toBe('1')
@@ -63,7 +77,7 @@ describe('global flags before the command', () => {
 
 describe('global flags, known even where the rest does not parse', () => {
   const shapes = { 'dry-run': { char: 'n', type: 'boolean' }, stack: { char: 's', type: 'option' } } as const
-  const none = { config: undefined, json: false, noColor: false, quiet: false, verbose: false }
+  const none = { config: undefined, json: false, noColor: false, quiet: false, verbose: false, yes: false }
 
   it.each([
     ['web', {}],
