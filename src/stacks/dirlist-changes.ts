@@ -27,21 +27,54 @@ type Edit = Partial<Pick<DirlistChange, 'added' | 'removed' | 'switched' | 'prob
  * ambiguous name, and where an enabled stack would share its name or folder with another enabled one.
  */
 export async function switchStacks(place: DirlistPlace, names: readonly string[], isEnabled: boolean): Promise<DirlistChange> {
+  return change(place, (dirlist) => switching(dirlist, findStacks(dirlist, names), isEnabled))
+}
+
+/** What somebody has decided who saw the list some time ago: absolute paths, and only of what they have changed. */
+export interface StackChoices {
+  /** Outside the stacks folder, to be listed. */
+  readonly add: readonly string[]
+  readonly on: readonly string[]
+  readonly off: readonly string[]
+}
+
+/**
+ * Makes these choices, all or none, in the list as it is now: what others have changed meanwhile stays. Throws as
+ * {@link switchStacks} and {@link addExternalStack} do. What is to be off and is no longer listed is off.
+ */
+export async function applyChoices(place: DirlistPlace, choices: StackChoices): Promise<DirlistChange> {
+  const wanted = choices.add.map((path) => resolve(path))
+  for (const path of wanted) assertExternalStack(place, path)
   return change(place, (dirlist) => {
-    const chosen = findStacks(dirlist, names)
-    if (isEnabled) assertStillDistinct(dirlist, chosen)
-    const lines = new Set(chosen.flatMap((stack) => stack.lines))
-    const unlisted = chosen.filter((stack) => stack.lines.length === 0 && isEnabled)
-    for (const { name } of unlisted) assertListable(name)
-    const switched = chosen.filter((stack) => stack.enabled !== isEnabled).map(({ name }) => name)
-    const text = appendLines(switchLines(dirlist.text, lines, isEnabled), unlisted.map(({ name }) => ({ subject: name, isEnabled })))
-    const absent = chosen.filter((stack) => isEnabled && !stack.available)
-    return { text, switched, added: unlisted.map(({ name }) => name), problems: absent.map(notThereNow) }
+    const added = wanted.filter((path) => !isListed(dirlist, path))
+    const longer = interpretDirlist(place, appendLines(dirlist.text, added.map((subject) => ({ subject, isEnabled: false }))))
+    const off = switching(longer, longer.stacks.filter(({ path }) => choices.off.includes(path)), false)
+    const shorter = interpretDirlist(place, off.text)
+    const on = switching(shorter, findStacks(shorter, choices.on), true)
+    return { text: on.text, added: [...added, ...on.added], switched: [...off.switched, ...on.switched], problems: [...off.problems, ...on.problems] }
   })
+}
+
+function switching(dirlist: Dirlist, chosen: readonly ListedStack[], isEnabled: boolean): Required<Omit<Edit, 'removed'>> {
+  if (isEnabled) assertStillDistinct(dirlist, chosen)
+  const lines = new Set(chosen.flatMap((stack) => stack.lines))
+  const unlisted = chosen.filter((stack) => stack.lines.length === 0 && isEnabled)
+  for (const { name } of unlisted) assertListable(name)
+  const switched = chosen.filter((stack) => stack.enabled !== isEnabled).map(({ name }) => name)
+  const text = appendLines(switchLines(dirlist.text, lines, isEnabled), unlisted.map(({ name }) => ({ subject: name, isEnabled })))
+  const absent = chosen.filter((stack) => isEnabled && !stack.available)
+  return { text, switched, added: unlisted.map(({ name }) => name), problems: absent.map(notThereNow) }
 }
 
 /** Lists a stack outside the stacks folder, switched off. It must be there. One that is listed already stays as it is. */
 export async function addExternalStack(place: DirlistPlace, path: string): Promise<DirlistChange> {
+  const wanted = resolve(path)
+  assertExternalStack(place, wanted)
+  return change(place, (dirlist) => (isListed(dirlist, wanted) ? { text: dirlist.text } : { text: appendLines(dirlist.text, [{ subject: wanted, isEnabled: false }]), added: [wanted] }))
+}
+
+/** Throws (exit 2) for what {@link addExternalStack} does not list. */
+export function assertExternalStack(place: DirlistPlace, path: string): void {
   const wanted = resolve(path)
   if (dirname(wanted) === resolve(place.stacksDirectory)) {
     throw wrongUse('not-external', `${wanted} lies in the stacks folder`, 'Enable it by its name with: stackbk dirlist enable NAME')
@@ -49,10 +82,10 @@ export async function addExternalStack(place: DirlistPlace, path: string): Promi
   const look = lookForStack(wanted, true)
   if (look.stack === null) throw wrongUse('no-stack', `there is no stack at ${wanted}: ${look.reason}`, 'Give the folder that holds the compose file.')
   assertListable(wanted)
-  return change(place, (dirlist) => {
-    const isListed = dirlist.stacks.some((stack) => stack.path === wanted && stack.lines.length > 0)
-    return isListed ? { text: dirlist.text } : { text: appendLines(dirlist.text, [{ subject: wanted, isEnabled: false }]), added: [wanted] }
-  })
+}
+
+function isListed(dirlist: Dirlist, path: string): boolean {
+  return dirlist.stacks.some((stack) => stack.path === path && stack.lines.length > 0)
 }
 
 /** Takes an external stack off the list, by path or base name. Its files stay where they are. */

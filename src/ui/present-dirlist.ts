@@ -1,3 +1,5 @@
+import { basename } from 'node:path'
+
 import type { DirlistChangeResult, DirlistResult } from '../stages/dirlist.js'
 import { blocks, presentProblems } from './present-problems.js'
 import { table } from './table.js'
@@ -16,7 +18,7 @@ export function presentDirlist({ entries, problems }: DirlistResult): string {
 export function presentDirlistChange({ entries, added, removed, switched, problems }: DirlistChangeResult): string {
   const isOn = (name: string): boolean => entries.some((entry) => entry.name === name && entry.enabled)
   const lines = [
-    ...added.filter((name) => !switched.includes(name)).map((name) => `listed, off: ${name}`),
+    ...added.filter((name) => !switched.includes(basename(name))).map((name) => `listed, off: ${name}`),
     ...removed.map((name) => `no longer listed: ${name}`),
     ...switched.map((name) => `${isOn(name) ? 'on' : 'off'}: ${name}`),
   ]

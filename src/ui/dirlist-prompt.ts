@@ -1,0 +1,98 @@
+import { resolve } from 'node:path'
+
+import { StackbkError } from '../errors.js'
+import type { DirlistEntry, DirlistPlace } from '../stacks/dirlist.js'
+import { assertExternalStack, type StackChoices } from '../stacks/dirlist-changes.js'
+import { type Choice, ChoiceList } from './choice-list.js'
+import { completeFolder, withHome } from './path-completion.js'
+import { ask } from './prompt.js'
+import { TextField } from './text-field.js'
+
+/** The row that is no stack. */
+const addition = ''
+
+/**
+ * Lets stacks be ticked on and off and external ones be added. Gives what was changed, not how it should be: while
+ * somebody thinks no lock is held, and what others change meanwhile stays. Throws `interrupted` where it is left.
+ */
+export async function askForStacks(entries: readonly DirlistEntry[], place: DirlistPlace): Promise<StackChoices> {
+  let ticked: readonly string[] = entries.filter(({ enabled }) => enabled).map(({ path }) => path)
+  let added: readonly string[] = []
+  let initial: string | undefined
+  for (;;) {
+    const list: ChoiceList<string> = new ChoiceList({ title: 'Which stacks are saved?', choices: [...stackRows(entries, added), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
+    const asked = await ask(list)
+    ticked = list.ticked()
+    const choices = changesOf(entries, ticked, added)
+    if (asked.kind === 'ended') throw left()
+    if (asked.kind !== 'answer') {
+      const decision = await askAboutChanges(choices)
+      if (decision === 'save') return choices
+      if (decision === 'discard') throw left()
+      continue
+    }
+    if (!asked.value.isAction) return choices
+    const path = await askForExternal(place)
+    initial = addition
+    if (path === null) continue
+    if (!entries.some((entry) => entry.path === path)) added = [...new Set([...added, path])]
+    ticked = [...ticked, path]
+    initial = path
+  }
+}
+
+const additionRow: Choice<string> = { value: addition, label: 'Add a stack from elsewhere...', detail: 'its folder is asked for; it is ticked then', isAction: true }
+
+function stackRows(entries: readonly DirlistEntry[], added: readonly string[]): Choice<string>[] {
+  const listed = entries.map(({ name, path, external, available }): Choice<string> => {
+    const hint = [external ? path : '', available ? '' : 'not there'].filter((part) => part !== '').join(', ')
+    return { value: path, label: name, detail: available ? path : `${path} is not there now: its disk may not be mounted`, ...(hint === '' ? {} : { hint }) }
+  })
+  const fresh = added.map((path): Choice<string> => ({ value: path, label: path.split('/').at(-1) ?? path, hint: path, detail: path }))
+  return [...listed, ...fresh].toSorted((one, other) => one.label.localeCompare(other.label))
+}
+
+function changesOf(entries: readonly DirlistEntry[], ticked: readonly string[], added: readonly string[]): StackChoices {
+  return {
+    add: added,
+    on: [...entries.filter(({ enabled }) => !enabled).map(({ path }) => path), ...added].filter((path) => ticked.includes(path)),
+    off: entries.filter(({ enabled, path }) => enabled && !ticked.includes(path)).map(({ path }) => path),
+  }
+}
+
+/** What becomes of changes that were not saved. Who leaves this question too has given them up. */
+async function askAboutChanges({ add, on, off }: StackChoices): Promise<'save' | 'discard' | 'go-on'> {
+  const count = new Set([...add, ...on, ...off]).size
+  if (count === 0) return 'discard'
+  const asked = await ask(
+    new ChoiceList<'save' | 'discard' | 'go-on'>({
+      title: count === 1 ? 'One change is not saved' : `${count} changes are not saved`,
+      choices: [
+        { value: 'save', label: 'Save' },
+        { value: 'discard', label: 'Discard' },
+        { value: 'go-on', label: 'Go on choosing' },
+      ],
+    }),
+  )
+  if (asked.kind === 'back') return 'go-on'
+  return asked.kind === 'answer' ? asked.value.chosen : 'discard'
+}
+
+async function askForExternal(place: DirlistPlace): Promise<string | null> {
+  const asked = await ask(new TextField({ title: 'Folder of the stack', initial: '/', complete: completeFolder, objection: (text) => objectionTo(place, text), flag: 'dirlist add PATH' }))
+  if (asked.kind === 'ended' || asked.kind === 'cancelled') throw left()
+  return asked.kind === 'answer' ? resolve(withHome(asked.value)) : null
+}
+
+function objectionTo(place: DirlistPlace, text: string): string | null {
+  try {
+    assertExternalStack(place, resolve(withHome(text)))
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function left(): StackbkError {
+  return new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+}
