@@ -66,15 +66,15 @@ export async function findSnapshots(run: Run, ids: readonly string[]): Promise<r
   return named.filter(({ id }, index) => named.findIndex((other) => other.id === id) === index)
 }
 
-/** Forgets these snapshots and notes that it was us, so that the cloud copy may follow. */
-export async function forgetSnapshots(run: Run, ids: readonly string[]): Promise<Outcome<ForgetResult>> {
+/** Forgets these snapshots and notes that it was us, so that the cloud copy may follow. `prune`: what only they used is removed at once. */
+export async function forgetSnapshots(run: Run, ids: readonly string[], { prune }: { readonly prune: boolean }): Promise<Outcome<ForgetResult>> {
   await run.lock(repositoryLock(await run.engine()))
   const replay = await replayJournal(run)
   const repository = await openRepository(run, { mayInit: false })
   if (repository === null || run.dryRun) return concluded(run, { removed: ids }, { status: 'ok', problems: replay.problems })
   const noted = repository.record.willForget(ids)
   if (!noted.ok) throw errorFrom(noted.failure)
-  const removed = await repository.engine.forget(ids, { prune: false, signal: run.signal })
+  const removed = await repository.engine.forget(ids, { prune, signal: run.signal })
   if (!removed.ok) {
     const present = await repository.engine.snapshots()
     if (present.ok) repository.record.settle(present.value.map((snapshot) => snapshot.id))

@@ -77,7 +77,7 @@ function chosenById({ names, all, host }: ChoiceRequest, own: readonly Snapshot[
 }
 
 /** Another host than this one is taken without being asked for only where there is no choice. */
-function chosenHost({ host, ownHost }: ChoiceRequest, own: readonly Snapshot[]): { host: string; problems: readonly Problem[] } {
+export function chosenHost({ host, ownHost }: Pick<ChoiceRequest, 'host' | 'ownHost'>, own: readonly Snapshot[]): { host: string; problems: readonly Problem[] } {
   const hosts = [...new Set(own.map((snapshot) => snapshot.host))].sort()
   if (own.length === 0) throw usage('no-stacks', 'the repository holds no snapshot of a stack', 'See what it holds: restic snapshots')
   const list = `Hosts in the repository: ${hosts.join(', ')}`

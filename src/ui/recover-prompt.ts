@@ -1,0 +1,63 @@
+import { StackbkError } from '../errors.js'
+import type { RecoverableStack } from '../stages/recover/recoverable.js'
+import { type Choice, ChoiceList } from './choice-list.js'
+import { ask } from './prompt.js'
+import { formatBytes, formatDuration } from './table.js'
+
+/** What is to be brought back, as the flags of `recover` say it. */
+export interface ChosenRecovery {
+  readonly names: readonly string[]
+  readonly all: boolean
+  /** Absent: the latest whole one. */
+  readonly snapshot?: string
+}
+
+/** The row for all of them: no stack is called so. */
+const everything = ''
+const latest = ''
+
+/** Lets a stack and one of its snapshots be chosen. Esc goes a step back. Throws `interrupted` where it is left. */
+export async function askForRecovery(stacks: readonly RecoverableStack[]): Promise<ChosenRecovery> {
+  let initial: string | undefined
+  for (;;) {
+    const name = await answerTo(new ChoiceList({ title: 'Which stack is to come back?', choices: [...stacks.map(stackRow), everythingRow(stacks)], flag: 'recover STACK, --all', ...(initial === undefined ? {} : { initial }) }))
+    if (name === null) throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+    if (name === everything) return { names: [], all: true }
+    initial = name
+    const stack = stacks.find((each) => each.name === name)
+    const snapshot = await answerTo(new ChoiceList({ title: `Which snapshot of ${name}?`, choices: snapshotRows(stack), flag: '--snapshot ID' }))
+    if (snapshot !== null) return { names: [name], all: false, ...(snapshot === latest ? {} : { snapshot }) }
+  }
+}
+
+/** `null` for Esc. */
+async function answerTo(list: ChoiceList<string>): Promise<string | null> {
+  const asked = await ask(list)
+  if (asked.kind === 'back') return null
+  if (asked.kind !== 'answer') throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  return asked.value.chosen
+}
+
+function stackRow({ name, snapshots }: RecoverableStack): Choice<string> {
+  const count = snapshots.length === 1 ? 'one snapshot' : `${snapshots.length} snapshots`
+  return { value: name, label: name, hint: `${count}, the last ${ago(snapshots[0]?.time)}` }
+}
+
+function everythingRow(stacks: readonly RecoverableStack[]): Choice<string> {
+  return { value: everything, label: 'All stacks', hint: `each from its latest whole snapshot, of ${stacks[0]?.host ?? 'this host'}` }
+}
+
+function snapshotRows(stack: RecoverableStack | undefined): Choice<string>[] {
+  const snapshots = stack?.snapshots ?? []
+  const whole = snapshots.find(({ marks }) => marks.length === 0)
+  const rows = snapshots.map(({ id, time, bytes, marks }): Choice<string> => ({
+    value: id,
+    label: `${time.slice(0, 16).replace('T', ' ')} UTC`,
+    hint: [ago(time), ...(bytes === null ? [] : [formatBytes(bytes)]), id.slice(0, 8), ...marks].join('  '),
+  }))
+  return whole === undefined ? rows : [{ value: latest, label: 'The latest whole one', hint: `${ago(whole.time)}  ${whole.id.slice(0, 8)}` }, ...rows]
+}
+
+function ago(time: string | undefined): string {
+  return time === undefined ? 'never' : `${formatDuration(Math.max(0, Date.now() - Date.parse(time)))} ago`
+}
