@@ -8,7 +8,7 @@ export interface KnownCommand {
   readonly flags: Readonly<Record<string, FlagShape>>
 }
 
-/** As oclif lists them. */
+/** As oclif lists them, without those that nobody calls by name. */
 export function knownCommands(commands: readonly { readonly id: string; readonly hidden?: boolean | undefined; readonly flags: KnownCommand['flags'] }[]): KnownCommand[] {
   return commands.filter(({ hidden }) => hidden !== true).map(({ id, flags }) => ({ name: id.replaceAll(':', ' '), flags }))
 }

@@ -1,0 +1,54 @@
+import type { Configuration } from '../config/configuration.js'
+import type { StateFolder } from '../host/state-folder.js'
+import { readDirlist } from '../stacks/dirlist.js'
+import { stackKey } from '../stacks/identity.js'
+import { Journal } from '../stacks/journal.js'
+import { recallStack } from '../stacks/stack-memory.js'
+import { type PastRun, readRuns } from './history.js'
+
+/** How the host stands, as far as its own notes tell: no tool is asked, so it costs next to nothing. */
+export interface Overview {
+  readonly host: string
+  readonly stacks: { readonly enabled: number; readonly known: number }
+  /** The last run that made backups; `null` for none. Ages in milliseconds. */
+  readonly lastBackup: { readonly ageMs: number; readonly status: string } | null
+  /** The last copy to the cloud that went well. */
+  readonly lastSync: { readonly ageMs: number } | null
+  /** Enabled stacks whose last good snapshot is older than MAX_AGE; `null`: there is none at all. */
+  readonly overdue: readonly { readonly name: string; readonly ageMs: number | null }[]
+  /** What an interrupted run left stopped. */
+  readonly leftStopped: readonly string[]
+}
+
+/** Reads notes, writes nothing. Throws where the dirlist cannot be read. */
+export function overview(configuration: Configuration, state: Pick<StateFolder, 'history' | 'journal' | 'stacks'>, now = Date.now()): Overview {
+  const { docker, backup } = configuration
+  const { stacks } = readDirlist({ file: docker.dirlist, stacksDirectory: docker.stacksDirectory })
+  const enabled = stacks.filter((stack) => stack.enabled)
+  const runs = readRuns(state.history)
+  const last = runs.findLast(({ command }) => command === 'backup' || command === 'run')
+  const lastSync = runs.findLast(hasSynced)
+  const ages = enabled.map(({ name, stack }) => {
+    const good = stack === null ? null : (recallStack(state.stacks, stackKey(stack))?.lastGood ?? null)
+    return { name, ageMs: good === null ? null : Math.max(0, now - Date.parse(good.time)) }
+  })
+  return {
+    host: backup.hostname,
+    stacks: { enabled: enabled.length, known: stacks.length },
+    lastBackup: last === undefined ? null : { ageMs: ageOf(last, now), status: last.status },
+    lastSync: lastSync === undefined ? null : { ageMs: ageOf(lastSync, now) },
+    overdue: ages.filter(({ ageMs }) => ageMs === null || ageMs > backup.maxAgeMs),
+    leftStopped: new Journal(state.journal).waiting(),
+  }
+}
+
+function ageOf({ finishedAt, startedAt }: PastRun, now: number): number {
+  const time = Date.parse(finishedAt)
+  return Math.max(0, now - (Number.isNaN(time) ? Date.parse(startedAt) : time))
+}
+
+function hasSynced(past: PastRun): boolean {
+  if (past.command === 'sync') return past.status === 'ok'
+  const sync = past['sync'] as { readonly status?: unknown } | null | undefined
+  return past.command === 'run' && sync?.status === 'ok'
+}

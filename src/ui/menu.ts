@@ -1,0 +1,127 @@
+import { exitCodes, type SignalName } from '../errors.js'
+import { catchSignals } from '../host/signals.js'
+import type { Overview } from '../stages/overview.js'
+import { ChoiceList } from './choice-list.js'
+import type { MenuChoice, MenuEntry } from './menu-entries.js'
+import type { OfferedEnd } from './offered-command.js'
+import { completeFolder, withHome } from './path-completion.js'
+import { ask, askYesOrNo } from './prompt.js'
+import { formatDuration } from './table.js'
+import { paintFor } from './terminal.js'
+import { TextField } from './text-field.js'
+
+export interface MenuRequest {
+  readonly title: string
+  /** Looked up anew before each showing: a command may have changed it. */
+  readonly header: () => readonly string[]
+  readonly choices: () => readonly MenuChoice[]
+  /** Flags that every command gets, such as `--config FILE`. */
+  readonly globals: readonly string[]
+  /** Runs a command: its words, then all its arguments. */
+  readonly run: (command: readonly string[], argv: readonly string[]) => Promise<OfferedEnd>
+  /** What leaving by Esc ends with. Default: 130. */
+  readonly codeOfEscape?: number
+}
+
+/** After a command, so many rows of the list are enough: what it said should stay in sight. */
+const rowsAfterCommand = 8
+
+const cancelled = exitCodes.ofKind('interrupted')
+
+/**
+ * Shows the menu, runs what is chosen, and comes back with how that ended, until it is left. Gives the exit code: 0 for the
+ * entry that leaves, 130 for Esc, Ctrl-C and Ctrl-D, a signal's own for a signal or a closed terminal.
+ */
+export async function showMenu(request: MenuRequest): Promise<number> {
+  const paint = paintFor()
+  let last: MenuEntry | null = null
+  for (;;) {
+    const choices = request.choices()
+    const initial: MenuEntry | null | undefined = choices.find(({ value }) => value !== null && last !== null && lineOf(value) === lineOf(last))?.value
+    const list: ChoiceList<MenuEntry | null> = new ChoiceList({
+      title: request.title,
+      header: last === null ? request.header() : [],
+      choices,
+      ...(initial === undefined ? {} : { initial }),
+      ...(last === null ? {} : { mostRows: rowsAfterCommand }),
+    })
+    const choice = await untilSignal(() => ask(list))
+    if (choice.endedBy !== null) return exitCodes.ofSignal(choice.endedBy)
+    if (choice.asked.kind !== 'answer') return choice.asked.kind === 'back' ? (request.codeOfEscape ?? cancelled) : cancelled
+    const entry = choice.asked.value.chosen
+    if (entry === null) return 0
+    const more = await untilSignal(() => argumentsOf(entry))
+    if (more.endedBy !== null) return exitCodes.ofSignal(more.endedBy)
+    if (more.asked === 'back') continue
+    if (typeof more.asked === 'string') return cancelled
+    const argv = [...entry.arguments, ...request.globals, ...more.asked]
+    process.stdout.write(`${paint.faint(`$ ${commandLine([...entry.command, ...argv])}`)}\n`)
+    const { exitCode, endedBy } = await request.run(entry.command, argv)
+    if (endedBy !== null) return exitCodes.ofSignal(endedBy)
+    last = entry
+    const end = `${entry.command.join(' ')}: exit ${exitCode}`
+    process.stdout.write(`\n${exitCode === 0 ? paint.good(end) : paint.warning(end)}\n\n`)
+  }
+}
+
+/** What stands above the menu: how the host stands, or why that cannot be said. */
+export function menuHeader(look: () => Overview, { exists, file }: { readonly exists: boolean; readonly file: string }): readonly string[] {
+  if (!exists) return [`stackbk: there is no configuration ${file} yet`]
+  try {
+    return presentOverview(look(), file)
+  } catch (error) {
+    const { message, detail = '' } = error as { readonly message: string; readonly detail?: string }
+    return [`stackbk, ${file}`, message, ...detail.split('\n').filter((line) => line !== '').slice(0, 3)]
+  }
+}
+
+/** In three or four lines. */
+function presentOverview({ host, stacks, lastBackup, lastSync, overdue, leftStopped }: Overview, file: string): string[] {
+  const ago = (ageMs: number): string => `${formatDuration(ageMs)} ago`
+  const facts = [
+    `${stacks.enabled} of ${stacks.known} stacks on`,
+    lastBackup === null ? 'no backup yet' : `backup ${lastBackup.status}, ${ago(lastBackup.ageMs)}`,
+    lastSync === null ? 'no sync yet' : `sync ${ago(lastSync.ageMs)}`,
+  ]
+  const late = overdue.map(({ name, ageMs }) => `${name} (${ageMs === null ? 'never saved' : ago(ageMs)})`)
+  return [
+    `stackbk on ${host}, ${file}`,
+    facts.join(' | '),
+    ...(stacks.enabled === 0 ? [] : [late.length === 0 ? 'nothing is overdue' : `overdue: ${late.join(', ')}`]),
+    ...(leftStopped.length === 0 ? [] : [`left stopped by an interrupted run: ${leftStopped.join(', ')}`]),
+  ]
+}
+
+/** As it can be typed into a shell. */
+function commandLine(words: readonly string[]): string {
+  return ['stackbk', ...words].map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`)).join(' ')
+}
+
+function lineOf({ command, arguments: argv }: MenuEntry): string {
+  return [...command, ...argv].join(' ')
+}
+
+/** What an entry wants to know, and whether it is meant. */
+async function argumentsOf({ question, path }: MenuEntry): Promise<readonly string[] | 'back' | 'cancelled' | 'ended'> {
+  if (question !== undefined) {
+    const answer = await askYesOrNo(question)
+    if (answer.kind !== 'answer') return answer.kind
+    if (!answer.value) return 'back'
+  }
+  if (path === undefined) return []
+  const asked = await ask(new TextField({ ...path, complete: completeFolder, objection: (text) => (text === '' ? 'a path is needed' : null) }))
+  if (asked.kind !== 'answer') return asked.kind
+  const given = withHome(asked.value)
+  return given.startsWith('-') ? ['--', given] : [given]
+}
+
+/** A question, and the signal that has ended it. */
+async function untilSignal<T>(question: () => Promise<T>): Promise<{ readonly asked: T; readonly endedBy: SignalName | null }> {
+  const interruption = catchSignals()
+  try {
+    const asked = await question()
+    return { asked, endedBy: interruption.received() }
+  } finally {
+    interruption.dispose()
+  }
+}
