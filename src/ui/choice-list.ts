@@ -1,6 +1,6 @@
 import type { Frame, Key, PlainQuestion, Screen, Size, Step } from './screen.js'
 import { isUnicode, type Paint, paintFor } from './terminal.js'
-import { cutTo, fitTo, printable, widthOf } from './text-width.js'
+import { fitted, padded, printable, widthOf } from './text-width.js'
 
 /** One row of a list. */
 export interface Choice<T> {
@@ -146,8 +146,8 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     this.#page = Math.min(most, Math.max(1, shown.length))
     this.#scroll(shown.length)
     const visible = shown.slice(this.#top, this.#top + this.#page)
-    const list = visible.length === 0 ? [this.#paint.warning(cutTo('  nothing is called so', width))] : visible.map((choice, index) => this.#row(choice, { isFocused: choice === focused, before: visible[index - 1], width }))
-    return { rows: [...header.map((line) => cutTo(printable(line), width)), this.#titleRow(shown.length, width), ...list, ...footer.map((line) => this.#paint.faint(line))] }
+    const list = visible.length === 0 ? [this.#paint.warning(fitted('  nothing is called so', width))] : visible.map((choice, index) => this.#row(choice, { isFocused: choice === focused, before: visible[index - 1], width }))
+    return { rows: [...header.map((line) => fitted(printable(line), width)), this.#titleRow(shown.length, width), ...list, ...footer.map((line) => this.#paint.faint(line))] }
   }
 
   get #isToTick(): boolean {
@@ -165,15 +165,14 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
 
   #titleRow(found: number, width: number): string {
     const { title, choices } = this.#options
-    const facts = [
-      ...(this.#isToTick ? [`${this.ticked().length} of ${this.#tickable(choices).length} ticked`] : []),
-      ...(found > this.#page ? [`${this.#top + 1}-${this.#top + this.#page} of ${found}`] : []),
-    ].join(', ')
-    const query = this.#query === '' ? '' : `search: ${this.#query}`
-    const beside = [query, facts].filter((text) => text !== '').join('  ')
     const most = width - widthOf(title) - 2
-    const strong = this.#paint.strong(cutTo(title, width))
-    return beside === '' || most < 4 ? strong : `${strong}  ${this.#paint.chosen(cutTo(printable(beside), most))}`
+    const [ticked, all, last] = [this.ticked().length, this.#tickable(choices).length, this.#top + this.#page]
+    const factsOf = (of: string, what: string): string => [...(this.#isToTick ? [`${ticked}${of}${all}${what}`] : []), ...(found > this.#page ? [`${this.#top + 1}-${last}${of}${found}`] : [])].join(', ')
+    const query = this.#query === '' ? '' : `search: ${this.#query}`
+    const besides = [factsOf(' of ', ' ticked'), factsOf('/', '')].map((facts) => [query, facts].filter((text) => text !== '').join('  '))
+    const beside = besides.find((text) => widthOf(printable(text)) <= most) ?? besides[1] ?? ''
+    const strong = this.#paint.strong(fitted(title, width))
+    return beside === '' || most < 4 ? strong : `${strong}  ${this.#paint.chosen(fitted(printable(beside), most))}`
   }
 
   #row({ value, label, hint: words = '', group = '', isAction }: Choice<T>, { isFocused, before, width }: { isFocused: boolean; before: Choice<T> | undefined; width: number }): string {
@@ -181,14 +180,14 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     const isNarrow = width + 1 < narrow
     const hint = isNarrow ? '' : words
     const groups = isNarrow ? 0 : Math.max(...choices.map((choice) => widthOf(choice.group ?? '')))
-    const lead = groups === 0 ? '' : `${this.#paint.faint(fitTo(group === (before?.group ?? '') ? '' : printable(group), groups))} `
+    const lead = groups === 0 ? '' : `${this.#paint.faint(padded(group === (before?.group ?? '') ? '' : printable(group), groups))} `
     const box = !this.#isToTick || width < leastForBoxes ? '' : isAction === true ? '    ' : this.#ticked.has(value) ? '[x] ' : '[ ] '
     const left = Math.max(0, width - (groups === 0 ? 0 : groups + 1) - 2 - box.length)
     const longest = Math.max(...choices.map((choice) => widthOf(choice.label)))
     const labels = hint === '' ? left : Math.min(left, Math.max(8, Math.min(longest, Math.floor(left * 0.6))))
-    const text = hint === '' ? cutTo(printable(label), labels) : fitTo(printable(label), labels)
+    const text = hint === '' ? fitted(printable(label), labels) : padded(printable(label), labels)
     const rest = left - labels - 2
-    const beside = hint === '' ? '' : `  ${this.#paint.faint(cutTo(printable(hint), rest))}`
+    const beside = hint === '' ? '' : `  ${this.#paint.faint(fitted(printable(hint), rest))}`
     const mark = isFocused ? this.#paint.chosen(this.#pointer) : ' '
     const ticked = this.#ticked.has(value) ? this.#paint.good(box) : box
     return `${lead}${mark} ${ticked}${isFocused ? this.#paint.chosen(text) : text}${beside}`.trimEnd()
@@ -198,7 +197,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
   #detailOf(choice: Choice<T> | undefined, width: number): string {
     if (choice === undefined) return ''
     const text = width + 1 < narrow && choice.hint !== undefined ? choice.hint : (choice.detail ?? '')
-    return cutTo(printable(text), width)
+    return fitted(printable(text), width)
   }
 
   #keys(width: number): string {
@@ -208,7 +207,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     const short = this.#isToTick ? 'space, ctrl-a all, ctrl-n none, enter, esc' : '↑↓, type to search, enter, esc'
     const text = [`${long}${same}`, long, short].find((keys) => widthOf(keys) <= width) ?? short
     const plain = this.#pointer === '>' ? text.replaceAll(' · ', ', ').replaceAll('↑↓', 'arrows') : text
-    return cutTo(plain, width)
+    return fitted(plain, width)
   }
 
   #tickable(choices: readonly Choice<T>[]): readonly Choice<T>[] {

@@ -3,7 +3,7 @@ import type { Progress } from '@stackbk/contract'
 
 import type { Reporter, StackPhase } from '../stages/reporter.js'
 import { progressText } from './progress-text.js'
-import { cutTo } from './text-width.js'
+import { fitted } from './text-width.js'
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>
 
@@ -69,7 +69,7 @@ class Row {
   }
 
   #title(): string {
-    return cutTo([this.#name, this.#text].filter((part) => part !== '').join('  '), (process.stdout.columns || columnsWithoutTerminal) - marginColumns)
+    return fitted([this.#name, this.#text].filter((part) => part !== '').join('  '), (process.stdout.columns || columnsWithoutTerminal) - marginColumns)
   }
 }
 

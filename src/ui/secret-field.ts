@@ -1,6 +1,6 @@
 import type { Frame, Key, Screen, Size, Step } from './screen.js'
 import { type Paint, paintFor } from './terminal.js'
-import { cutTo } from './text-width.js'
+import { fitted } from './text-width.js'
 
 /** One line to write that nobody sees: neither it nor how long it is. */
 export class SecretField implements Screen<string> {
@@ -24,7 +24,7 @@ export class SecretField implements Screen<string> {
   }
 
   frame({ columns }: Size): Frame {
-    const title = cutTo(`${this.#title} (not shown):`, columns - 2)
+    const title = fitted(`${this.#title} (not shown):`, columns - 2)
     return { rows: [`${this.#paint.strong(title)} `], cursor: { row: 0, column: title.length + 1 } }
   }
 

@@ -1,6 +1,6 @@
 import type { Frame, Key, PlainQuestion, Screen, Size, Step } from './screen.js'
 import { isUnicode, type Paint, paintFor } from './terminal.js'
-import { cutTo, printable, widthOf } from './text-width.js'
+import { fitted, printable, widthOf } from './text-width.js'
 
 /** How far a text can be completed, and what it could become. */
 export interface Completion {
@@ -100,12 +100,12 @@ export class TextField implements Screen<string> {
     const shown = this.#characters.map(printable)
     let first = 0
     while (widthOf(shown.slice(first, this.#cursor).join('')) >= room) first++
-    const text = cutTo(shown.slice(first).join(''), room)
+    const text = fitted(shown.slice(first).join(''), room)
     const dot = this.#pointer === '>' ? ', ' : ' · '
     const keys = [...(complete === undefined ? [] : ['tab complete']), 'enter take', 'esc leave', ...(flag === '' ? [] : [`or ${flag}`])].join(dot)
-    const notes = this.#notes.slice(0, Math.max(0, rows - 5)).map((note) => this.#paint.warning(cutTo(printable(note), width)))
+    const notes = this.#notes.slice(0, Math.max(0, rows - 5)).map((note) => this.#paint.warning(fitted(printable(note), width)))
     return {
-      rows: [this.#paint.strong(cutTo(title, width)), `${this.#paint.chosen(this.#pointer)} ${text}`, ...notes, this.#paint.faint(cutTo(keys, width))],
+      rows: [this.#paint.strong(fitted(title, width)), `${this.#paint.chosen(this.#pointer)} ${text}`, ...notes, this.#paint.faint(fitted(keys, width))],
       cursor: { row: 1, column: 2 + widthOf(shown.slice(first, this.#cursor).join('')) },
     }
   }

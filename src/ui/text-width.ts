@@ -1,26 +1,29 @@
-/** Columns that a text takes in a terminal: wide characters two, combining ones none. */
+const takesNone = /\p{Mark}|\u200b|\u200c|\u200d/u
+const takesTwo = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u
+
+/** How many columns of a terminal a text without colours takes. Small, since every table needs it and a library takes its time to load. */
 export function widthOf(text: string): number {
   let width = 0
   for (const character of text) width += columnsOf(character)
   return width
 }
 
-/** The text, cut to so many columns if need be, with `…` where something is left out. */
-export function cutTo(text: string, columns: number): string {
+/** Cut to a width, so that a row never wraps and the list does not jump. */
+export function fitted(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text
-  let cut = ''
-  let width = 0
+  let kept = ''
+  let left = columns - 1
   for (const character of text) {
-    width += columnsOf(character)
-    if (width > columns - 1) break
-    cut += character
+    left -= columnsOf(character)
+    if (left < 0) break
+    kept += character
   }
-  return columns < 1 ? '' : `${cut}…`
+  return columns < 1 ? '' : `${kept}…`
 }
 
-/** The text, cut or filled with blanks to just so many columns. */
-export function fitTo(text: string, columns: number): string {
-  const cut = cutTo(text, columns)
+/** Cut, or filled with blanks, to just this width. */
+export function padded(text: string, columns: number): string {
+  const cut = fitted(text, columns)
   return cut + ' '.repeat(Math.max(0, columns - widthOf(cut)))
 }
 
@@ -30,6 +33,5 @@ export function printable(text: string): string {
 }
 
 function columnsOf(character: string): number {
-  if (/^(?:\p{Mn}|\p{Me}|[\u200b-\u200f]|[\ufe00-\ufe0f])$/u.test(character)) return 0
-  return /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(character) ? 2 : 1
+  return takesNone.test(character) ? 0 : takesTwo.test(character) ? 2 : 1
 }

@@ -1,6 +1,6 @@
 import type { Frame, Key, Screen, Size, Step } from './screen.js'
 import { type Paint, paintFor } from './terminal.js'
-import { cutTo } from './text-width.js'
+import { fitted } from './text-width.js'
 
 /** y or n; Enter alone is no. The question itself stands above, where it may be as long as it needs to be. */
 export class YesOrNo implements Screen<boolean> {
@@ -21,7 +21,7 @@ export class YesOrNo implements Screen<boolean> {
   }
 
   frame({ columns }: Size): Frame {
-    const text = cutTo(`y or n (n)${this.#flag === '' ? '' : `, or ${this.#flag}`} `, columns - 1)
+    const text = fitted(`y or n (n)${this.#flag === '' ? '' : `, or ${this.#flag}`} `, columns - 1)
     return { rows: [this.#paint.faint(text)], cursor: { row: 0, column: Math.min(columns - 1, text.length) } }
   }
 

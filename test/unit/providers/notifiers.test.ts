@@ -23,7 +23,7 @@ function notifiersOf(notify: (name: string, signal: AbortSignal | undefined) => 
     create: async () => ({ ready: async () => done, examine: async () => [], close: async () => {}, notify: (event, options) => (heard.push(event.event), notify(event.event, options?.signal)), ...more }),
   })
   return new Notifiers({
-    offers: { usable: [{ plugin: 'p', descriptor: descriptor }], unusable: [] },
+    offers: { usable: [{ plugin: 'p', origin: 'bundled', ownId: 'fake', descriptor }], unusable: [], plugins: [] },
     settings: { notifications: names.map((name) => ({ name, type: name === 'unknown' ? 'unknown' : 'fake', on })), settingsOf: () => ({}), backup: { hostname: 'h' } },
     log: () => {},
     exec,

@@ -25,7 +25,7 @@ function runCalled(id: string, deaf: readonly string[] = []) {
     told.push({ event, only })
     return deaf.map((name) => ({ name, type: 'webhook', message: 'nobody there', fix: '' }))
   }
-  const queue = new EventQueue({ runHook: () => Promise.resolve({ successes: [], failures: [] }) }, { id, command: 'backup', dryRun: false, host: 'h' }, () => {}, (event) => telling.tell(event))
+  const queue = new EventQueue({ plugins: new Map(), runHook: () => Promise.resolve({ successes: [], failures: [] }) }, { id, command: 'backup', dryRun: false, host: 'h' }, () => {}, (event) => telling.tell(event))
   const telling: Telling = new Telling({
     facts: { id, command: 'backup', dryRun: false, startedAt: new Date('2026-01-01T00:00:00.000Z'), interruptedBy: () => null },
     host: 'h',

@@ -5,7 +5,7 @@ import { errorText, formatError } from '../../../src/ui/error-text.js'
 import { plainReporter } from '../../../src/ui/plain-reporter.js'
 import { progressText } from '../../../src/ui/progress-text.js'
 import { formatBytes, formatDuration, table } from '../../../src/ui/table.js'
-import { cutTo, widthOf } from '../../../src/ui/text-width.js'
+import { fitted, widthOf } from '../../../src/ui/text-width.js'
 
 describe('a table', () => {
   it('has columns as wide as their widest cell, and no blanks at the end of a line', () => {
@@ -76,7 +76,7 @@ describe('progress', () => {
     ['e\u0301te\u0301', 3, 'e\u0301te\u0301'],
     ['xy', 0, ''],
   ])('%s in %i columns is %s', (text, columns, cut) => {
-    expect(cutTo(text, columns)).toBe(cut)
+    expect(fitted(text, columns)).toBe(cut)
     expect(widthOf(cut)).toBeLessThanOrEqual(columns)
   })
 
@@ -88,9 +88,9 @@ describe('progress', () => {
   })
 
   it('is cut to the width of its row', () => {
-    expect(cutTo('abcdef', 6)).toBe('abcdef')
-    expect(cutTo('abcdefg', 6)).toBe('abcde…')
-    expect(cutTo('abc', 0)).toBe('…')
+    expect(fitted('abcdef', 6)).toBe('abcdef')
+    expect(fitted('abcdefg', 6)).toBe('abcde…')
+    expect(fitted('abc', 0)).toBe('')
   })
 })
 
