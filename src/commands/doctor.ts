@@ -5,14 +5,14 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Doctor extends StackbkCommand<DoctorResult> {
   static override summary = 'look at everything that a run needs'
-  static override description = `Tools and versions, permissions, space, repository, remote, plugins, leftovers. Works without a configuration too.\n\n${exitCodeHelp([4, 'signals'], { 0: 'all is well', 1: 'something is wrong', 2: 'wrong usage' })}`
+  static override description = `Tools and versions, permissions, space, repository, remote, plugins, leftovers, schedule. Works without a configuration too.\n\n${exitCodeHelp([4, 'signals'], { 0: 'all is well', 1: 'something is wrong', 2: 'wrong usage' })}`
   static override hiddenAliases = ['health']
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
 
   protected async act(): Promise<{ result: DoctorResult; exitCode: number }> {
     await this.parse(Doctor)
     const { run, offers, findings } = await this.openRunInSpite()
-    return doctor(run, offers, findings)
+    return doctor(run, offers, findings, this.config.dataDir)
   }
 
   protected present(result: DoctorResult): string {

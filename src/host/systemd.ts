@@ -21,6 +21,12 @@ export function unitFolder(scope: UnitScope, environment: Environment): string {
   return join(environment['XDG_CONFIG_HOME'] || join(environment['HOME'] || homedir(), '.config'), 'systemd', 'user')
 }
 
+/** Where systemd notes when a timer with `Persistent=` last ran (systemd.timer(5)); `systemctl clean` removes it too, and wants D-Bus for it. */
+export function timerStamp(scope: UnitScope, environment: Environment, timer: string): string {
+  const data = scope === 'system' ? '/var/lib' : environment['XDG_DATA_HOME'] || join(environment['HOME'] || homedir(), '.local', 'share')
+  return join(data, 'systemd', 'timers', `stamp-${timer}`)
+}
+
 /** Whether systemd runs this machine, by the test that sd_booted(3) makes. */
 export function isSystemdHere(): boolean {
   return existsSync('/run/systemd/system')

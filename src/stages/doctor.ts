@@ -10,6 +10,7 @@ import { frozenRecords } from './backup/frozen-record.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
+import { examineSchedules } from './schedule/examination.js'
 
 export interface DoctorBody {
   readonly checks: readonly Omit<Finding, 'isToolTrouble'>[]
@@ -20,14 +21,15 @@ export type DoctorResult = ResultHeader & DoctorBody
 /** Less than this on the repository's disk is worth a warning. Bytes. */
 const littleSpace = 1024 ** 3
 
-/** Looks at everything a night's run will need. Changes nothing, and goes on after each trouble. */
-export async function doctor(run: Run, offers: Offers, configuration: readonly Finding[]): Promise<Outcome<DoctorResult>> {
+/** Looks at everything a night's run will need. `dataFolder`: where this call looks for plugins. Changes nothing, and goes on after each trouble. */
+export async function doctor(run: Run, offers: Offers, configuration: readonly Finding[], dataFolder: string): Promise<Outcome<DoctorResult>> {
   const findings: Finding[] = [...configuration, ...pluginFindings(offers), ...stateFindings(run), ...stacksFindings(run), ...leftoverFindings(run)]
   findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
   for (const id of run.freezerIds()) findings.push(...(await guarded(`freezer.${id}`, async () => (await run.freezer(id)).examine({ signal: run.signal }))))
   findings.push(...(await run.notifiers.examine(run.signal)))
+  findings.push(...(await guarded('schedule', () => examineSchedules(run, { environment: process.env, dataFolder }))))
   const failed = findings.filter((finding) => finding.status === 'failed')
   const toolTrouble = failed.some((finding) => finding.isToolTrouble === true)
   const checks = findings.map(({ isToolTrouble: _, ...check }) => check)

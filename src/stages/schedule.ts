@@ -10,7 +10,7 @@ import type { Run } from './run.js'
 import { asCron, cronBlock, fieldsIn } from './schedule/cron-block.js'
 import { earliest, type InstalledSchedule, installedSchedules, nextOfCron, timerRecord } from './schedule/installed.js'
 import type { ScheduleRecord } from './schedule/record.js'
-import { sourcesOf } from './schedule/sources.js'
+import { hasCloud, sourcesOf } from './schedule/sources.js'
 import { type Surroundings, surroundingsOf } from './schedule/surroundings.js'
 import { putTimer, removeTimer } from './schedule/timer.js'
 import { scheduleUnits, timerUnit, type UnitFile } from './schedule/units.js'
@@ -76,8 +76,8 @@ export async function installSchedule(run: Run, request: ScheduleInstallRequest)
   return alone(run, async () => {
     const surroundings = surroundingsOf({ configuration: run.configuration, ...request })
     const at = request.at ?? (await presentTime(run, request, scope)) ?? usualTime
-    const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, program: request.program, dataFolder: request.dataFolder }
-    const plan = { request, scope, record, surroundings, problems: [...run.configuration.problems, ...surroundings.problems] }
+    const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, sync: await hasCloud(run), program: request.program, dataFolder: request.dataFolder }
+    const plan = { request, scope, record, surroundings, problems: [...run.configuration.problems, ...surroundings.problems, ...(record.sync ? [] : [withoutCloud])] }
     return request.cron ? installCron(run, plan) : installTimer(run, plan)
   })
 }
@@ -134,6 +134,8 @@ function assertSystemd(scope: UnitScope): void {
   }
 }
 
+const withoutCloud: Problem = { severity: 'warning', code: 'no-cloud', message: 'no cloud is configured: the schedule only backs up', fix: 'When one is, run again: stackbk schedule install' }
+
 /** A second install without a time keeps the first one's. */
 async function presentTime(run: Run, { cron, environment }: ScheduleInstallRequest, scope: UnitScope): Promise<string | null> {
   if (!cron) return timerRecord(unitFolder(scope, environment))?.at ?? null
@@ -149,7 +151,7 @@ async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInsta
   const sources = await sourcesOf(run)
   const folder = unitFolder(scope, request.environment)
   const files = scheduleUnits({ folder, scope, record, surroundings, docker: run.configuration.docker, sources: sources.paths, runsForeignCommands: runsForeignCommands(run) })
-  if (!request.print) await putTimer(run, { scope, folder, files, record })
+  if (!request.print) await putTimer(run, { scope, folder, environment: request.environment, files, record })
   const replaced = !request.print && (await removeCron(run)) ? (['cron'] as const) : []
   const problems = [...plan.problems, ...sources.problems, ...(look === null ? [unchecked] : []), ...lingering(scope)]
   return concluded(run, { kind: 'systemd', scope, at: record.at, nextRun: look?.next ?? null, files, replaced }, { status: 'ok', problems })

@@ -1,7 +1,7 @@
 import { shellWord } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
-import { recordLine, type ScheduleRecord } from './record.js'
+import { recordLine, runWords, type ScheduleRecord } from './record.js'
 import type { Surroundings } from './surroundings.js'
 
 /** cron(8) of Debian and of Red Hat refuse a longer command. Characters. */
@@ -65,13 +65,13 @@ export function cronBlock(record: ScheduleRecord, fields: string, surroundings: 
   }
   // cron gives its own HOME, that of the crontab's user.
   const variables = Object.entries(surroundings.variables).filter(([name]) => name !== 'HOME').map(([name, value]) => shellWord(`${name}=${value}`))
-  const call = (command: string): string => ['/usr/bin/env', ...variables, ...surroundings.program.map(shellWord), command, '--config', shellWord(surroundings.configuration), '--quiet'].join(' ')
+  const call = (...command: readonly string[]): string => ['/usr/bin/env', ...variables, ...surroundings.program.map(shellWord), ...command, '--config', shellWord(surroundings.configuration), '--quiet'].join(' ')
   const tries = Array.from({ length: bootTries }, (_, index) => index + 1).join(' ')
   const resume = `for try in ${tries}; do ${call('resume')}; [ $? -eq 4 ] || break; sleep ${bootWaitSeconds}; done`
   return [
     recordLine(record),
-    '# Back up all enabled stacks, then sync. It says something only where something is wrong: cron mails that.',
-    `${fields} ${cronCommand(call('run'))}`,
+    `# Back up all enabled stacks${record.sync ? ', then sync' : ''}. It says something only where something is wrong: cron mails that.`,
+    `${fields} ${cronCommand(call(...runWords(record)))}`,
     '# At boot, start what an interrupted run left stopped, as soon as the engine answers.',
     `@reboot ${cronCommand(resume)}`,
   ]

@@ -5,6 +5,8 @@ export interface ScheduleRecord {
   readonly at: string
   /** The configuration that its calls take. */
   readonly configuration: string
+  /** The run copies to the cloud too: not where none was configured. */
+  readonly sync: boolean
   /** Node and the program. */
   readonly program: readonly string[]
   /** Where its calls look for plugins that the user installed. */
@@ -23,9 +25,14 @@ export function recordIn(text: string): ScheduleRecord | null {
   if (line === undefined) return null
   try {
     const record = JSON.parse(line.slice(mark.length)) as Partial<ScheduleRecord> | null
-    const isWhole = record?.schemaVersion === 1 && typeof record.at === 'string' && typeof record.configuration === 'string' && typeof record.dataFolder === 'string' && Array.isArray(record.program)
+    const isWhole = record?.schemaVersion === 1 && typeof record.at === 'string' && typeof record.configuration === 'string' && typeof record.dataFolder === 'string' && typeof record.sync === 'boolean' && Array.isArray(record.program)
     return isWhole ? (record as ScheduleRecord) : null
   } catch {
     return null
   }
+}
+
+/** The command of the nightly call. */
+export function runWords({ sync }: ScheduleRecord): readonly string[] {
+  return sync ? ['run'] : ['run', '--no-sync']
 }

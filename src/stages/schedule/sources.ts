@@ -26,6 +26,16 @@ export async function sourcesOf(run: Run): Promise<ScheduleSources> {
   return { paths: [...paths].toSorted(), problems: binds.problems }
 }
 
+/** Whether there is anywhere to copy to. */
+export async function hasCloud(run: Run): Promise<boolean> {
+  try {
+    return (await run.transport()).location !== ''
+  } catch (error) {
+    if (error instanceof StackbkError) return false
+    throw error
+  }
+}
+
 /** Volumes are below the engine's own folder, and the units come after the engine. */
 async function bindsOf(run: Run, directories: readonly string[]): Promise<ScheduleSources> {
   const found: Source[] = []

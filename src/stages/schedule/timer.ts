@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
+import type { Environment } from '../../config/configuration.js'
 import { StackbkError } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
 import { makeFolder } from '../../host/make-folder.js'
-import { isMasked, isSystemdHere, Systemd, unitFolder, type UnitScope } from '../../host/systemd.js'
-import type { Environment } from '../../config/configuration.js'
+import { isMasked, isSystemdHere, Systemd, timerStamp, unitFolder, type UnitScope } from '../../host/systemd.js'
 import type { Run } from '../run.js'
 import { timerRecord } from './installed.js'
 import type { ScheduleRecord } from './record.js'
@@ -17,8 +17,8 @@ type Tools = Pick<Run, 'exec' | 'signal'>
  * Puts the units in place and switches them on. All or none: where systemd does not take them, what was there before is there
  * again. Throws `failed` with systemd's own words.
  */
-export async function putTimer({ exec, signal }: Tools, request: { readonly scope: UnitScope; readonly folder: string; readonly files: readonly UnitFile[]; readonly record: ScheduleRecord }): Promise<void> {
-  const { scope, folder, files, record } = request
+export async function putTimer({ exec, signal }: Tools, request: { readonly scope: UnitScope; readonly folder: string; readonly environment: Environment; readonly files: readonly UnitFile[]; readonly record: ScheduleRecord }): Promise<void> {
+  const { scope, folder, environment, files, record } = request
   const masked = files.find(({ file }) => isMasked(file))
   if (masked !== undefined) {
     throw new StackbkError({ kind: 'failed', code: 'unit-masked', message: `${masked.file} is masked`, detail: 'it is a link to /dev/null', fix: `Run: rm ${masked.file}` })
@@ -29,7 +29,7 @@ export async function putTimer({ exec, signal }: Tools, request: { readonly scop
   try {
     writeUnits(folder, files)
     await systemd.control('daemon-reload')
-    if (isNewTime) await forgetLastTime(systemd)
+    if (isNewTime) await forgetLastTime(systemd, timerStamp(scope, environment, timerUnit))
     await systemd.control('enable', '--', timerUnit, resumeUnit)
     await systemd.control('start', '--', timerUnit)
   } catch (error) {
@@ -52,8 +52,8 @@ export async function removeTimer({ exec, signal }: Tools, scope: UnitScope, env
   if (isHere) {
     await systemd.control('disable', '--now', '--', timerUnit)
     await systemd.control('disable', '--', resumeUnit)
-    await systemd.control('clean', '--what=state', '--', timerUnit)
   }
+  rmSync(timerStamp(scope, environment, timerUnit), { force: true })
   for (const path of paths) rmSync(path, { force: true })
   for (const [target, unit] of [['timers', timerUnit], ['multi-user', resumeUnit], ['default', resumeUnit]] as const) rmSync(join(folder, `${target}.target.wants`, unit), { force: true })
   if (isHere) {
@@ -77,7 +77,7 @@ function writeUnits(folder: string, files: readonly UnitFile[]): void {
  * `Persistent=` makes up at once for what lies between the last time and now. After a change of the time that would be a run in
  * the middle of the day.
  */
-async function forgetLastTime(systemd: Systemd): Promise<void> {
+async function forgetLastTime(systemd: Systemd, stamp: string): Promise<void> {
   await systemd.control('stop', '--', timerUnit)
-  await systemd.control('clean', '--what=state', '--', timerUnit)
+  rmSync(stamp, { force: true })
 }

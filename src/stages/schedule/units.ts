@@ -4,7 +4,7 @@ import type { Configuration } from '../../config/configuration.js'
 import { mountPointOf } from '../../host/mounts.js'
 import type { UnitScope } from '../../host/systemd.js'
 import { commandWord, mountUnit, pathWord, plainText, unitWord } from '../../host/systemd-text.js'
-import { recordLine, type ScheduleRecord } from './record.js'
+import { recordLine, runWords, type ScheduleRecord } from './record.js'
 import type { Surroundings, UnitCredential } from './surroundings.js'
 
 export const serviceUnit = 'stackbk.service'
@@ -49,19 +49,17 @@ export function scheduleUnits(request: UnitsRequest): readonly UnitFile[] {
       serviceUnit,
       [
         '[Unit]',
-        'Description=stackbk: back up all enabled stacks, then sync to the cloud',
-        'Documentation=man:stackbk(1)',
+        `Description=stackbk: back up all enabled stacks${record.sync ? ', then sync to the cloud' : ''}`,
         ...(scope === 'system' ? ['Wants=network-online.target', 'After=network-online.target'] : []),
         `After=${[...engineUnits, resumeUnit].join(' ')}`,
         ...wantedMounts(request.sources),
         '# A run that was killed leaves stacks stopped: they are started at once.',
         `OnFailure=${resumeUnit}`,
       ],
-      [...serviceLines(request, 'run'), '# Another run was at work: that one reports.', 'SuccessExitStatus=75', '# A tool that the kernel ends for want of memory is an answer, and no reason to end the run.', 'OOMPolicy=continue'],
+      [...serviceLines(request, runWords(record)), '# Another run was at work: that one reports.', 'SuccessExitStatus=75', '# A tool that the kernel ends for want of memory is an answer, and no reason to end the run.', 'OOMPolicy=continue'],
     ),
     unit(
       timerUnit,
-      ['[Unit]', 'Description=stackbk: when the nightly run begins', 'Documentation=man:stackbk(1)'],
       ['[Timer]', `OnCalendar=${plainText(record.at)}`, '# A night that the machine slept through is made up for.', 'Persistent=true', `Unit=${serviceUnit}`],
       ['[Install]', 'WantedBy=timers.target'],
     ),
@@ -70,7 +68,6 @@ export function scheduleUnits(request: UnitsRequest): readonly UnitFile[] {
       [
         '[Unit]',
         'Description=stackbk: start the stacks that an interrupted run left stopped',
-        'Documentation=man:stackbk(1)',
         `After=${engineUnits.join(' ')}`,
         ...request.sources.map((path) => `RequiresMountsFor=${pathWord(path)}`),
         '# Without one of these disks the stacks on the others are started all the same.',
@@ -79,7 +76,7 @@ export function scheduleUnits(request: UnitsRequest): readonly UnitFile[] {
         'StartLimitBurst=5',
       ],
       [
-        ...serviceLines(request, 'resume'),
+        ...serviceLines(request, ['resume']),
         '# Another run is at work: it has done this first.',
         'SuccessExitStatus=75',
         '# The engine may still be starting (4). What waits for a decision is not tried again.',
@@ -91,8 +88,7 @@ export function scheduleUnits(request: UnitsRequest): readonly UnitFile[] {
     ),
     unit(
       resumeWithoutDisksUnit,
-      ['[Unit]', 'Description=stackbk: start the stacks that an interrupted run left stopped, of those whose disks are there', 'Documentation=man:stackbk(1)', `After=${engineUnits.join(' ')}`],
-      [...serviceLines(request, 'resume'), 'SuccessExitStatus=75'],
+      [...serviceLines(request, ['resume']), 'SuccessExitStatus=75'],
     ),
   ]
 }
@@ -108,9 +104,9 @@ function wantedMounts(sources: readonly string[]): readonly string[] {
   return mounts.length === 0 ? [] : ['# A disk that is missing keeps no run from telling so.', `Wants=${mounts.join(' ')}`, `After=${mounts.join(' ')}`]
 }
 
-function serviceLines(request: UnitsRequest, command: 'run' | 'resume'): readonly string[] {
+function serviceLines(request: UnitsRequest, command: readonly string[]): readonly string[] {
   const { surroundings, docker } = request
-  const call = [...surroundings.program, command, '--config', surroundings.configuration]
+  const call = [...surroundings.program, ...command, '--config', surroundings.configuration]
   // On SIGTERM a stop is finished, which takes the grace, and the stack is started and becomes healthy; once more if that fails.
   const stopSeconds = Math.ceil(docker.graceSeconds) + 2 * Math.ceil(docker.healthTimeoutMs / 1000) + stopMarginSeconds
   return [
