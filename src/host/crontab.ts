@@ -39,7 +39,7 @@ export class Crontab {
   }
 
   #run(args: readonly string[], input?: string): Promise<ToolResult> {
-    return this.#exec.run({ file: 'crontab', args, env: { LC_ALL: 'C' }, timeoutMs: limitMs, signal: this.#signal, ...(input === undefined ? {} : { input }) })
+    return this.#exec.run({ file: 'crontab', args, env: { LC_ALL: 'C' }, stdout: 'bytes', timeoutMs: limitMs, signal: this.#signal, ...(input === undefined ? {} : { input }) })
   }
 }
 
@@ -78,7 +78,8 @@ function isBegin(line: string): boolean {
 
 function textOf(result: ToolResult): string | null {
   if (result.outcome !== 'exited') return null
-  if (result.exitCode === 0) return result.stdout
+  // To the byte: of a text its last line end would be lost, which cron wants.
+  if (result.exitCode === 0) return Buffer.from(result.stdoutBytes).toString('utf8')
   return /no crontab for/i.test(result.stderr) ? '' : null
 }
 

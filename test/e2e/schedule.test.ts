@@ -153,7 +153,7 @@ describe('where systemd runs the machine', () => {
     const { result } = await install()
     expect(result.files.find(({ file }) => file.endsWith('/stackbk-resume.service'))?.text).toContain(`RequiresMountsFor=${join(disk, 'photos')}\n`)
     const unit = execFileSync('systemd-escape', ['--path', '--suffix=mount', disk], { encoding: 'utf8' }).trim()
-    const text = `[Mount]\nWhat=/nonexistent\nWhere=${disk}\nType=none\nOptions=bind\n`
+    const text = `[Mount]\nWhat=nothing\nWhere=${disk}\nType=nosuchfs\n`
     machine.run('sh', '-c', 'printf %s "$1" > "/etc/systemd/system/$2" && systemctl daemon-reload', 'sh', text, unit)
     machine.run('systemctl', 'start', 'stackbk-resume.service')
     await until('the other unit has run', () => property('stackbk-resume-without-disks.service', 'ExecMainExitTimestampMonotonic') !== '0')
@@ -169,7 +169,7 @@ describe('where systemd runs the machine', () => {
     const { exitCode, result } = await install()
     expect([exitCode, result.files[0]?.text]).toEqual([0, expect.stringContaining('LoadCredential=restic:/etc/credstore/restic\n')])
     const before = await snapshots()
-    expect(machine.run('systemctl', 'start', 'stackbk.service').exitCode, JSON.stringify(world.log().slice(-5))).toBe(0)
+    expect([machine.run('systemctl', 'start', 'stackbk.service').exitCode, property('stackbk.service', 'Result'), property('stackbk.service', 'ExecMainStatus')]).toEqual([0, 'success', '0'])
     expect(await snapshots()).toBe(before + 1)
     world.configure({ local_backup: { RESTIC_PASSWORD_FILE: world.password } })
   })
@@ -194,7 +194,7 @@ describe('where systemd runs the machine', () => {
   })
 
   it('remove leaves nothing of ours, and all that is not', async () => {
-    expect((await install()).result.replaced).toEqual(['cron'])
+    expect((await install()).result).toMatchObject({ kind: 'systemd', replaced: ['cron'] })
     const { exitCode, result } = await world.json<{ removed: unknown[] }>(['schedule', 'remove'], there())
     expect([exitCode, result.removed]).toEqual([0, [{ kind: 'systemd', scope: 'system' }]])
     expect(machine.run('sh', '-c', 'find /etc/systemd /var/lib/systemd/timers -name "*stackbk*"').stdout).toBe('')
