@@ -18,7 +18,8 @@ const notNeeded = /\/(node_modules|dist-types|docs?|tests?)$|\.(map|tsbuildinfo|
 
 const staged = mkdtempSync(join(tmpdir(), 'stackbk-pack-'))
 try {
-  const { devDependencies: _, ...facts } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
+  const facts = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
+  delete facts.devDependencies
   copyPackage(source, staged)
   addDependencies(source, staged)
   // oclif is stackbk's own; npm fetches a peer that is not optional, and hundreds of files with it.

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { copyFile, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 
