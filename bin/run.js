@@ -11,7 +11,7 @@ if (argv.length === 1 && argv[0] === '--version') {
   const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   process.stdout.write(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`)
 } else {
-  const [{ run }, { flush }, { settings }, { arrangeArguments, printsDocument }, { endInSpiteOfLeftovers, reserveStandardOutput }, { loadOclif }, { isTerminal }] = await Promise.all([
+  const [{ run }, { flush }, { settings }, { arrangeArguments, printsDocument }, { endInSpiteOfLeftovers, passOverLateErrors, reserveStandardOutput }, { loadOclif }, { isTerminal }] = await Promise.all([
     import('@oclif/core/run'),
     import('@oclif/core/flush'),
     import('@oclif/core/settings'),
@@ -23,6 +23,7 @@ if (argv.length === 1 && argv[0] === '--version') {
   // A linked plugin is taken as it was built, without a word about that at each call.
   settings.enableAutoTranspile = false
   const arranged = arrangeArguments(argv, isTerminal)
+  passOverLateErrors()
   // Before any plugin is loaded: some print as they are.
   if (printsDocument(arranged)) reserveStandardOutput()
   try {

@@ -48,6 +48,18 @@ export function writeDocument(text: string, onWritten: () => void = () => {}): v
   else reserved(text, onWritten)
 }
 
+/**
+ * For the time before a command begins and after it has ended, when nobody else listens: what a plugin throws then where nobody
+ * can catch it must not end the process, nor change how a run ended that is over.
+ */
+export function passOverLateErrors(): void {
+  process.on('uncaughtException', (error) => {
+    if (process.listenerCount('uncaughtException') > 1) return
+    process.stderr.write(`warning: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    process.exitCode ??= 1
+  })
+}
+
 /** So long what is over may keep the process alive. Milliseconds. */
 const endingMs = 2_000
 

@@ -10,12 +10,16 @@ export interface StrayErrors {
 /**
  * Without this, an error that nobody catches ends the process at once, and with it leaves down the stack that is stopped.
  * With it the run is ended in good order.
+ *
+ * `isNoMatter`: of an error that need not end it.
  */
-export function catchStrayErrors(onFirst: (error: Error) => void): StrayErrors {
+export function catchStrayErrors(onFirst: (error: Error) => void, isNoMatter: (error: Error) => boolean = () => false): StrayErrors {
   let first: Error | null = null
   const listener = (thrown: unknown): void => {
     if (first !== null || isOutputError(thrown) || isClosedTwice(thrown)) return
-    first = thrown instanceof Error ? thrown : new Error(String(thrown))
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+    if (isNoMatter(error)) return
+    first = error
     onFirst(first)
   }
   const events = ['uncaughtException', 'unhandledRejection'] as const

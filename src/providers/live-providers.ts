@@ -27,6 +27,8 @@ export interface LiveProvidersOptions {
 export class LiveProviders {
   readonly #options: LiveProvidersOptions
   readonly #live = new Map<string, Promise<LiveProvider>>()
+  /** Packages of which something was created. */
+  readonly #plugins = new Set<string>()
 
   constructor(options: LiveProvidersOptions) {
     this.#options = options
@@ -40,6 +42,11 @@ export class LiveProviders {
   /** The ids of all freezers that can be used, in the order of their plugins. */
   freezerIds(): readonly string[] {
     return this.#options.offers.usable.filter(({ descriptor }) => descriptor.kind === 'freezer').map(({ descriptor }) => descriptor.id)
+  }
+
+  /** Whether anything that this package provides is in use. */
+  uses(plugin: string): boolean {
+    return this.#plugins.has(plugin)
   }
 
   /** As {@link get}, of the one with this id. */
@@ -81,6 +88,7 @@ export class LiveProviders {
     } catch (error) {
       throw unusable(reasonOf(error))
     }
+    this.#plugins.add(plugin)
     const reason = whyNotLive(kind, live)
     if (reason !== null) throw unusable(reason)
     return origin === 'bundled' ? live : guardedProvider(kind, live, { id: descriptor.id, plugin })

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
-import type { PluginHost, PluginOrigin } from './offers.js'
+import { originOf, type PluginHost, type PluginOrigin } from './offers.js'
 import { reasonOf } from './plugin-hook.js'
 
 /** A package that is not what was asked for. */
@@ -50,6 +51,12 @@ export function pluginsNotLoaded(host: PluginHost): readonly NotLoaded[] {
     const folder = root ?? join(host.dataDir, 'node_modules', name)
     return [{ name, origin, reason: `it could not be loaded from ${folder}: ${whyNotThere(folder)}` }]
   })
+}
+
+/** Which installed plugin's code threw it, by where it says it comes from; `null` for none. */
+export function pluginBehind({ stack = '' }: Error, host: Pick<PluginHost, 'plugins'>): string | null {
+  const foreign = [...host.plugins.values()].filter((plugin) => originOf(plugin) !== 'bundled')
+  return foreign.find(({ root }) => [`${root}/`, `${pathToFileURL(root).href}/`].some((place) => stack.includes(place)))?.name ?? null
 }
 
 function listedPlugins(folder: string): readonly { readonly name: string; readonly type: string; readonly root?: string }[] {

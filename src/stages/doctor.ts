@@ -47,7 +47,7 @@ async function guarded(id: string, look: () => Promise<readonly Finding[]>): Pro
 
 function pluginFindings(offers: Offers): Finding[] {
   const versions = new Map(offers.plugins.map(({ name, version, origin }) => [name, origin === 'bundled' ? name : `${name} ${version} (${origin})`]))
-  const usable = offers.usable.map(({ plugin, descriptor }): Finding => ({ id: `plugin.${descriptor.id}`, status: 'ok', found: `${descriptor.title}, a ${descriptor.kind} from ${versions.get(plugin) ?? plugin}`, needed: '', fix: '' }))
+  const usable = offers.usable.map(({ plugin, descriptor }): Finding => ({ id: `plugin.${descriptor.id}`, status: 'ok', found: `${descriptor.kind}: ${descriptor.title}, from ${versions.get(plugin) ?? plugin}`, needed: '', fix: '' }))
   const listening = offers.plugins.filter(({ listens, name }) => listens && !offers.usable.some(({ plugin }) => plugin === name))
   const listeners = listening.map(({ name }): Finding => ({ id: `plugin.${name}`, status: 'ok', found: `listens to events, from ${versions.get(name) ?? name}`, needed: '', fix: '' }))
   const unusable = offers.unusable.map(

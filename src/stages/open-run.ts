@@ -52,6 +52,8 @@ export interface OpenedRun {
   readonly rememberError: (error: unknown, exitCode: number) => void
   /** What could not be noted of the run so far, as warnings beside its result: it was no reason to stop it. */
   readonly troubles: () => readonly Problem[]
+  /** Whether the run uses anything that this package provides. */
+  readonly uses: (plugin: string) => boolean
   /** Closes providers, records and locks, in this order. */
   readonly close: () => Promise<void>
 }
@@ -185,6 +187,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       ...trouble('history-incomplete', `this run could not be put into the history ${state.history}`, historyTrouble),
       ...telling.problems(),
     ],
+    uses: (plugin) => providers.uses(plugin),
     close: async () => {
       await run.events.deliver()
       telling.end()

@@ -1,4 +1,4 @@
-import { exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { errorFrom, exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { backup, type BackupChoices } from './backup.js'
 import type { BackupResult } from './backup/backup-result.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -20,6 +20,7 @@ const endsTheRun: readonly StackbkError['kind'][] = ['busy', 'usage', 'configura
 
 /** `run`: the backup, then the sync, under one lock and in one report. The sync follows also when the backup was partial. */
 export async function runBoth(run: Run, choices: BackupChoices & { readonly sync: boolean }): Promise<Outcome<RunBothResult>> {
+  if (choices.sync) await refuseWrongTransport(run)
   const problems: Problem[] = []
   const codes: number[] = []
   const attempt = async <T extends ResultHeader>(command: string, stage: (run: Run) => Promise<Outcome<T>>): Promise<T | null> => {
@@ -44,4 +45,10 @@ export async function runBoth(run: Run, choices: BackupChoices & { readonly sync
   const parts = [saved?.status ?? 'failed', ...(wantsSync ? [copied?.status ?? 'failed'] : [])]
   const status = parts.every((part) => part === 'ok') ? 'ok' : parts.every((part) => part === 'failed') ? 'failed' : 'partial'
   return concluded(run, { backup: saved, sync: copied }, { status, problems, codes: [exitCodes.first(codes)] })
+}
+
+/** What can only be a wrong configuration is said before the backup. That a tool or the remote does not answer keeps no backup from being made. */
+async function refuseWrongTransport(run: Run): Promise<void> {
+  const ready = await (await run.transport()).ready({ signal: run.signal })
+  if (!ready.ok && exitCodes.ofKind(ready.failure.kind) === exitCodes.ofKind('configuration')) throw errorFrom(ready.failure)
 }

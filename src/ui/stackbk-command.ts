@@ -9,6 +9,7 @@ import { catchSignals, type Interruption } from '../host/signals.js'
 import { stateFolder } from '../host/state-folder.js'
 import { catchStrayErrors } from '../host/stray-errors.js'
 import { collectOffers, type Offers } from '../providers/collect.js'
+import { pluginBehind } from '../providers/plugin-loading.js'
 import type { OpenedRun } from '../stages/open-run.js'
 import { RecoveryRecords } from '../stages/recover/record.js'
 import type { Reporter } from '../stages/reporter.js'
@@ -72,7 +73,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const output = surviveLostOutput()
     const interruption = catchSignals((name) => this.#onSignal(name))
     this.#interruption = interruption
-    const strays = catchStrayErrors((error) => interruption.abort(error))
+    const strays = catchStrayErrors((error) => interruption.abort(error), (error) => this.#isOfIdlePlugin(error))
     const allowExit = forbidExit()
     const release = this.#globals.json ? reserveStandardOutput() : () => {}
     try {
@@ -243,6 +244,14 @@ export abstract class StackbkCommand<T extends object> extends Command {
   #codeFor(error: unknown): number {
     const signal = this.#interruption?.received() ?? null
     return signal === null ? exitCodeOf(error) : exitCodes.ofSignal(signal)
+  }
+
+  /** One that an installed plugin throws where nobody can catch it, while the run uses nothing that it provides. */
+  #isOfIdlePlugin(error: Error): boolean {
+    const plugin = pluginBehind(error, this.config)
+    if (plugin === null || this.#opened === null || this.#opened.uses(plugin)) return false
+    this.#opened.run.log('warning', `${plugin} failed where nobody waits for it`, { reason: error.message })
+    return true
   }
 
   #onSignal(name: SignalName): void {

@@ -7,6 +7,9 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { type PackageRegistry, startPackageRegistry } from '../fixtures/package-registry.js'
+import { startBucket } from '../fixtures/s3-bucket.js'
+import { sampled } from '../fixtures/sampled.js'
+import { startSshServer } from '../fixtures/ssh-server.js'
 import { type Ended, makeWorld, type World } from '../fixtures/world.js'
 
 const execute = promisify(execFile)
@@ -84,6 +87,44 @@ describe('the template of examples', () => {
     expect([without.exitCode, without.stderr]).toEqual([2, expect.stringContaining('no plugin provides the transport "folder"')])
     world.configure({ cloud_sync: { PROVIDER: null } })
   })
+})
+
+describe('a transport that does not come with stackbk', () => {
+  it.each(['rsync', 's3'] as const)('%s: is published, installed by its short name, used for a copy that is whole, and uninstalled', async (name) => {
+    const { stdout: tarball } = await execute(process.execPath, [join(repository, 'scripts/pack-plugin.js'), join(repository, 'plugins', name), at('packed')])
+    await registry.publish(tarball.trim())
+    const install = await plugins('install', name)
+    expect([install.exitCode, install.stderr]).toEqual([0, expect.stringContaining(`@stackbk/plugin-${name}: transport ${name}: `)])
+    expect(installed()).toEqual(['@stackbk'])
+
+    const remote = name === 'rsync' ? await sshRemote() : await bucketRemote()
+    try {
+      world.configure({ cloud_sync: { PROVIDER: name }, [`plugin:${name}`]: remote.settings })
+      // Servers of the test's own are on the host's loopback.
+      for (const args of [['sync'], ['restore', at(`back-from-${name}`)]]) {
+        const { exitCode, stderr } = await world.run(args, { environment: environment(), onHostNetwork: true })
+        expect([args[0], exitCode, stderr]).toEqual([args[0], 0, ''])
+      }
+      await world.check(at(`back-from-${name}`))
+    } finally {
+      await remote.close()
+    }
+
+    expect((await plugins('uninstall', name)).exitCode).toBe(0)
+    expect(existsSync(at('data', 'node_modules', '@stackbk', `plugin-${name}`))).toBe(false)
+    expect((await plugins()).stdout).toContain('No plugins installed.')
+    world.configure({ cloud_sync: { PROVIDER: null } })
+  })
+
+  async function sshRemote(): Promise<{ settings: Readonly<Record<string, string | number>>; close: () => Promise<void> }> {
+    const server = await startSshServer()
+    return { settings: server.settings(server.freshFolder()), close: () => server.close() }
+  }
+
+  async function bucketRemote(): Promise<{ settings: Readonly<Record<string, string | number>>; close: () => Promise<void> }> {
+    const bucket = await startBucket()
+    return { settings: { ...bucket.settings(bucket.freshPrefix()), SECRET_ACCESS_KEY: bucket.secret }, close: () => bucket.close() }
+  }
 })
 
 describe('before it is installed', () => {
