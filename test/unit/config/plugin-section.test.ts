@@ -38,6 +38,10 @@ describe('the section of a plugin that is installed', () => {
     expect(loaded('[plugin:shelv]\nFOLDER=/x\n').problems).toMatchObject([{ severity: 'warning', code: 'unknown-section', message: expect.stringContaining('no installed plugin has keys in [plugin:shelv]'), fix: 'Did you mean [plugin:shelf]?' }])
   })
 
+  it('is not suggested where nothing but "plugin:" is alike', () => {
+    expect(loaded('[plugin:s3]\nBUCKET=x\n').problems).toMatchObject([{ code: 'unknown-section', fix: expect.stringContaining('whether the plugin is installed for this user') }])
+  })
+
   it('lacks what it requires only where it is the one that is used', () => {
     const needs = ['remote'] as const
     expect(loaded('[cloud_sync]\nRCLONE_REMOTE=b2\n', { needs }).problems).toEqual([])
