@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { type PackageRegistry, startPackageRegistry } from '../fixtures/package-registry.js'
 import { startBucket } from '../fixtures/s3-bucket.js'
-import { sampled } from '../fixtures/sampled.js'
 import { startSshServer } from '../fixtures/ssh-server.js'
 import { type Ended, makeWorld, type World } from '../fixtures/world.js'
 
