@@ -75,14 +75,14 @@ const causes: readonly Cause[] = [
     fix: () => 'See that the login scripts of that user print nothing: ssh HOST true must be silent',
   },
   {
-    pattern: /SECURITY|rrsync|unsafe arg|disabled on this server|restricted|is not allowed|refused/i,
+    pattern: /rrsync error:|rrsync: |SECURITY VIOLATION|disabled on this server|server is (read|write).only|configured to refuse/i,
     kind: 'transfer-failed',
     transient: false,
     reason: 'the server does not permit that call of rsync',
     fix: () => 'The key must be allowed to write and to delete: in authorized_keys no -ro and no -no-del for rrsync',
   },
   {
-    pattern: /No space left|Disk quota exceeded|quota|File too large|Insufficient/i,
+    pattern: /No space left on device|Disk quota exceeded|File too large/i,
     kind: 'transfer-failed',
     transient: false,
     reason: 'there is no room left',
@@ -94,6 +94,13 @@ const causes: readonly Cause[] = [
     transient: false,
     reason: 'that is not permitted',
     fix: ({ folder }) => `Give the user the right to read, write and delete in ${folder}, and check FOLDER`,
+  },
+  {
+    pattern: /Too many levels of symbolic links/,
+    kind: 'configuration',
+    transient: false,
+    reason: 'a symbolic link there is in the place of a folder of the copy, and newer versions of rsync follow none',
+    fix: ({ folder }) => `Put a real folder, or a bind mount, in its place below ${folder}`,
   },
   {
     pattern: /unknown option|syntax or usage error|\(code 1\)|\(code 4\)|incompatible/i,

@@ -1,6 +1,6 @@
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat } from 'node:fs/promises'
 
-import { answered, done, failed, type Answer, type Exec } from '@stackbk/contract'
+import { answered, done, failed, shellWord, type Answer, type Exec } from '@stackbk/contract'
 
 import type { Place } from './place.js'
 
@@ -51,5 +51,12 @@ export async function checkFiles({ identityFile, knownHosts }: Place): Promise<A
     const trouble = await access(file, constants.R_OK).then(() => null, (error: unknown) => (error instanceof Error ? error.message : String(error)))
     if (trouble !== null) return failed({ kind: 'configuration', message: `${key} cannot be read: ${file}`, toolOutput: trouble, fix: `Mend ${key} in [plugin:rsync]` })
   }
-  return done
+  return identityFile === null ? done : checkPrivacy(identityFile)
+}
+
+/** SSH passes over a private key of ours that others may read, and says no more than that the server does not let us in. */
+async function checkPrivacy(identityFile: string): Promise<Answer<void>> {
+  const { uid, mode } = await stat(identityFile)
+  if (uid !== process.getuid?.() || (mode & 0o077) === 0) return done
+  return failed({ kind: 'configuration', message: `others may read the private key, so SSH does not use it: ${identityFile}`, fix: `Run: chmod 600 ${shellWord(identityFile)}` })
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { Exec, SettingValues, ToolRequest, Transport } from '@stackbk/contract'
+import type { Answer, Exec, RunningTool, SettingValues, ToolRequest, Transport } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 
 import { rsync } from '../src/index.js'
@@ -24,6 +24,25 @@ export function recordingExec(environment: Readonly<Record<string, string>> = {}
     return request
   }
   return { requests, run: (request) => exec.run(remember(request)), start: (request) => exec.start(remember(request)) }
+}
+
+/** The real runner, and the last tool that it started. */
+export function watchedExec(): Exec & { readonly last: () => RunningTool } {
+  const exec = createExec()
+  let last: RunningTool | null = null
+  return {
+    run: (request) => (last = exec.start(request)).result,
+    start: (request) => (last = exec.start(request)),
+    last: () => {
+      if (last === null) throw new Error('nothing was started')
+      return last
+    },
+  }
+}
+
+export function valueOf<T>(answer: Answer<T>): T {
+  if (!answer.ok) throw new Error(JSON.stringify(answer.failure))
+  return answer.value
 }
 
 export async function temporaryFolder(): Promise<{ readonly path: string; remove: () => Promise<void> }> {
