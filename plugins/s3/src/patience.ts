@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** How a call that was ended before its time came to its end. */
 export type EndedBy = 'cancelled' | 'timed-out' | 'stalled'
 
@@ -21,6 +23,8 @@ export class Patience {
   endedBy: EndedBy | null = null
 
   constructor({ signal, timeoutMs, stallTimeoutMs }: Limits) {
+    // Every file under way listens to it: that is no leak to be warned of.
+    setMaxListeners(0, this.#controller.signal)
     this.#outer = signal
     this.#timer = timeoutMs === undefined ? null : setTimeout(() => this.#endBy('timed-out'), Math.min(timeoutMs, longestTimerMs))
     this.#stall = stallTimeoutMs === undefined ? null : setTimeout(() => this.#endBy('stalled'), Math.min(stallTimeoutMs, longestTimerMs))

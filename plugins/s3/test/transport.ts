@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { S3Client } from '@aws-sdk/client-s3'
-import { Secret, type SettingValues, type Transport } from '@stackbk/contract'
+import { Secret, type Answer, type SettingValues, type Transport } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 
 import { startBucket, type TestBucket } from '../../../test/fixtures/s3-bucket.js'
@@ -28,6 +28,11 @@ export function clientOf(bucket: TestBucket): S3Client {
 }
 
 export { startBucket, type TestBucket }
+
+export function valueOf<T>(answer: Answer<T>): T {
+  if (!answer.ok) throw new Error(JSON.stringify(answer.failure))
+  return answer.value
+}
 
 export async function temporaryFolder(): Promise<{ readonly path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'stackbk-s3-'))
