@@ -27,7 +27,7 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
-  for (const id of run.freezerIds()) findings.push(...(await guarded(`freezer.${id}`, async () => (await run.freezer(id)).examine({ signal: run.signal }))))
+  for (const id of run.freezerIds()) findings.push(...(await freezerFindings(run, id)))
   findings.push(...(await run.notifiers.examine(run.signal)))
   findings.push(...(await guarded('schedule', () => examineSchedules(run, { environment: process.env, dataFolder }))))
   const failed = findings.filter((finding) => finding.status === 'failed')
@@ -43,6 +43,13 @@ async function guarded(id: string, look: () => Promise<readonly Finding[]>): Pro
     const fix = error instanceof StackbkError ? error.fix : 'Run again with --verbose'
     return [{ id, status: 'failed', found: error instanceof Error ? error.message : String(error), needed: 'that it can be looked at', fix }]
   }
+}
+
+/** One that cannot be looked at costs nobody a backup, unless it is the one that is asked for. */
+async function freezerFindings(run: Run, id: string): Promise<readonly Finding[]> {
+  const findings = await guarded(`freezer.${id}`, async () => (await run.freezer(id)).examine({ signal: run.signal }))
+  const isAskedFor = run.configuration.docker.freeze === id
+  return findings.map((finding) => (finding.id === `freezer.${id}` && finding.status === 'failed' && !isAskedFor ? { ...finding, status: 'warning' } : finding))
 }
 
 function pluginFindings(offers: Offers): Finding[] {

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import type { SyncResult } from '../../src/stages/sync/sync-result.js'
 import { type PackageRegistry, startPackageRegistry } from '../fixtures/package-registry.js'
 import { startBucket } from '../fixtures/s3-bucket.js'
 import { startSshServer } from '../fixtures/ssh-server.js'
@@ -32,10 +33,16 @@ afterAll(async () => {
   await world.remove()
 })
 
-/** In an empty user data folder of another user's, with this registry alone. */
+/** A user data folder for each test, with this registry alone. */
+let data = ''
+let folders = 0
+beforeEach(() => {
+  data = at(`data-${++folders}`)
+})
+
 const plugins = (...args: string[]): Promise<Ended> => world.run(['plugins', ...args], { config: null, onHostNetwork: true, environment: environment() })
 
-const environment = (): Record<string, string> => ({ STACKBK_DATA_DIR: at('data'), STACKBK_NPM_REGISTRY: registry.address })
+const environment = (): Record<string, string> => ({ STACKBK_DATA_DIR: data, STACKBK_NPM_REGISTRY: registry.address })
 
 const stackbk = (...args: string[]): Promise<Ended> => world.run(args, { environment: environment() })
 
@@ -53,7 +60,7 @@ async function publishOddity(name: string, facts: object): Promise<void> {
   await registry.publish(await pack(folder))
 }
 
-const installed = (): string[] => (existsSync(at('data', 'node_modules')) ? readdirSync(at('data', 'node_modules')).filter((name) => !name.startsWith('.')) : [])
+const installed = (): string[] => (existsSync(join(data, 'node_modules')) ? readdirSync(join(data, 'node_modules')).filter((name) => !name.startsWith('.')) : [])
 
 describe('the template of examples', () => {
   const alone = (): string => at('alone')
@@ -89,7 +96,7 @@ describe('the template of examples', () => {
 })
 
 describe('a transport that does not come with stackbk', () => {
-  it.each(['rsync', 's3'] as const)('%s: is published, installed by its short name, used for a copy that is whole, and uninstalled', async (name) => {
+  it.each(['rsync', 's3'] as const)('%s: is published, installed by its short name, used for a copy, and uninstalled', async (name) => {
     const { stdout: tarball } = await execute(process.execPath, [join(repository, 'scripts/pack-plugin.js'), join(repository, 'plugins', name), at('packed')])
     await registry.publish(tarball.trim())
     const install = await plugins('install', name)
@@ -100,17 +107,14 @@ describe('a transport that does not come with stackbk', () => {
     try {
       world.configure({ cloud_sync: { PROVIDER: name }, [`plugin:${name}`]: remote.settings })
       // Servers of the test's own are on the host's loopback.
-      for (const args of [['sync'], ['restore', at(`back-from-${name}`)]]) {
-        const { exitCode, stderr } = await world.run(args, { environment: environment(), onHostNetwork: true })
-        expect([args[0], exitCode, stderr]).toEqual([args[0], 0, expect.not.stringContaining('Error')])
-      }
-      await world.check(at(`back-from-${name}`))
+      const { exitCode, result } = await world.json<SyncResult>(['sync'], { environment: environment(), onHostNetwork: true })
+      expect([exitCode, result.verified, result.uploaded.files > 3]).toEqual([0, true, true])
     } finally {
       await remote.close()
     }
 
     expect((await plugins('uninstall', name)).exitCode).toBe(0)
-    expect(existsSync(at('data', 'node_modules', '@stackbk', `plugin-${name}`))).toBe(false)
+    expect(existsSync(join(data, 'node_modules', '@stackbk', `plugin-${name}`))).toBe(false)
     expect((await plugins()).stdout).toContain('No plugins installed.')
     world.configure({ cloud_sync: { PROVIDER: null } })
   })

@@ -86,6 +86,8 @@ describe('with every plugin installed that should not have been written', () => 
     const { stdout } = await stackbk('doctor', '--json')
     const { checks } = JSON.parse(stdout) as DoctorResult
     const found = checks.filter(({ id }) => id.startsWith('plugin.')).map(({ status, found: words }) => `${status} ${words}`)
+    expect(checks.filter(({ id }) => id === 'freezer.ice')).toMatchObject([{ status: 'warning', found: 'the freezer "ice" of bad-freezer could not be set up' }])
+    expect(checks.filter(({ id, status }) => status === 'failed' && id.startsWith('plugin.'))).toEqual([])
     for (const words of [
       'warning bad-import: it could not say what it provides: at its import',
       'warning bad-throws: it could not say what it provides: in its hook',
