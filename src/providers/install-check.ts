@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
@@ -38,11 +38,13 @@ const fetchLimitMs = 120_000
  * Looks at a package before it is installed: fetched and opened, nothing of it run. Gives its name; `null` where it cannot be
  * fetched, which the installation then says in its own words.
  *
- * Throws (kind `configuration`) for what is no plugin, for what was written for another version of the contract, and for the
+ * Throws (kind `configuration`) for a path that oclif takes for another thing, for what is no plugin, for what was written for another version of the contract, and for the
  * name of a plugin that comes with stackbk. A package that says no version is judged when it is loaded.
  */
 export async function checkBeforeInstall(host: Pick<Interfaces.Config, 'dataDir' | 'npmRegistry' | 'plugins' | 'pjson'>, spec: PluginSpec, exec: Exec): Promise<string | null> {
   if (spec.type === 'npm' && isBundledName(host, spec.name)) throw takesTheName(spec.name)
+  const path = spec.type === 'repo' ? pathTakenForGitHub(spec.url) : null
+  if (path !== null) throw refusal('not-a-file', `${path} would be looked for on GitHub`, 'a file or folder is given with file: and its whole path', `Run: stackbk plugins install file:${resolve(path)}`)
   const packed = await fetched(host, spec.type === 'npm' ? `${spec.name}@${spec.tag}` : spec.url, exec)
   if (packed === null) return null
   const { name, version, oclif, stackbk } = packed.facts
@@ -54,6 +56,11 @@ export async function checkBeforeInstall(host: Pick<Interfaces.Config, 'dataDir'
   const reason = apiVersion === undefined ? null : whyNotVersion(apiVersion)
   if (reason !== null) throw refusal('contract-version', `${name}@${version} cannot be used with this stackbk`, reason, `Install a version of ${name} that fits (stackbk plugins install NAME@VERSION), or another stackbk`)
   return name
+}
+
+/** oclif takes whatever has a slash in it, and no colon, for the name of a repository there. */
+function pathTakenForGitHub(url: string): string | null {
+  return /^https:\/\/github\.com\/((?:\.{0,2}\/|~\/).+)$/.exec(url)?.[1] ?? null
 }
 
 function takesTheName(name: string): StackbkError {

@@ -57,6 +57,13 @@ describe('a plugin that is about to be installed', () => {
     expect(asked).toEqual([])
   })
 
+  it.each(['./shelf.tgz', '../shelf', '/srv/shelf.tgz'])('given as %s would be looked for on GitHub, which is told with the right words for it', async (path) => {
+    const { exec, asked } = npmWith(async () => {})
+    const error = await errorOf(() => checkBeforeInstall(host, { type: 'repo', url: `https://github.com/${path}` }, exec))
+    expect(error).toMatchObject({ code: 'not-a-file', fix: expect.stringMatching(/^Run: stackbk plugins install file:\/.*shelf/) })
+    expect(asked).toEqual([])
+  })
+
   it('that says no version is judged when it is loaded', async () => {
     expect(await checkBeforeInstall(host, npm, npmWith(tarball({ 'package.json': plugin })).exec)).toBe('shelf')
   })
