@@ -1,18 +1,18 @@
-import type { RemoteKind } from '../fixtures/remotes.js'
+import type { MirrorKind } from './mirror-remote.js'
 
 /** What a killed sync is doing: bringing new snapshots, or also taking away what was forgotten and pruned. */
 export type Work = 'adding' | 'pruning'
 
 /** Who is killed: stackbk alone, the tool that transfers for it, or both. */
-export type Victim = 'stackbk' | 'rclone' | 'both'
+export type Victim = 'stackbk' | 'tool' | 'both'
 
-export const victims: readonly Victim[] = ['stackbk', 'rclone', 'both']
+export const victims: readonly Victim[] = ['stackbk', 'tool', 'both']
 
 /** What the environment asks for. Without `MIRROR=full` it is a small sample, for every test run. */
 export interface MirrorOptions {
   readonly isFull: boolean
   /** `MIRROR_REMOTES`: names with commas between. */
-  readonly remotes: readonly RemoteKind[]
+  readonly remotes: readonly MirrorKind[]
   /** For each remote and work. `MIRROR_KILLS`. */
   readonly kills: number
   /** The same seed chooses the same moments. `MIRROR_SEED`. */
@@ -37,7 +37,7 @@ export function mirrorOptions(environment: NodeJS.ProcessEnv = process.env): Mir
   }
   return {
     isFull,
-    remotes: (environment['MIRROR_REMOTES'] ?? (isFull ? 'folder,sftp,webdav' : 'webdav')).split(',') as RemoteKind[],
+    remotes: (environment['MIRROR_REMOTES'] ?? (isFull ? 'folder,sftp,webdav,plugin-rsync,plugin-s3' : 'webdav,plugin-rsync,plugin-s3')).split(',') as MirrorKind[],
     kills: number('MIRROR_KILLS', isFull ? 30 : 2),
     seed: number('MIRROR_SEED', Date.now() % 1_000_000),
     withPlain: isFull && environment['MIRROR_PLAIN'] !== 'false',
