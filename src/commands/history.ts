@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+
 import { Flags } from '../ui/command-line.js'
 
 import { stateFolder } from '../host/state-folder.js'
@@ -9,9 +11,10 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class History extends StackbkCommand<HistoryResult> {
   static override summary = 'past runs, newest first'
-  static override description = exitCodeHelp([], { 2: 'wrong usage' })
-  static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --stack nextcloud --since 7d --json']
+  static override description = exitCodeHelp([], { 1: 'the page could not be written', 2: 'wrong usage' })
+  static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --stack nextcloud --since 7d --json', '<%= config.bin %> history --limit 100 --html runs.html']
   static override flags = {
+    html: Flags.string({ description: 'also write them as a page, with pictures', helpValue: 'FILE' }),
     limit: Flags.integer({ default: 20, description: 'at most so many', min: 1 }),
     since: moment({ description: 'only runs begun since' }),
     stack: Flags.string({ description: 'only runs that had to do with this stack', helpValue: 'NAME' }),
@@ -22,7 +25,11 @@ export default class History extends StackbkCommand<HistoryResult> {
   protected async act(): Promise<{ result: HistoryResult; exitCode: number }> {
     const { flags } = await this.parse(History)
     this.#stack = flags.stack
-    return history(this.facts(), stateFolder(process.env).history, flags)
+    const outcome = history(this.facts(), stateFolder(process.env).history, flags)
+    if (flags.html === undefined) return outcome
+    const { writeHistoryPage } = await import('../ui/page/pages.js')
+    await writeHistoryPage(flags.html, outcome.result, { stack: flags.stack, host: hostname() })
+    return outcome
   }
 
   protected present(result: HistoryResult): string {

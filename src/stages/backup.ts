@@ -16,6 +16,7 @@ import { verifySnapshots } from './backup/verification.js'
 import { removeWarmSnapshots } from './backup/warm-pass.js'
 import { takeReadyTools } from './ready-tools.js'
 import { openRepository, repositoryLock, stacksLock, type OpenRepository } from './repository.js'
+import { repositoryBytes } from './repository-size.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
 import type { Run } from './run.js'
@@ -132,6 +133,8 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
   const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
   await confirmSteady(runtime, drafts)
+  const bytes = await repositoryBytes(repository.engine)
+  if (bytes !== null) run.notes.repositoryBytes = bytes
 
   for (const draft of drafts) run.events.add('stack-finished', { stack: draft.name, result: reportOf(draft) })
   const body: BackupBody = { stacks: drafts.map(reportOf), retention: retention.report }

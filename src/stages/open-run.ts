@@ -123,11 +123,11 @@ export function openRun(request: OpenRunRequest): OpenedRun {
   const notifiers = new Notifiers({ offers, settings: notifications, log, exec, cacheFolder: state.cache })
   const host = notifications.backup.hostname
   let historyTrouble: string | null = null
-  const appendToHistory = (result: object, exitCode: number): void => {
+  const appendToHistory = (result: object, exitCode: number, notes: object = {}): void => {
     try {
       ensureFolder(state.root)
       rotate(state.history)
-      appendLine(state.history, redact(JSON.stringify({ ...result, exitCode })))
+      appendLine(state.history, redact(JSON.stringify({ ...result, ...notes, exitCode })))
     } catch (error) {
       historyTrouble = error instanceof Error ? error.message : String(error)
       log('warning', 'the run could not be put into the history', { reason: historyTrouble })
@@ -146,6 +146,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     events: new EventQueue(request.hooks, { id, command, dryRun, host }, (plugin, reason) => log('warning', `${plugin} failed to take an event`, { reason }), (event) => (isTold ? telling.tell(event) : Promise.resolve())),
     notifiers,
     telling,
+    notes: {},
     runtime: () => providers.get('runtime'),
     engine: () => providers.get('engine'),
     transport: () => providers.get('transport'),
@@ -167,7 +168,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
   }
   const remember = (result: object, exitCode: number): void => {
     announce(result, exitCode)
-    if (isRecorded) appendToHistory(result, exitCode)
+    if (isRecorded) appendToHistory(result, exitCode, run.notes)
   }
   const trouble = (code: string, what: string, reason: string | null | undefined): readonly Problem[] =>
     reason ? [{ severity: 'warning', code, message: `${what}: ${reason}`, fix: `Free space in ${state.root}` }] : []

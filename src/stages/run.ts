@@ -30,6 +30,8 @@ export interface Run extends RunFacts {
   readonly freezerIds: () => readonly string[]
   /** Throws (kind `configuration`) when there is none of this id. */
   readonly freezer: (id: string) => Promise<Freezer>
+  /** What goes into the history beside the result. */
+  readonly notes: RunNotes
   /** For what the core itself needs a tool for. */
   readonly exec: Exec
   /**
@@ -39,6 +41,11 @@ export interface Run extends RunFacts {
   readonly lock: (...subjects: readonly LockSubject[]) => Promise<void>
   /** Providers of another configuration than this run's own. Throws (kind `configuration`) where that one is wrong. */
   readonly withConfiguration: (request: OtherConfiguration) => OtherProviders
+}
+
+export interface RunNotes {
+  /** What the repository took at the end of a backup. */
+  repositoryBytes?: number
 }
 
 /** A configuration beside this run's own, such as that of a disaster kit. */

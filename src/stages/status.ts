@@ -10,10 +10,10 @@ import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
 import { knownRepository } from './repository-memory.js'
 import { lookInto } from './repository.js'
+import { repositoryBytes } from './repository-size.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
 import { nextScheduledRun } from './schedule/installed.js'
-import { frozenList } from './sync/file-list.js'
 
 export interface StackStatusReport {
   readonly name: string
@@ -80,7 +80,7 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
     repository: {
       path: location.display,
       id: opened.ok ? opened.value.id : (known?.repositoryId ?? null),
-      bytes: opened.ok ? await sizeOf(engine) : null,
+      bytes: opened.ok ? await repositoryBytes(engine) : null,
       snapshots: snapshots.ok ? list.length : null,
       reachable: opened.ok,
     },
@@ -142,16 +142,5 @@ async function kitStatus(run: Run, engine: Engine): Promise<StatusBody['kit']> {
   } catch (error) {
     if (error instanceof StackbkError) return { file, writtenAt, checkedAt, outdated: null }
     throw error
-  }
-}
-
-async function sizeOf(engine: Engine): Promise<number | null> {
-  const { path } = engine.location()
-  if (path === null) return null
-  try {
-    const list = await frozenList(path, engine.layout())
-    return list.flatMap(({ files }) => files).reduce((sum, file) => sum + file.size, 0)
-  } catch {
-    return null
   }
 }

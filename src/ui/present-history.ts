@@ -17,6 +17,11 @@ export function presentHistory(result: HistoryResult, stack: string | undefined)
   return table(['BEGUN (UTC)', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', 'DOWN', 'READY', ''], rows)
 }
 
+/** Milliseconds; of the stack that was down longest, or of the one that was asked for. */
+export function longestDowntime(run: PastRun, stack: string | undefined): number | null {
+  return longest(run, 'downtimeMs', stack)
+}
+
 function longest(run: PastRun, key: 'downtimeMs' | 'readyMs', stack: string | undefined): number | null {
   const durations = stacksIn(run).filter(({ name }) => stack === undefined || name === stack).flatMap((one) => one[key] ?? [])
   return durations.length === 0 ? null : Math.max(...durations)

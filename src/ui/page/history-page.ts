@@ -1,0 +1,32 @@
+import type { HistoryResult, PastRun } from '../../stages/history.js'
+import { seriesOf } from '../../stages/series.js'
+import { formatDuration } from '../table.js'
+import { badge, pageDocument, time, toneOf } from './document.js'
+import { html, type Html } from './html.js'
+import type { Plots } from './plots.js'
+import { longestDowntime } from '../present-history.js'
+
+/** `history` as a page: the runs, and what they say of each stack over time. */
+export function historyPage(result: HistoryResult, { stack, plots, host }: { readonly stack: string | undefined; readonly plots: Plots; readonly host: string }): string {
+  const { runs } = result
+  const series = seriesOf(runs)
+  const names = [...series.stacks.keys()].filter((name) => stack === undefined || name === stack).toSorted((one, other) => one.localeCompare(other))
+  const bad = runs.filter(({ exitCode }) => exitCode !== 0).length
+  const verdict = runs.length === 0 ? badge('off', 'No runs') : bad === 0 ? badge('ok', `${runs.length === 1 ? 'One run' : `${runs.length} runs`}, all well`) : badge('bad', `${bad} of ${runs.length} runs did not end well`)
+  return pageDocument({
+    title: `Runs on ${host}${stack === undefined ? '' : `: ${stack}`}`,
+    at: result.finishedAt,
+    head: html`<p class="verdict">${verdict}</p>`,
+    body: html`<h2>Runs, newest first</h2>
+${runs.length === 0 ? html`<p class="soft">There are none.</p>` : html`<section class="card"><div class="scroll" tabindex="0" role="region" aria-label="Runs"><table><caption>The downtime is that of the stack that was down longest</caption><thead><tr><th scope="col">Begun</th><th scope="col">Command</th><th scope="col">Result</th><th scope="col" class="number">Exit</th><th scope="col" class="number">Took</th><th scope="col" class="number">Down</th><th scope="col">What it said</th></tr></thead><tbody>${runs.map((run) => row(run, stack))}</tbody></table></div></section>`}
+${names.length === 0 ? '' : html`<h2>Stacks over these runs</h2><div class="grid">${names.map((name) => html`<section class="card" data-stack="${name}"><h3>${name}</h3>${plots.downtime(series.stacks.get(name) ?? [])}${plots.newData(series.stacks.get(name) ?? [])}</section>`)}</div>`}
+${series.repository.length === 0 ? '' : html`<h2>Repository</h2><div class="grid"><section class="card"><h3>Growth</h3>${plots.growth(series.repository)}</section></div>`}`,
+  })
+}
+
+function row(run: PastRun, stack: string | undefined): Html {
+  const [first] = run.problems
+  const more = run.problems.length > 1 ? ` (and ${run.problems.length - 1} more)` : ''
+  const downtimeMs = longestDowntime(run, stack)
+  return html`<tr data-run="${run.runId}" data-exit-code="${run.exitCode}" data-duration-ms="${run.durationMs}" data-downtime-ms="${downtimeMs}"><td>${time(run.startedAt)}</td><td>${run.command}</td><td>${badge(toneOf(run.status), run.status)}</td><td class="number">${run.exitCode}</td><td class="number">${formatDuration(run.durationMs)}</td><td class="number">${formatDuration(downtimeMs)}</td><td class="wide">${first === undefined ? '' : `${first.stack === undefined ? '' : `${first.stack}: `}${first.message.split('\n')[0] ?? ''}${more}`}</td></tr>`
+}
