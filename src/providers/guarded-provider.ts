@@ -8,21 +8,21 @@ type MethodsOf<K extends ProviderKind> = { [M in keyof ProviderKinds[K]]-?: Prov
 /** What a live object has to have, and may have, beside what every one has. True: it gives an `Answer`. */
 const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf<K>, keyof LiveProvider>, boolean>> } = {
   runtime: {
-    identity: true, inspect: true, preflight: true, sources: true, stop: true, start: true, waitUntilUp: true, waitUntilSettled: true, watch: true, describe: true,
+    identity: true, projectFolders: true, inspect: true, preflight: true, sources: true, stop: true, start: true, waitUntilUp: true, waitUntilSettled: true, watch: true, describe: true,
     recall: true, canRebuild: true, rebuild: true, startIsolated: true, runInside: true, removeVolumes: true, removeByLabel: true,
   },
   engine: {
     open: true, init: true, repositoryId: true, location: false, at: false, prepare: false, verify: true, snapshots: true, list: true, tag: true, forget: true, retain: true,
     check: true, restore: true, read: true, removeStaleLocks: true, layout: false, completeCopy: true, byHand: false,
   },
-  transport: { probe: true, traits: true, list: true, upload: true, download: true, read: true, move: true, moveAll: true, remove: true, space: true, byHand: false },
+  transport: { probe: true, remotes: true, traits: true, list: true, upload: true, download: true, read: true, move: true, moveAll: true, remove: true, space: true, byHand: false },
   freezer: { canFreeze: true, settle: true, freeze: true, release: true, leftovers: true },
   notifier: { notify: true },
 }
 
 const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, examine: false, keepsakes: true, close: false }
 
-const optional: readonly string[] = ['moveAll', 'byHand', 'settle', 'keepsakes']
+const optional: readonly string[] = ['projectFolders', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes']
 
 /** What a provider that hangs may take. Milliseconds; the contract says under a second for the first. */
 const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000 }

@@ -315,6 +315,9 @@ export interface Runtime extends LiveProvider {
   /** Names the engine in a way that is the same for every user and configuration that shares it. Fails for one that is not on this host (kind `configuration`). */
   identity(options?: CallOptions): Promise<Answer<{ readonly id: string; readonly version: string }>>
 
+  /** Folders of all projects that the engine knows, running or not, as they were named to it. For a first configuration. Absent: not known. */
+  projectFolders?(options?: CallOptions): Promise<Answer<readonly string[]>>
+
   /** The states of these real directories, in their order, from one look at the engine. Fails as a whole when the engine does not answer. */
   inspect(directories: readonly string[], options?: CallOptions): Promise<Answer<readonly StackState[]>>
 

@@ -62,6 +62,8 @@ export interface Transport extends LiveProvider {
   readonly location: string
   /** Can the remote be reached with these credentials? Answers within `timeoutMs`. */
   probe(request: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<Answer<void>>
+  /** Names of the remotes that the tool's own configuration holds. For a first configuration. Absent: it has none of its own. */
+  remotes?(options?: CallOptions): Promise<Answer<readonly string[]>>
   traits(options?: CallOptions): Promise<Answer<TransportTraits>>
   /** All files below the folder, at any depth; `''` for all. For the path of a file: that file. */
   list(prefix: string, options?: CallOptions): Promise<Answer<readonly RemoteFile[]>>

@@ -58,6 +58,12 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
       return answered({ id, version })
     },
 
+    async projectFolders(options) {
+      const printed = await docker.ask('docker ps', ['ps', '--all', '--filter', 'label=com.docker.compose.project', '--format', '{{.Label "com.docker.compose.project.working_dir"}}'], options)
+      if (!printed.ok) return printed
+      return answered([...new Set(printed.value.split('\n').filter((line) => line !== ''))].sort())
+    },
+
     async inspect(directories, options) {
       await tools.removals.ended(directories)
       return inspectStacks(docker, directories, options, tools.whereabouts)

@@ -74,6 +74,10 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
     keepsakes: (options) => keepsakes(rclone, configFile, options),
 
     probe: (request) => withRemote((remote) => probe(rclone, remote, request)),
+    async remotes(options) {
+      const remotes = await known(options)
+      return remotes.ok ? answered([...remotes.value.keys()].sort()) : remotes
+    },
     async traits(options) {
       const answer = await withRemote((remote) => able(remote, options))
       return answer.ok ? answered(answer.value.traits) : answer
