@@ -8,7 +8,7 @@ import { Command } from '../ui/command-line.js'
 import { showError } from '../ui/error-text.js'
 import { menuHeader, showMenu } from '../ui/menu.js'
 import { menuEntries } from '../ui/menu-entries.js'
-import { runOffered } from '../ui/offered-command.js'
+import { offeredBy } from '../ui/offered-command.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 import { mayAsk } from '../ui/terminal.js'
 
@@ -27,13 +27,13 @@ export default class Menu extends Command {
       const environment = process.env
       const place = (): ReturnType<typeof findConfigurationFile> => findConfigurationFile({ file: flags.config, environment })
       const look = (): Overview => overview(loadConfiguration({ file: flags.config, environment, descriptors: [] }), stateFolder(environment))
-      const commands = new Set(this.config.commands.map(({ id }) => id.replaceAll(':', ' ')))
+      const { commands, run } = offeredBy(this.config)
       process.exitCode = await showMenu({
         title: 'What is to be done?',
         header: () => menuHeader(look, place()),
         choices: () => menuEntries({ commands, isConfigured: place().exists, hasLeftStopped: hasLeftStopped(look) }),
         globals: this.argv,
-        run: (words, argv) => runOffered(() => this.config.runCommand(words.join(':'), [...argv]), argv),
+        run,
       })
     } catch (error) {
       process.exitCode = showError(error, this.argv)

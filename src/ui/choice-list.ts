@@ -154,13 +154,17 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     return this.#options.ticked !== undefined
   }
 
-  /** Rows that the search leaves; each word of it has to be found. */
+  /** Rows that the search leaves: each word of it has to be found. Those that are called so come first. */
   get #shown(): readonly Choice<T>[] {
-    const words = this.#query.toLowerCase().split(' ').filter((word) => word !== '')
-    return this.#options.choices.filter(({ label, hint = '', group = '', otherNames = '' }) => {
+    const query = this.#query.toLowerCase().trim()
+    if (query === '') return this.#options.choices
+    const words = query.split(' ').filter((word) => word !== '')
+    const found = this.#options.choices.filter(({ label, hint = '', group = '', otherNames = '' }) => {
       const text = `${label} ${hint} ${group} ${otherNames}`.toLowerCase()
       return words.every((word) => text.includes(word))
     })
+    const rank = ({ label }: Choice<T>): number => (label.toLowerCase().startsWith(query) ? 0 : label.toLowerCase().includes(query) ? 1 : 2)
+    return found.toSorted((one, other) => rank(one) - rank(other))
   }
 
   #titleRow(found: number, width: number): string {

@@ -1,3 +1,5 @@
+import type { Interfaces } from '@oclif/core'
+
 import type { SignalName } from '../errors.js'
 import { catchSignals } from '../host/signals.js'
 import { showError } from './error-text.js'
@@ -9,11 +11,19 @@ export interface OfferedEnd {
   readonly endedBy: SignalName | null
 }
 
+/** All commands by their words, and how one of them is run from another. */
+export function offeredBy(config: Pick<Interfaces.Config, 'commands' | 'runCommand'>): { readonly commands: ReadonlySet<string>; readonly run: (command: readonly string[], argv: readonly string[]) => Promise<OfferedEnd> } {
+  return {
+    commands: new Set(config.commands.map(({ id }) => id.replaceAll(':', ' '))),
+    run: (command, argv) => runOffered(() => config.runCommand(command.join(':'), [...argv]), argv),
+  }
+}
+
 /**
  * Runs a command in this same process. Its exit code is its own: the process' is as before. Ctrl-C is for the command; HUP
  * and TERM are for all of us.
  */
-export async function runOffered(command: () => Promise<unknown>, argv: readonly string[]): Promise<OfferedEnd> {
+async function runOffered(command: () => Promise<unknown>, argv: readonly string[]): Promise<OfferedEnd> {
   const before = process.exitCode
   process.exitCode = undefined
   const interruption = catchSignals()

@@ -2,14 +2,18 @@ import { Flags } from '../../ui/command-line.js'
 
 import { findConfigurationFile } from '../../config/config-file.js'
 import { descriptorsOf, initialiseConfiguration, type NewConfigurationResult } from '../../stages/configuration.js'
+import { firstLook } from '../../stages/first-look.js'
+import type { WizardAnswers } from '../../ui/configuration-wizard.js'
+import { offeredBy } from '../../ui/offered-command.js'
 import { presentNewConfiguration } from '../../ui/present-configuration.js'
 import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigInit extends StackbkCommand<NewConfigurationResult> {
   static override summary = 'write a first configuration'
-  static override description = `From the flags; the wizard is not there yet. The file has mode 0600.\n\n${exitCodeHelp([], { 1: 'it cannot be written', 2: 'wrong usage, nothing was written' })}`
+  static override description = `In a terminal, and with no flag but --output or --force, it asks for everything, tries what it wrote, and offers what comes next. Else all is in the flags. The file has mode 0600.\n\n${exitCodeHelp([], { 1: 'it cannot be written', 2: 'wrong usage, nothing was written' })}`
   static override examples = [
+    '<%= config.bin %> config init',
     '<%= config.bin %> config init --repository /mnt/backup/restic --generate-password',
     '<%= config.bin %> config init --stacks-dir /srv/stacks --repository /mnt/backup/restic --password-file /root/restic.pw --remote b2',
   ]
@@ -24,23 +28,32 @@ export default class ConfigInit extends StackbkCommand<NewConfigurationResult> {
     'stacks-dir': Flags.string({ description: 'folder with one folder a stack', helpValue: 'PATH' }),
   }
 
+  #written: string | null = null
+
+  override async run(): Promise<void> {
+    await super.run()
+    if (this.#written === null) return
+    const { afterConfiguration } = await import('../../ui/after-configuration.js')
+    process.exitCode = await afterConfiguration({ file: this.#written, ...offeredBy(this.config) })
+  }
+
   protected async act(): Promise<{ result: NewConfigurationResult; exitCode: number }> {
     const { flags } = await this.parse(ConfigInit)
-    return initialiseConfiguration(this.facts(), {
-      output: flags.output ?? findConfigurationFile({ file: flags.config, environment: process.env }).file,
-      stacksDirectory: flags['stacks-dir'],
-      repository: flags.repository,
-      passwordFile: flags['password-file'],
-      generatePassword: flags['generate-password'],
-      remote: flags.remote,
-      remotePath: flags['remote-path'],
-      force: flags.force,
-      environment: process.env,
-      descriptors: descriptorsOf(await this.offers()),
-    })
+    const output = flags.output ?? findConfigurationFile({ file: flags.config, environment: process.env }).file
+    const { force, repository, remote, 'stacks-dir': stacksDirectory, 'password-file': passwordFile, 'generate-password': generatePassword, 'remote-path': remotePath } = flags
+    const isAsked = this.mayAsk() && !generatePassword && [stacksDirectory, repository, passwordFile, remote, remotePath].every((value) => value === undefined)
+    const answers = isAsked ? await this.#asked({ output, force }) : { output, stacksDirectory, repository, passwordFile, generatePassword, remote, remotePath, force }
+    const outcome = initialiseConfiguration(this.facts(), { ...answers, environment: process.env, descriptors: descriptorsOf(await this.offers()) })
+    if (isAsked) this.#written = outcome.result.file
+    return outcome
+  }
+
+  async #asked(given: { readonly output: string; readonly force: boolean }): Promise<WizardAnswers> {
+    const [{ askForConfiguration }, { run }] = await Promise.all([import('../../ui/configuration-wizard.js'), this.openRunInSpite()])
+    return askForConfiguration(await firstLook(run), given)
   }
 
   protected present(result: NewConfigurationResult): string {
-    return presentNewConfiguration(result)
+    return presentNewConfiguration(this.#written === null ? result : { ...result, nextSteps: result.nextSteps.slice(0, result.isPasswordNew ? 1 : 0) })
   }
 }

@@ -50,6 +50,10 @@ describe('a list to choose from', () => {
     [['s', 'p', 'l', 'space', 'b', 'a'], 'banana'],
     [['x', 'backspace', 'o', 'r'], 'orange'],
     [['x', 'ctrl-u', 'l', 'o', 'n', 'g'], 'banana'],
+    [['r'], 'orange'],
+    [['o', 'r'], 'orange'],
+    [['a', 'n'], 'orange'],
+    [['b', 'a', 'n', 'a', 'n', 'a', 'space', 's'], 'banana'],
   ])('is searched by typing %s', (typed, found) => {
     expect(answerOf(press(list(), ...typed, 'return')).chosen).toBe(found)
   })
