@@ -70,7 +70,7 @@ export async function askSecret(message: string): Promise<string | null> {
  * - Ctrl-C rejects with an empty string, Ctrl-D never settles: both end in `cancelled`;
  * - its readline closes itself at Ctrl-C, and from Node 24.2 on closing it once more throws ERR_USE_AFTER_CLOSE;
  * - a hidden cursor makes it call `process.exit` at a signal: the cursor is hidden by ourselves;
- * - after Ctrl-Z and `fg` its readline has paused the input.
+ * - at Ctrl-Z it leaves the cursor hidden, and after `fg` its readline has paused the input.
  */
 class FramePrompt<T> extends Prompt implements Keyboard {
   readonly #screen: Screen<T>
@@ -88,17 +88,23 @@ class FramePrompt<T> extends Prompt implements Keyboard {
     const repaint = (): void => this.#paint()
     const resume = (): void => void setImmediate(() => this.#resume())
     const stopListening = onceUnusable(() => this.#end({ kind: 'ended' }))
+    // Before the readline's own, which stops the process.
+    const suspend = (_text: string | undefined, key: PressedKey): void => {
+      if (key.ctrl === true && key.name === 'z' && !isDumb()) process.stdout.write(this.#painter.erase(process.stdout.columns ?? 80))
+    }
     process.on('SIGCONT', resume)
     process.stdout.on('resize', repaint)
     try {
       return await new Promise<Asked<T>>((resolve) => {
         this.#resolve = resolve
         this.#listen()
+        process.stdin.prependListener('keypress', suspend)
         this.#paint()
       })
     } finally {
       stopListening()
       process.off('SIGCONT', resume)
+      process.stdin.off('keypress', suspend)
       process.stdout.off('resize', repaint)
     }
   }

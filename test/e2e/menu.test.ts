@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -130,6 +130,44 @@ describe('a menu is left', () => {
     terminal.hangUp()
     await until('the menu has ended', () => !isAlive(terminal.pid))
     expect(existsSync(join(host.root, 'state'))).toBe(false)
+  })
+})
+
+describe('while a command runs that the menu has started', () => {
+  /** The real one, but for the list of snapshots, which never comes. */
+  const underway = async (): Promise<PseudoTerminal> => {
+    const bin = join(host.root, 'bin')
+    mkdirSync(bin, { recursive: true })
+    const real = execFileSync('sh', ['-c', 'command -v restic'], { encoding: 'utf8' }).trim()
+    writeFileSync(join(bin, 'restic'), `#!/bin/sh\ncase "$*" in *snapshots*) : > '${bin}/asked'; exec sleep 1000;; esac\nexec ${real} "$@"\n`, { mode: 0o755 })
+    const terminal = menu(undefined, { environment: { PATH: `${bin}:${process.env['PATH'] ?? ''}` } })
+    await terminal.sees(title)
+    terminal.types('snapshots and size', keys.enter)
+    await until('restic is asked', () => existsSync(join(bin, 'asked')))
+    rmSync(join(bin, 'asked'))
+    return terminal
+  }
+
+  it('Ctrl-C is for the command alone', async () => {
+    const terminal = await underway()
+    terminal.types(keys.ctrl('c'))
+    await terminal.sees('snapshots: exit 130')
+    await terminal.sees(title)
+    terminal.types('quit', keys.enter)
+    expect(await terminal.ended).toBe(0)
+  })
+
+  it('TERM is for the menu too', async () => {
+    const terminal = await underway()
+    terminal.signal('SIGTERM')
+    expect(await terminal.ended).toBe(143)
+  })
+
+  it('a terminal that is closed ends both', async () => {
+    const terminal = await underway()
+    terminal.hangUp()
+    await until('the menu has ended', () => !isAlive(terminal.pid))
+    expect(execFileSync('sh', ['-c', `ps -eo args | grep -c "[r]estic.*${host.root}" || true`], { encoding: 'utf8' }).trim()).toBe('0')
   })
 })
 
