@@ -25,6 +25,7 @@ test('a container is read in all that the journal needs', async () => {
   const state = await look(runtime, stack.directory)
   const [db, web] = containersOf(state)
   expect(state).toMatchObject({ schemaVersion: 1, directory: stack.directory, condition: 'running', failure: null, dependents: [] })
+  expect(await runtime.projectFolders?.()).toMatchObject({ ok: true, value: expect.arrayContaining([stack.directory]) as string[] })
   expect(state.projects).toMatchObject([{ name: stack.project, workingDirectory: stack.directory, configFiles: [join(stack.directory, 'compose.yaml')] }])
   expect(db).toMatchObject({
     service: 'db',

@@ -129,3 +129,8 @@ test('an rclone that is not there, or too old, is told apart', async () => {
   await writeFile(join(bin, 'rclone'), '#!/bin/sh\nexit 3\n')
   expect(await transport.ready()).toMatchObject({ ok: false, failure: { kind: 'tool-not-answering' } })
 })
+
+test('it names the remotes of its configuration, whichever of them is used', async () => {
+  const transport = await transportTo('[one]\ntype = alias\nremote = /tmp\n\n[my other]\ntype = local\n', 'nosuch')
+  expect(await transport.remotes?.()).toEqual({ ok: true, value: ['my other', 'one'] })
+})
