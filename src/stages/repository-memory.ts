@@ -137,6 +137,11 @@ export class SnapshotRecord {
     return this.#forgotten.has(id)
   }
 
+  /** Those that were here at the last look, in the order in which they were first seen. */
+  present(): readonly string[] {
+    return [...this.#seen].filter((id) => !this.#forgotten.has(id))
+  }
+
   /**
    * The repository holds these now, and no others. Those of an unfinished act that it no longer holds went by it, unless
    * something is gone with them that the act leaves alone: then the repository is another state of itself, a disk rolled back.
