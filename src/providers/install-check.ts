@@ -75,10 +75,11 @@ function refusal(code: string, message: string, detail: string, fix: string): St
 async function fetched(host: Pick<Interfaces.Config, 'dataDir' | 'npmRegistry' | 'plugins'>, spec: string, exec: Exec): Promise<PackedPlugin | null> {
   const folder = mkdtempSync(join(tmpdir(), 'stackbk-plugin-'))
   try {
+    const npm = npmOf(host)
     const registry = host.npmRegistry === undefined ? [] : [`--registry=${host.npmRegistry}`]
     const { outcome, exitCode } = await exec.run({
-      file: process.execPath,
-      args: [npmOf(host), 'pack', '--ignore-scripts', '--loglevel=silent', `--pack-destination=${folder}`, ...registry, '--', spec],
+      ...npm,
+      args: [...npm.args, 'pack', '--ignore-scripts', '--loglevel=silent', `--pack-destination=${folder}`, ...registry, '--', spec],
       cwd: existsSync(host.dataDir) ? host.dataDir : folder,
       timeoutMs: fetchLimitMs,
     })
@@ -93,12 +94,16 @@ async function fetched(host: Pick<Interfaces.Config, 'dataDir' | 'npmRegistry' |
   }
 }
 
-/** The one that plugin-plugins brings along. */
-function npmOf({ plugins }: Pick<Interfaces.Config, 'plugins'>): string {
-  const installer = plugins.get('@oclif/plugin-plugins')
-  const file = createRequire(join(installer?.root ?? process.cwd(), 'package.json')).resolve('npm/package.json')
-  const { bin } = JSON.parse(readFileSync(file, 'utf8')) as { readonly bin: { readonly npm: string } }
-  return join(dirname(file), bin.npm)
+/** As plugin-plugins finds it: the one that it brings along, else that of the system. */
+function npmOf({ plugins }: Pick<Interfaces.Config, 'plugins'>): { readonly file: string; readonly args: readonly string[] } {
+  try {
+    const installer = plugins.get('@oclif/plugin-plugins')
+    const file = createRequire(join(installer?.root ?? process.cwd(), 'package.json')).resolve('npm/package.json')
+    const { bin } = JSON.parse(readFileSync(file, 'utf8')) as { readonly bin: { readonly npm: string } }
+    return { file: process.execPath, args: [join(dirname(file), bin.npm)] }
+  } catch {
+    return { file: 'npm', args: [] }
+  }
 }
 
 async function opened(tarball: string): Promise<PackedPlugin | null> {
