@@ -77,8 +77,9 @@ export class EventQueue {
     while (this.#held === 0) {
       const event = this.#waiting.shift()
       if (event === undefined) return
-      const listeners = { event: 'stackbk:event', options: { event }, limitMs: listenerLimitMs, without: this.#tooSlow } as const
-      const [answers] = await Promise.all([runPluginHook(this.#config, listeners), this.#tell(event)])
+      // Copies: what somebody does to his must not change what the run says of itself.
+      const listeners = { event: 'stackbk:event', options: { event: structuredClone(event) }, limitMs: listenerLimitMs, without: this.#tooSlow } as const
+      const [answers] = await Promise.all([runPluginHook(this.#config, listeners), this.#tell(structuredClone(event))])
       for (const answer of answers) {
         if (answer.ok) continue
         if (answer.isTooLate) this.#tooSlow.add(answer.plugin.name)

@@ -24,8 +24,8 @@ const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, ex
 
 const optional: readonly string[] = ['projectFolders', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes']
 
-/** What a provider that hangs may take. Milliseconds; the contract says under a second for the first. */
-const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000 }
+/** What a provider that hangs may take. Milliseconds; the contract says under a second for `ready`, and that `canFreeze` is quick. */
+const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000, canFreeze: 15_000 }
 
 /** Why what `create` gave is no such provider; `null` where it is one. */
 export function whyNotLive(kind: ProviderKind, live: unknown): string | null {

@@ -113,4 +113,13 @@ describe('the events of a run', () => {
     expect(names()).toEqual(['run-started'])
     expect(told).toEqual(['listener: it took longer than 10 s'])
   })
+
+  it('are copies: a listener that changes one changes nothing of the run', async () => {
+    const result = { status: 'ok' }
+    const events = queue()
+    listen = (event) => ((event.result as { status: string }).status = 'failed', Promise.resolve())
+    events.add('run-finished', { result })
+    await events.deliver()
+    expect([result.status, delivered.map((event) => event.result)]).toEqual(['ok', [{ status: 'failed' }]])
+  })
 })
