@@ -13,7 +13,8 @@ const hook: Hook<'plugins:preinstall'> = async function ({ plugin, config }) {
     noteInstalling(await checkBeforeInstall(config, plugin, createExec()))
   } catch (error) {
     if (!(error instanceof StackbkError)) throw error
-    throw Object.assign(error, { oclif: { exit: 2 } })
+    // With --json oclif takes the other one.
+    throw Object.assign(error, { oclif: { exit: 2 }, exitCode: 2 })
   }
 }
 
