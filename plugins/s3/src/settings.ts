@@ -1,12 +1,12 @@
 import { defineSettings } from '@stackbk/contract'
 
 /** Classes from which nothing can be read at once would make every sync fail at its first look. */
-const storageClass = { matches: '(?!GLACIER$|DEEP_ARCHIVE$)[A-Z0-9_]+', inWords: 'a storage class that can be read at once, such as STANDARD_IA or GLACIER_IR' }
+const storageClass = { matches: '^(?!GLACIER$|DEEP_ARCHIVE$)[A-Z0-9_]+$', inWords: 'a storage class that can be read at once, such as STANDARD_IA or GLACIER_IR' }
 
 export const settings = defineSettings([
-  { section: 'plugin:s3', key: 'ENDPOINT', type: 'string', pattern: { matches: 'https?://[^\\s/@?#]+/?', inWords: 'an address such as https://s3.example.net, without a path' }, help: "address of the server; Amazon's own if not given" },
-  { section: 'plugin:s3', key: 'REGION', type: 'string', default: 'us-east-1', pattern: { matches: '[A-Za-z0-9-]+', inWords: 'the name of a region' }, help: 'region of the bucket' },
-  { section: 'plugin:s3', key: 'BUCKET', type: 'string', required: true, pattern: { matches: '[A-Za-z0-9][A-Za-z0-9._-]+', inWords: 'the name of a bucket' }, help: 'name of the bucket, which must be there' },
+  { section: 'plugin:s3', key: 'ENDPOINT', type: 'string', pattern: { matches: '^https?://[^\\s/@?#]+/?$', inWords: 'an address such as https://s3.example.net, without a path' }, help: "address of the server; Amazon's own if not given" },
+  { section: 'plugin:s3', key: 'REGION', type: 'string', default: 'us-east-1', pattern: { matches: '^[A-Za-z0-9-]+$', inWords: 'the name of a region' }, help: 'region of the bucket' },
+  { section: 'plugin:s3', key: 'BUCKET', type: 'string', required: true, pattern: { matches: '^[A-Za-z0-9][A-Za-z0-9._-]+$', inWords: 'the name of a bucket' }, help: 'name of the bucket, which must be there' },
   { section: 'plugin:s3', key: 'PREFIX', type: 'string', default: 'restic', help: 'folder in the bucket; / for none' },
   { section: 'plugin:s3', key: 'FORCE_PATH_STYLE', type: 'boolean', help: 'the bucket in the path of the address and not in the name of the host; true where ENDPOINT is given' },
   { section: 'plugin:s3', key: 'ACCESS_KEY_ID', type: 'string', help: 'name of the access key; without it the environment, ~/.aws and the machine itself are asked, as by every AWS tool' },
