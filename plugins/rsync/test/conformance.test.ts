@@ -20,5 +20,6 @@ describe.each(sampled(scopes))('over SSH with a key of scope %s', (scope) => {
     const folder = await temporaryFolder()
     return { transport: await transportWith(server.settings(server.freshFolder())), localRoot: folder.path, close: folder.remove }
   })
-  for (const { name, run } of suite) test(name, run)
+  // Each connection is a second of waiting on a busy machine, and every test has a folder of its own.
+  for (const { name, run } of suite) test.concurrent(name, run)
 })
