@@ -41,7 +41,7 @@ export async function loadPlots(): Promise<Plots> {
     const data = points.slice(-mostPoints).map(({ at, value, isGood }) => ({ at: new Date(at), value, colour: isGood ? colour : 'var(--bad)', title: `${shortTime(at)}: ${scale.inWords(value)}${isGood ? '' : ', not ok'}` }))
     if (data.length === 0) return html``
     const highest = Math.max(...data.map(({ value }) => value))
-    return draw(title, {
+    return draw(data.some((point) => point.colour !== colour) ? `${title} (red: the backup was not ok)` : title, {
       color: { type: 'identity' },
       x: { type: 'utc', label: null, ticks: 4, inset: 6, ...lone(data.map(({ at }) => at)) },
       y: { label: null, ticks: ticksUpTo(highest, scale), grid: true, domain: [0, highest === 0 ? 1 : highest], tickFormat: scale.onAxis },

@@ -59,5 +59,16 @@ caption { white-space: normal; }
 tr:last-child td { border-bottom: 0; }
 code { font: 0.9em ui-monospace, SFMono-Regular, Menlo, monospace; overflow-wrap: anywhere; }
 footer { padding-top: 2rem; padding-bottom: 2rem; font-size: 0.85rem; color: var(--soft); }
+@media (max-width: 44rem) {
+  .runs thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .runs, .runs tbody, .runs caption { display: block; }
+  .runs tr { display: flex; flex-wrap: wrap; gap: 0.1rem 0.9rem; align-items: baseline; padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
+  .runs tr:last-child { border-bottom: 0; padding-bottom: 0; }
+  .runs td { display: block; border: 0; padding: 0; text-align: left; }
+  .runs td.number { color: var(--soft); font-size: 0.9rem; }
+  .runs td.number::before { content: attr(data-label) " "; }
+  .runs td.wide { flex-basis: 100%; min-width: 0; }
+  .runs td.wide:empty { display: none; }
+}
 @media print { .card, .problems li { break-inside: avoid; } }
 `
