@@ -1,6 +1,7 @@
 import type { HistoryResult, PastRun } from '../../stages/history.js'
 import { seriesOf } from '../../stages/series.js'
 import { formatDuration } from '../table.js'
+import { backupTable } from './backup-table.js'
 import { badge, pageDocument, time, toneOf } from './document.js'
 import { html, type Html } from './html.js'
 import type { Plots } from './plots.js'
@@ -19,7 +20,7 @@ export function historyPage(result: HistoryResult, { stack, plots, host }: { rea
     head: html`<p class="verdict">${verdict}</p>`,
     body: html`<h2>Runs, newest first</h2>
 ${runs.length === 0 ? html`<p class="soft">There are none.</p>` : html`<section class="card"><div class="scroll" tabindex="0" role="region" aria-label="Runs"><table class="runs" role="table"><caption>The downtime is that of the stack that was down longest</caption><thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Begun</th><th scope="col" role="columnheader">Command</th><th scope="col" role="columnheader">Result</th><th scope="col" role="columnheader" class="number">Exit</th><th scope="col" role="columnheader" class="number">Took</th><th scope="col" role="columnheader" class="number">Down</th><th scope="col" role="columnheader">What it said</th></tr></thead><tbody role="rowgroup">${runs.map((run) => row(run, stack))}</tbody></table></div></section>`}
-${names.length === 0 ? '' : html`<h2>Stacks over these runs</h2><div class="grid">${names.map((name) => html`<section class="card" data-stack="${name}"><h3>${name}</h3>${plots.downtime(series.stacks.get(name) ?? [])}${plots.newData(series.stacks.get(name) ?? [])}</section>`)}</div>`}
+${names.length === 0 ? '' : html`<h2>Stacks over these runs</h2><div class="grid">${names.map((name) => html`<section class="card" data-stack="${name}"><h3>${name}</h3>${plots.downtime(series.stacks.get(name) ?? [])}${plots.newData(series.stacks.get(name) ?? [])}${backupTable(name, series.stacks.get(name) ?? [])}</section>`)}</div>`}
 ${series.repository.length === 0 ? '' : html`<h2>Repository</h2><div class="grid"><section class="card"><h3>Growth</h3>${plots.growth(series.repository)}</section></div>`}`,
   })
 }

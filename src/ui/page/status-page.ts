@@ -1,13 +1,11 @@
 import type { BackupPoint, Series, SizePoint } from '../../stages/series.js'
 import type { StackStatusReport, StatusResult } from '../../stages/status.js'
 import { formatBytes, formatDuration } from '../table.js'
+import { backupTable, shownBackups } from './backup-table.js'
 import { badge, pageDocument, time, toneOf } from './document.js'
 import { html, type Html } from './html.js'
 import type { Plots } from './plots.js'
 import { problemList } from './problem-list.js'
-
-/** What is told of each stack in figures below its pictures. */
-const shownBackups = 10
 
 /** `status` as a page: the state now, and how it came about. `host`: whose. */
 export function statusPage(result: StatusResult, { series, plots, host }: { readonly series: Series; readonly plots: Plots; readonly host: string }): string {
@@ -54,13 +52,6 @@ function card(stack: StackStatusReport, points: readonly BackupPoint[], plots: P
 <p class="soft">${lastSnapshot === null ? 'There is no good snapshot' : html`Snapshot <code>${lastSnapshot.id.slice(0, 8)}</code> of ${time(lastSnapshot.time)}`}; ${state}. ${lastDowntimeMs === null ? '' : `Last down ${formatDuration(lastDowntimeMs)}, healthy after ${formatDuration(lastReadyMs)}.`}</p>
 ${plots.downtime(points)}${plots.newData(points)}${backupTable(name, points)}
 </section>`
-}
-
-function backupTable(name: string, points: readonly BackupPoint[]): Html {
-  if (points.length === 0) return html``
-  const rows = points.slice(-shownBackups).toReversed().map(({ at, status, downtimeMs, bytesAdded }) => html`<tr><td>${time(at)}</td><td>${badge(toneOf(status), status)}</td><td class="number">${formatDuration(downtimeMs)}</td><td class="number">${formatBytes(bytesAdded)}</td></tr>`)
-  return html`<details><summary>Last ${rows.length === 1 ? 'backup' : `${rows.length} backups`}<span class="soft"> in figures</span></summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Last backups of ${name}"><table><caption>Last backups of ${name}</caption><thead><tr><th scope="col">Begun</th><th scope="col">Result</th><th scope="col" class="number">Down</th><th scope="col" class="number">New</th></tr></thead><tbody>${rows}</tbody></table></div></details>`
 }
 
 function repositoryCard({ repository, cloud }: StatusResult, points: readonly SizePoint[], plots: Plots): Html {
