@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkConfiguration } from '../../../src/config/configuration.js'
 import { exitCodeOf } from '../../../src/errors.js'
 import { entriesOf, readDirlist } from '../../../src/stacks/dirlist.js'
-import { addExternalStack, refreshDirlist, removeExternalStack, switchStacks } from '../../../src/stacks/dirlist-changes.js'
+import { addExternalStack, applyChoices, refreshDirlist, removeExternalStack, switchStacks } from '../../../src/stacks/dirlist-changes.js'
 import { editDirlist } from '../../../src/stacks/dirlist-file.js'
 import { selectStacks } from '../../../src/stacks/selection.js'
 import { compileSource } from '../compiled-source.js'
@@ -316,5 +316,41 @@ describe('the stacks that a command works on', () => {
     expect(selectStacks(configuration()).unavailable).toMatchObject([{ name: 'web' }])
     renameSync(at('gone'), at('stacks'))
     expect(selectStacks(configuration()).stacks).toMatchObject([{ name: 'web' }])
+  })
+})
+
+describe('choices of somebody who saw the list some time ago', () => {
+  it('are made in the list as it is now: what others have changed since stays', async () => {
+    for (const name of ['a', 'b', 'c']) stack(name)
+    const external = stack(at('other/ext'))
+    writeDirlist('# mine\na=true\nb=true\n')
+    const change = await applyChoices(place(), { add: [external], on: [external, at('stacks/c')], off: [at('stacks/a')] })
+    expect(change).toMatchObject({ added: [external, 'c'], switched: ['a', 'ext', 'c'], removed: [] })
+    expect(dirlistText()).toBe(`# mine\na=false\nb=true\n${external}=true\nc=true\n`)
+  })
+
+  it('may exchange one stack for another of the same name', async () => {
+    stack('twin')
+    const external = stack(at('other/twin'))
+    writeDirlist(`twin=true\n${external}=false\n`)
+    await applyChoices(place(), { add: [], on: [external], off: [at('stacks/twin')] })
+    expect(dirlistText()).toBe(`twin=false\n${external}=true\n`)
+  })
+
+  it('are made all or not at all', async () => {
+    for (const name of ['a', 'twin']) stack(name)
+    const external = stack(at('other/twin'))
+    writeDirlist(`a=true\ntwin=true\n`)
+    for (const choices of [{ add: [external], on: [external], off: [at('stacks/a')] }, { add: [at('nowhere')], on: [], off: [at('stacks/a')] }, { add: [], on: [at('stacks/gone')], off: [at('stacks/a')] }]) {
+      expect(exitCodeOf(await errorOf(() => applyChoices(place(), choices)))).toBe(2)
+      expect(dirlistText()).toBe('a=true\ntwin=true\n')
+    }
+  })
+
+  it('switch off what is no longer listed by doing nothing', async () => {
+    stack('a')
+    writeDirlist('')
+    expect(await applyChoices(place(), { add: [], on: [], off: [at('stacks/gone')] })).toMatchObject({ switched: [], added: [] })
+    expect(dirlistText()).toBe('')
   })
 })
