@@ -18,7 +18,7 @@ export function fitted(text: string, columns: number): string {
     if (left < 0) break
     kept += character
   }
-  return `${kept}…`
+  return columns < 1 ? '' : `${kept}…`
 }
 
 /** Cut, or filled with blanks, to just this width. */
