@@ -103,6 +103,12 @@ describe('the parts', () => {
 })
 
 describe('besides', () => {
+  // Each document is held against its committed schema as it is read.
+  it.each([['schedule', 'show'], ['schedule', 'install', '--print'], ['dirlist', 'refresh'], ['dirlist', 'enable', 'web'], ['config', 'check'], ['config', 'show'], ['config', 'schema'], ['completion', 'bash'], ['backup', '--dry-run'], ['plugins']])('%s %s is as its schema says', async (...args) => {
+    const { exitCode, stderr } = await world.json(args)
+    expect(exitCode, stderr).toBe(0)
+  })
+
   it('every run has an ID of its own', () => {
     const ids = [...results.values()].map((result) => result['runId'])
     expect(new Set(ids).size).toBe(ids.length)
