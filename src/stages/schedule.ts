@@ -117,7 +117,7 @@ export function switchedOff({ kind, scope }: InstalledSchedule): Problem {
 /** Two that read and write the same crontab at once would lose a line. */
 async function alone<T>(run: Run, act: () => Promise<T>): Promise<T> {
   const lock = new RunLock(`stackbk ${run.command}`, run.dryRun)
-  await lock.take([{ kind: 'schedule', id: String(userInfo().uid) }])
+  await lock.take([{ kind: 'schedule', id: String(process.getuid?.() ?? '') }])
   try {
     return await act()
   } finally {
@@ -130,11 +130,20 @@ function assertSystemd(scope: UnitScope): void {
     throw new StackbkError({ kind: 'tool-missing', code: 'no-systemd', message: 'systemd does not run this machine', detail: 'there is no /run/systemd/system', fix: 'For a crontab: stackbk schedule install --cron. To see the units, or take them elsewhere: --print' })
   }
   if (scope === 'system' && process.getuid?.() !== 0) {
-    throw new StackbkError({ kind: 'usage', code: 'not-root', message: "the system's timer wants root", detail: `this is ${userInfo().username}`, fix: 'Run it as root, or add --user for a timer of this user' })
+    throw new StackbkError({ kind: 'usage', code: 'not-root', message: "the system's timer wants root", detail: `this is ${userName()}`, fix: 'Run it as root, or add --user for a timer of this user' })
   }
 }
 
 const withoutCloud: Problem = { severity: 'warning', code: 'no-cloud', message: 'no cloud is configured: the schedule only backs up', fix: 'When one is, run again: stackbk schedule install' }
+
+/** Of a user whom the system has no name for: the number. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? '')
+  }
+}
 
 /** A second install without a time keeps the first one's. */
 async function presentTime(run: Run, { cron, environment }: ScheduleInstallRequest, scope: UnitScope): Promise<string | null> {
@@ -160,7 +169,7 @@ async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInsta
 const unchecked: Problem = { severity: 'warning', code: 'calendar-unchecked', message: 'there is no systemd-analyze here to say whether the time is one', fix: 'Where the units go, run: systemd-analyze calendar' }
 
 function lingering(scope: UnitScope): readonly Problem[] {
-  const { username } = userInfo()
+  const username = userName()
   if (scope !== 'user' || isLingering(username)) return []
   return [{ severity: 'warning', code: 'not-lingering', message: `timers of ${username} run only while ${username} is logged in`, fix: `Run: loginctl enable-linger ${username}` }]
 }

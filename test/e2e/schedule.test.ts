@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { testImage } from '../fixtures/busybox-image.js'
 import { startSystemdMachine, type SystemdMachine } from '../fixtures/systemd-machine.js'
 import { until } from '../fixtures/until.js'
 import { makeWorld, slowToStop, type World, type WorldStack } from '../fixtures/world.js'
@@ -26,10 +27,20 @@ interface Shown {
 let world: World
 let web: WorldStack
 let machine: SystemdMachine
+/** A folder whose name means something to systemd and to a shell, with a configuration in it and a stack that does not run. */
+let odd: string
+let oddConfig: string
 
 beforeAll(async () => {
   world = await makeWorld({ settings: { local_backup: { ENABLE_VERIFICATION: false, AUTO_PRUNE: false }, cloud_sync: { RCLONE_REMOTE: null, RCLONE_PATH: null, RCLONE_CONFIG: null } } })
   web = await world.stack('web', { services: { app: slowToStop(1) } })
+  odd = join(world.root, `o%d $dir "x" 'y'`)
+  mkdirSync(odd)
+  mkdirSync(join(world.root, 'elsewhere'))
+  const other = await world.stack('my app', { isUp: false, isEnabled: false, parent: odd, services: { app: { image: testImage, volumes: [`${join(world.root, 'elsewhere')}:/data:ro`] } } })
+  oddConfig = join(odd, 'config.ini')
+  writeFileSync(oddConfig, readFileSync(world.config, 'utf8'), { mode: 0o600 })
+  writeFileSync(join(odd, 'dirlist'), `${other.directory}=true\n`)
   const folder = join(world.root, 'machine')
   mkdirSync(folder)
   machine = await startSystemdMachine({ folder, shared: world.root })
@@ -49,15 +60,9 @@ const isInWindow = (): boolean => world.journal().length > 0
 
 describe('schedule install --print', () => {
   it('writes nothing, and systemd finds nothing wrong in the units, whatever the paths are called', async () => {
-    const odd = join(world.root, `o%d $dir "x" 'y'`)
-    mkdirSync(odd)
-    const other = await world.stack('my app', { isUp: false, isEnabled: false, parent: odd })
-    const config = join(odd, 'config.ini')
-    writeFileSync(config, readFileSync(world.config, 'utf8'), { mode: 0o600 })
-    writeFileSync(join(odd, 'dirlist'), `${other.directory}=true\n`)
     const before = world.picture(world.state, odd)
     for (const flags of [[], ['--user']]) {
-      const { exitCode, result, stderr } = await world.json<Installed>(['schedule', 'install', '--print', ...flags], { config })
+      const { exitCode, result, stderr } = await world.json<Installed>(['schedule', 'install', '--print', ...flags], { config: oddConfig })
       expect(exitCode, JSON.stringify(result) + stderr).toBe(0)
       const folder = mkdtempSync(join(world.root, 'units-'))
       for (const { file, text } of result.files) writeFileSync(join(folder, basename(file)), text)
@@ -65,6 +70,8 @@ describe('schedule install --print', () => {
       expect(said).toBe('')
       const boot = result.files.find(({ file }) => file.endsWith('/stackbk-resume.service'))?.text ?? ''
       expect(boot).toContain(`RequiresMountsFor=${world.stacks}\n`)
+      expect(boot).toContain(`RequiresMountsFor=${join(world.root, 'elsewhere')}\n`)
+      expect(boot).toContain('my app')
       expect(boot).toContain(`RequiresMountsFor=${world.repository}\n`)
     }
     expect(world.picture(world.state, odd)).toBe(before)
@@ -118,6 +125,15 @@ describe('where systemd runs the machine', () => {
     const started = machine.run('systemctl', 'start', 'stackbk.service')
     expect(started.exitCode, `${property('stackbk.service', 'ExecMainStatus')}: ${JSON.stringify(world.log().slice(-5))}`).toBe(0)
     expect([property('stackbk.service', 'Result'), await snapshots(), await web.running()]).toEqual(['success', before + 1, ['app']])
+  })
+
+  it('paths with blanks, quotes, dollar and percent signs reach stackbk as they are', async () => {
+    expect((await world.json(['schedule', 'install'], { ...there(), config: oddConfig })).exitCode).toBe(0)
+    const before = await snapshots()
+    expect([machine.run('systemctl', 'start', 'stackbk.service').exitCode, property('stackbk.service', 'ExecMainStatus')]).toEqual([0, '0'])
+    expect(await snapshots()).toBe(before + 1)
+    expect((await world.json<{ nextRun: string | null }>(['status'], there())).result.nextRun).toBeNull()
+    expect((await install()).exitCode).toBe(0)
   })
 
   it('another time is taken over, and no night is made up for at noon', async () => {

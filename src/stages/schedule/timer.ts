@@ -37,6 +37,7 @@ export async function putTimer({ exec, signal }: Tools, request: { readonly scop
       if (text === null) rmSync(file, { force: true })
       else writeFileAtomically(file, text)
     }
+    if (before.every(({ text }) => text === null)) removeLinks(folder)
     await systemd.control('daemon-reload').catch(() => undefined)
     throw error
   }
@@ -55,13 +56,18 @@ export async function removeTimer({ exec, signal }: Tools, scope: UnitScope, env
   }
   rmSync(timerStamp(scope, environment, timerUnit), { force: true })
   for (const path of paths) rmSync(path, { force: true })
-  for (const [target, unit] of [['timers', timerUnit], ['multi-user', resumeUnit], ['default', resumeUnit]] as const) rmSync(join(folder, `${target}.target.wants`, unit), { force: true })
+  removeLinks(folder)
   if (isHere) {
     await systemd.control('daemon-reload')
     // Of units that are gone it may say that it does not know them.
     await systemd.control('reset-failed', '--', serviceUnit, resumeUnit, resumeWithoutDisksUnit).catch(() => undefined)
   }
   return true
+}
+
+/** By which systemctl switches them on. */
+function removeLinks(folder: string): void {
+  for (const [target, unit] of [['timers', timerUnit], ['multi-user', resumeUnit], ['default', resumeUnit]] as const) rmSync(join(folder, `${target}.target.wants`, unit), { force: true })
 }
 
 function writeUnits(folder: string, files: readonly UnitFile[]): void {
