@@ -2,9 +2,9 @@ import enquirer from 'enquirer'
 
 import { StackbkError } from '../errors.js'
 import { FramePainter } from './frame-painter.js'
-import type { Key, PlainQuestion, Screen } from './screen.js'
+import type { Key, PlainQuestion, Screen, Size } from './screen.js'
 import { SecretField } from './secret-field.js'
-import { isDumb, isTerminal } from './terminal.js'
+import { isDumb, isTerminal, isUnicode } from './terminal.js'
 import { YesOrNo } from './yes-or-no.js'
 
 /**
@@ -90,7 +90,7 @@ class FramePrompt<T> extends Prompt implements Keyboard {
     const stopListening = onceUnusable(() => this.#end({ kind: 'ended' }))
     // Before the readline's own, which stops the process.
     const suspend = (_text: string | undefined, key: PressedKey): void => {
-      if (key.ctrl === true && key.name === 'z' && !isDumb()) process.stdout.write(this.#painter.erase(process.stdout.columns ?? 80))
+      if (key.ctrl === true && key.name === 'z' && !isDumb()) process.stdout.write(this.#painter.erase(sizeOfTerminal().columns))
     }
     process.on('SIGCONT', resume)
     process.stdout.on('resize', repaint)
@@ -148,22 +148,19 @@ class FramePrompt<T> extends Prompt implements Keyboard {
 
   #paint(): void {
     if (this.#isOver) return
-    const { columns = 80, rows = 24 } = process.stdout
-    if (isDumb()) this.#printOnce(columns, rows)
-    else process.stdout.write(this.#painter.paint(this.#screen.frame({ columns, rows }), columns))
-  }
-
-  #printOnce(columns: number, rows: number): void {
-    if (this.#isPrinted) return
+    const size = sizeOfTerminal()
+    const frame = this.#screen.frame(size)
+    const shown = isUnicode() ? frame : { ...frame, rows: frame.rows.map((row) => row.replaceAll('…', '.')) }
+    if (!isDumb()) process.stdout.write(this.#painter.paint(shown, size.columns))
+    else if (!this.#isPrinted) process.stdout.write(shown.rows.join('\n'))
     this.#isPrinted = true
-    process.stdout.write(this.#screen.frame({ columns, rows }).rows.join('\n'))
   }
 
   #end(asked: Asked<T>): void {
     if (this.#isOver) return
     this.#isOver = true
     const told = asked.kind === 'answer' ? this.#screen.told(asked.value) : ''
-    const before = isDumb() ? '\n' : this.#painter.erase(process.stdout.columns ?? 80)
+    const before = isDumb() ? '\n' : this.#painter.erase(sizeOfTerminal().columns)
     process.stdout.write(before + (told === '' ? '' : `${told}\n`))
     void this.close()
     this.#resolve(asked)
@@ -207,6 +204,11 @@ function onceUnusable(end: () => void): () => void {
     for (const name of endings) process.off(name, end)
     for (const event of events) process.stdin.off(event, hangUp)
   }
+}
+
+/** Some terminals say 0 where they do not know. */
+function sizeOfTerminal(): Size {
+  return { columns: process.stdout.columns || 80, rows: process.stdout.rows || 24 }
 }
 
 function keyOf(input: string | undefined, { name = '', ctrl = false, meta = false }: PressedKey): Key {
