@@ -33,14 +33,15 @@ let oddConfig: string
 
 beforeAll(async () => {
   world = await makeWorld({ settings: { local_backup: { ENABLE_VERIFICATION: false, AUTO_PRUNE: false }, cloud_sync: { RCLONE_REMOTE: null, RCLONE_PATH: null, RCLONE_CONFIG: null } } })
-  web = await world.stack('web', { services: { app: slowToStop(1) } })
   odd = join(world.root, `o%d $dir "x" 'y'`)
   mkdirSync(odd)
-  mkdirSync(join(world.root, 'elsewhere'))
-  const other = await world.stack('my app', { isUp: false, isEnabled: false, parent: odd, services: { app: { image: testImage, volumes: [`${join(world.root, 'elsewhere')}:/data:ro`] } } })
+  const elsewhere = join(world.root, 'elsewhere')
+  mkdirSync(elsewhere)
+  web = await world.stack('web', { services: { app: { ...slowToStop(1), volumes: ['./data:/data', `${elsewhere}:/elsewhere:ro`] } } })
+  const other = await world.stack('my app', { isUp: false, isEnabled: false, parent: odd, services: { app: { image: testImage } } })
   oddConfig = join(odd, 'config.ini')
   writeFileSync(oddConfig, readFileSync(world.config, 'utf8'), { mode: 0o600 })
-  writeFileSync(join(odd, 'dirlist'), `${other.directory}=true\n`)
+  writeFileSync(join(odd, 'dirlist'), `web=true\n${other.directory}=true\n`)
   const folder = join(world.root, 'machine')
   mkdirSync(folder)
   machine = await startSystemdMachine({ folder, shared: world.root })
@@ -128,9 +129,10 @@ describe('where systemd runs the machine', () => {
   })
 
   it('paths with blanks, quotes, dollar and percent signs reach stackbk as they are', async () => {
+    writeFileSync(join(odd, 'dirlist'), 'web=true\n')
     expect((await world.json(['schedule', 'install'], { ...there(), config: oddConfig })).exitCode).toBe(0)
     const before = await snapshots()
-    expect([machine.run('systemctl', 'start', 'stackbk.service').exitCode, property('stackbk.service', 'ExecMainStatus')]).toEqual([0, '0'])
+    expect([machine.run('systemctl', 'start', 'stackbk.service').exitCode, property('stackbk.service', 'ExecMainStatus')], JSON.stringify(world.log().slice(-3))).toEqual([0, '0'])
     expect(await snapshots()).toBe(before + 1)
     expect((await world.json<{ nextRun: string | null }>(['status'], there())).result.nextRun).toBeNull()
     expect((await install()).exitCode).toBe(0)
