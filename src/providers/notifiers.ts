@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { setTimeout as passTime } from 'node:timers/promises'
 
 import { failed, isSecret, type Answer, type Descriptor, type Exec, type Finding, type Log, type Notifier, type Secret, type StackbkEvent } from '@stackbk/contract'
 
@@ -117,8 +116,11 @@ export class Notifiers {
     for (const pauseMs of isDigest ? [0, ...pausesMs] : [0]) {
       const leftMs = deadline - Date.now() - pauseMs
       if (answer !== null && leftMs <= 0) break
-      if (pauseMs > 0) await passTime(pauseMs)
-      answer = await this.#attempt(section, event, severity, leftMs)
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      const now = await this.#attempt(section, event, severity, leftMs)
+      // That the time ran out in the middle of another try says less than why the first one failed.
+      if (answer === null || now === null || now.ok || now.failure.kind !== 'timed-out') answer = now
+      else break
       if (answer === null || answer.ok || answer.failure.transient !== true) break
     }
     return answer
@@ -133,7 +135,7 @@ export class Notifiers {
         return typeof answer?.ok === 'boolean' ? answer : failed({ kind: 'failed', message: `the notifier "${section.type}" did not say whether it was told` })
       })
     } catch (error) {
-      return failed({ kind: 'failed', message: reasonOf(error) })
+      return failed({ kind: error instanceof TimeIsUp ? 'timed-out' : 'failed', message: reasonOf(error) })
     }
   }
 
@@ -167,6 +169,8 @@ function wants(on: NotificationSection['on'], event: StackbkEvent, severity: Sev
   }
 }
 
+class TimeIsUp extends Error {}
+
 /** Rejects when the limit is over, also where what is waited for does not listen to its signal. */
 async function within<T>(limitMs: number, signal: AbortSignal | null, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const limit = new AbortController()
@@ -174,7 +178,7 @@ async function within<T>(limitMs: number, signal: AbortSignal | null, work: (sig
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`it took longer than ${Math.round(limitMs / 1000)} s`))
+      reject(new TimeIsUp(`it took longer than ${Math.round(limitMs / 1000)} s`))
       limit.abort()
     }, Math.max(1, limitMs))
   })

@@ -77,6 +77,15 @@ describe('one that cannot be told', () => {
     expect(signalled?.aborted).toBe(true)
   })
 
+  it('tells why the first try failed, not that the time was up in the next', async () => {
+    vi.useFakeTimers()
+    let count = 0
+    const telling = notifiersOf(() => (count++ === 0 ? Promise.resolve(failed({ kind: 'failed', message: 'busy', transient: true })) : new Promise(() => {}))).tell(digest, 'good')
+    await vi.advanceTimersByTimeAsync(31_000)
+    expect(await telling).toMatchObject([{ message: 'busy' }])
+    expect(heard).toHaveLength(2)
+  })
+
   it.each([
     ['throws', () => Promise.reject(new Error('boom')), 'boom'],
     ['answers nonsense', () => Promise.resolve('yes' as unknown as Answer<void>), 'did not say whether it was told'],
