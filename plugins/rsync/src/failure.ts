@@ -153,13 +153,26 @@ export function failureOf({ result, words }: RsyncRun, attempt: Attempt): Failur
 const folderIsMissing = /change_dir(#\d)? .* failed: No such file or directory|rrsync error: .*No such file or directory/
 
 /** Whether the call failed because the folder there is not there, and for nothing else. */
-export function isMissingFolder({ result, words }: RsyncRun): boolean {
-  if (result.outcome !== 'exited' || result.exitCode === 0) return false
-  const reasons = words.split('\n').filter((line) => !/^rsync error:/.test(line))
+export function isMissingFolder(run: RsyncRun): boolean {
+  if (run.result.outcome !== 'exited' || run.result.exitCode === 0) return false
+  const reasons = reasonsIn(run)
   return reasons.length > 0 && reasons.every((line) => folderIsMissing.test(line))
+}
+
+/** Lines in which rsync, or rrsync, says what went wrong. The shell of the server may say this and that besides, when it is logged in to. */
+export function reasonsIn({ words }: RsyncRun): readonly string[] {
+  return words.split('\n').filter((line) => /^(rsync: |ERROR: |IO error|file has vanished|skipping |cannot |symlink has no)|rrsync error:/.test(line) || (/ failed: /.test(line) && !/^rsync error:/.test(line)))
 }
 
 /** Whether it failed because the way to the folder there is not there, so that rsync could not make its last part. */
 export function lacksWay(run: RsyncRun): boolean {
   return isMissingFolder(run) || (run.result.outcome === 'exited' && run.result.exitCode !== 0 && /mkdir .* failed: No such file or directory/.test(run.words))
+}
+
+/** rsync's code for what it could not write or make. */
+const fileTrouble = 11
+
+/** Whether it ended as one that lacks the way does, and its reason was lost on the line: the server's half says it and is gone in the same moment (seen under load). */
+export function endedInSilence({ result, words }: RsyncRun): boolean {
+  return result.outcome === 'exited' && result.exitCode === fileTrouble && !/failed: |No space|quota/.test(words)
 }

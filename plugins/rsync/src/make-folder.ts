@@ -1,6 +1,6 @@
 import { answered, failed, type Answer, type CallOptions } from '@stackbk/contract'
 
-import { failureOf, lacksWay } from './failure.js'
+import { endedInSilence, failureOf, lacksWay } from './failure.js'
 import { absolute, addressOf, operandOf } from './place.js'
 import type { Rsync, RsyncRun } from './rsync.js'
 import { withSkeleton } from './skeleton.js'
@@ -11,7 +11,7 @@ import { withSkeleton } from './skeleton.js'
  */
 export async function withFolder(rsync: Rsync, folder: string, options: CallOptions, call: () => Promise<RsyncRun>): Promise<Answer<RsyncRun>> {
   const run = await call()
-  if (!lacksWay(run)) return answered(run)
+  if (!lacksWay(run) && !endedInSilence(run)) return answered(run)
   const made = await makeFolder(rsync, folder, options)
   return made.ok ? answered(await call()) : made
 }

@@ -1,6 +1,7 @@
 import { answered, done, failed, type Answer, type CallOptions } from '@stackbk/contract'
 
-import { failureOf, lacksWay } from './failure.js'
+import { endedInSilence, failureOf, lacksWay } from './failure.js'
+import { listFiles } from './list.js'
 import { inWords, plainFolder, refuseNames } from './names.js'
 import { absolute, addressOf, operandOf } from './place.js'
 import type { Rsync, RsyncRun } from './rsync.js'
@@ -36,7 +37,11 @@ export async function moveAll(rsync: Rsync, files: readonly string[], request: {
 }
 
 /** Where the folder is not there, neither are the files. */
-function answerOf(rsync: Rsync, run: RsyncRun, what: string): Answer<void> {
+async function answerOf(rsync: Rsync, run: RsyncRun, what: string): Promise<Answer<void>> {
   if (run.result.outcome === 'exited' && (run.result.exitCode === 0 || lacksWay(run))) return answered(undefined)
+  if (endedInSilence(run)) {
+    const left = await listFiles(rsync, '')
+    if (left.ok && left.value.length === 0) return answered(undefined)
+  }
   return failed(failureOf(run, { what, place: rsync.place, isTransfer: true }))
 }

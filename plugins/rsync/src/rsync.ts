@@ -80,13 +80,18 @@ export function createRsync(exec: Exec, place: Place): Rsync {
         ...(progress === null ? {} : { returnsEndLines: true, onStdoutLine: (line: string) => progress.hear(line) }),
         ...(call.onLine === undefined ? {} : { onStdoutLine: call.onLine, keepBytes: 64 * 1024 }),
       })
-      return { result, words: wordsOf(result.stderr) }
+      return { result, words: wordsOf(result.stderr) || silentEnd(result) }
     },
   }
 }
 
 /** Said by the other half of rsync when the first one has ended already, and no reason for anything. */
 const consequences = /^rsync: .*write error: Broken pipe|^rsync error: .*\(code (12|255)\)|^rsync: connection unexpectedly closed|^$/
+
+/** What there is to say of one that failed without a word, such as one that somebody killed. */
+function silentEnd({ outcome, exitCode, endedBySignal }: ToolResult): string {
+  return outcome === 'exited' && exitCode !== 0 ? `rsync ended with ${endedBySignal ?? `exit code ${exitCode ?? 'unknown'}`}` : ''
+}
 
 /** The last words; what merely follows from others only where there are none. */
 function wordsOf(stderr: string): string {

@@ -3,7 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 import { answered, bandwidthAt, failed, type Answer, type BandwidthTimetable, type TransferRequest, type TransferResult } from '@stackbk/contract'
 
-import { failureOf, isMissingFolder } from './failure.js'
+import { failureOf, isMissingFolder, reasonsIn } from './failure.js'
 import { withFolder } from './make-folder.js'
 import { inWords, missing, plainFolder, refuseNames } from './names.js'
 import { addressOf, operandOf } from './place.js'
@@ -92,9 +92,9 @@ function ended({ result }: RsyncRun): boolean {
 }
 
 /** Those of which the server said that they are not there. */
-function filesNotThere({ result, words }: RsyncRun, files: readonly string[]): readonly string[] {
-  if (result.outcome !== 'exited' || result.exitCode === 0) return []
-  const lines = words.split('\n').filter((line) => !/^rsync error:/.test(line))
+function filesNotThere(run: RsyncRun, files: readonly string[]): readonly string[] {
+  if (run.result.outcome !== 'exited' || run.result.exitCode === 0) return []
+  const lines = reasonsIn(run)
   const lost = lines.filter((line) => /link_stat ".*" failed: No such file or directory|failed: Not a directory/.test(line))
   if (lost.length === 0 || lost.length < lines.length) return []
   const found = files.filter((file) => lost.some((line) => line.includes(`/${file}"`)))

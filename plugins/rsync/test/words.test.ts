@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 
+import { isMissingFolder } from '../src/failure.js'
 import { entryOf } from '../src/list.js'
 import { placeOf } from '../src/place.js'
 import { Progress2, totalsIn, type Count } from '../src/progress.js'
+import type { RsyncRun } from '../src/rsync.js'
 import { remoteShell, sshOptions } from '../src/ssh.js'
 
 describe('a line of a list', () => {
@@ -52,4 +54,22 @@ test.each([
   [{ FOLDER: '/a/../b' }, 'FOLDER is no absolute path'],
 ])('%j is refused', (changes, message) => {
   expect(placeOf({ HOST: 'nas', FOLDER: '/backup', ...changes })).toMatchObject({ ok: false, failure: { kind: 'configuration', message: expect.stringContaining(message) as string } })
+})
+
+describe('what the shell of the server says when it is logged in to', () => {
+  const noise = 'bash: warning: setlocale: LC_ALL: cannot change locale (xx_XX)\nWelcome to the NAS\n'
+  const run = (words: string, exitCode = 23): RsyncRun => ({ words, result: { outcome: 'exited', exitCode } as RsyncRun['result'] })
+  const missing = 'rsync: [sender] change_dir "/backup/none" failed: No such file or directory (2)\nrsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1956) [Receiver=3.5.0]'
+
+  test('does not hide that a folder is not there', () => {
+    expect(isMissingFolder(run(noise + missing))).toBe(true)
+    expect(isMissingFolder(run(`/usr/bin/rrsync error: post-realpath open failed (race detected): /none/ No such file or directory`, 12))).toBe(true)
+  })
+
+  test('is no folder that is not there, nor are other failures beside it', () => {
+    expect(isMissingFolder(run(noise))).toBe(false)
+    expect(isMissingFolder(run(`${missing}\nrsync: [sender] opendir "/backup/data" failed: Permission denied (13)`))).toBe(false)
+    expect(isMissingFolder(run(`${missing}\nIO error encountered -- skipping file deletion`))).toBe(false)
+    expect(isMissingFolder(run(missing, 0))).toBe(false)
+  })
 })
