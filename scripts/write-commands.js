@@ -1,5 +1,5 @@
 // Writes what follows from the commands' own declarations, as the manifests have them: docs/commands.md, the manual pages in
-// man/, and test/snapshots/commands.json, in which a change of the interface is seen. With --check: fails where one differs.
+// man/ (and their names in package.json), and test/snapshots/commands.json, in which a change of the interface is seen. With --check: fails where one differs.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,11 +15,13 @@ const commands = manifests
   .sort((one, other) => (one.name < other.name ? -1 : 1))
 const globalFlags = commands[0].flags.filter(({ isGlobal }) => isGlobal)
 
+const manuals = ['man/stackbk.1', ...commands.map(({ name }) => `man/${fileName(name)}`)]
 const pages = new Map([
+  ['package.json', packageWith(manuals)],
   ['docs/commands.md', markdown()],
   ['test/snapshots/commands.json', `${JSON.stringify(snapshot(), null, 2)}\n`],
   ['man/stackbk.1', overview()],
-  ...commands.map((command) => [`man/stackbk-${command.name.replaceAll(' ', '-')}.1`, manual(command)]),
+  ...commands.map((command) => [`man/${fileName(command.name)}`, manual(command)]),
 ])
 const stale = (existsSync(`${root}man`) ? readdirSync(`${root}man`) : []).map((name) => `man/${name}`).filter((file) => !pages.has(file))
 const differing = [...pages].filter(([file, text]) => !existsSync(root + file) || readFileSync(root + file, 'utf8') !== text).map(([file]) => file)
@@ -33,6 +35,16 @@ if (process.argv.includes('--check')) {
     mkdirSync(dirname(root + file), { recursive: true })
     writeFileSync(root + file, pages.get(file))
   }
+}
+
+function fileName(name) {
+  return `stackbk-${name.replaceAll(' ', '-')}.1`
+}
+
+/** npm puts under man's path only what the package names. */
+function packageWith(man) {
+  const before = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  return `${JSON.stringify({ ...before, man }, null, 2)}\n`
 }
 
 /** A command in the form that all of the pages take. */
