@@ -163,7 +163,9 @@ async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInsta
   if (!request.print) await putTimer(run, { scope, folder, environment: request.environment, files, record })
   const replaced = !request.print && (await removeCron(run)) ? (['cron'] as const) : []
   const problems = [...plan.problems, ...sources.problems, ...(look === null ? [unchecked] : []), ...lingering(scope)]
-  return concluded(run, { kind: 'systemd', scope, at: record.at, nextRun: look?.next ?? null, files, replaced }, { status: 'ok', problems })
+  // systemd reckons in the machine's time, this shell perhaps in another.
+  const placed = request.print ? undefined : (await installedSchedules({ exec: run.exec, environment: request.environment, signal: run.signal })).find((found) => found.kind === 'systemd' && found.scope === scope)
+  return concluded(run, { kind: 'systemd', scope, at: record.at, nextRun: placed?.nextRun ?? look?.next ?? null, files, replaced }, { status: 'ok', problems })
 }
 
 const unchecked: Problem = { severity: 'warning', code: 'calendar-unchecked', message: 'there is no systemd-analyze here to say whether the time is one', fix: 'Where the units go, run: systemd-analyze calendar' }
