@@ -101,7 +101,7 @@ async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine
     code: 'remote-not-a-repository',
     message: `${transport.location} holds no repository`,
     detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${has('config') ? 'key' : 'config'} is missing`,
-    fix: 'Correct RCLONE_REMOTE and RCLONE_PATH',
+    fix: 'Correct the place of the copy (RCLONE_REMOTE and RCLONE_PATH, or the keys of the transport that is used)',
   })
 }
 

@@ -95,7 +95,7 @@ function partOfAnother(location: string, files: readonly CopiedFile[]): StackbkE
     code: 'another-repository',
     message: `${location} holds a part of a repository, and no file of it is also in the local one`,
     detail: `its config is missing, so nobody can tell whose it is; for example ${files[0]?.path ?? ''}`,
-    fix: 'Point RCLONE_PATH at a folder of its own, or empty that folder if nobody needs it. No flag overrides this',
+    fix: 'Choose a folder of its own for the copy (RCLONE_PATH, or the key of the transport that is used), or empty that folder if nobody needs it. No flag overrides this',
   })
 }
 
@@ -105,7 +105,7 @@ function notARepository(location: string, strays: readonly CopiedFile[]): Stackb
     code: 'remote-not-a-repository',
     message: `${location} holds something that is no repository`,
     detail: `for example ${strays.slice(0, 3).map((file) => file.path).join(', ')}`,
-    fix: 'Point RCLONE_PATH at a folder of its own. No flag overrides this',
+    fix: 'Choose a folder of its own for the copy (RCLONE_PATH, or the key of the transport that is used). No flag overrides this',
   })
 }
 
@@ -115,6 +115,6 @@ function anotherRepository(location: string, found: string | null, wanted: strin
     code: 'another-repository',
     message: `${location} holds another repository`,
     detail: found === null ? 'the keys of the local one do not open it' : `its ID is ${found.slice(0, 10)}, that of the local one ${wanted.slice(0, 10)}`,
-    fix: 'Point RCLONE_PATH at a folder of its own. No flag overrides this',
+    fix: 'Choose a folder of its own for the copy (RCLONE_PATH, or the key of the transport that is used). No flag overrides this',
   })
 }
