@@ -38,13 +38,14 @@ export function stacksLock(run: Run): LockSubject {
  *
  * Throws `repository-missing` (10), `repository-locked` (11), `wrong-password` (12), or as the engine says.
  *
+ * @param options.look one that was begun earlier, with {@link beginLook}
  * @returns `null` in a dry run for a repository that the real run would make
  */
-export async function openRepository(run: Run, options: { readonly mayInit: boolean }): Promise<OpenRepository | null> {
+export async function openRepository(run: Run, options: { readonly mayInit: boolean; readonly look?: Promise<RepositoryLook> }): Promise<OpenRepository | null> {
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const { repository, snapshots, configDigest } = await withinSilence(run, engine, (signal) => lookInto(engine, known, signal))
+  const { repository, snapshots, configDigest } = await (options.look ?? beginLook(run, engine))
 
   if (!repository.ok) {
     if (repository.failure.kind !== 'repository-missing') throw errorFrom(repository.failure)
@@ -68,6 +69,12 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
   }
   if (!run.dryRun && repository.value.path !== null) await removeOldLocks(run, engine)
   return { engine, repository: repository.value, snapshots: snapshots.value, record, isNew: false }
+}
+
+/** Looks into the configured repository, and notes and changes nothing. Throws as {@link withinSilence}. */
+export function beginLook(run: Run, engine: Engine): Promise<RepositoryLook> {
+  const known = knownRepository(run.state.repositories, engine.location().display)
+  return withinSilence(run, engine, (signal) => lookInto(engine, known, signal))
 }
 
 /** What a look into a repository has come to. */

@@ -1,7 +1,7 @@
-import type { Transport } from '@stackbk/contract'
+import type { Engine, Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
-import { openRepository, repositoryLock, type OpenRepository } from './repository.js'
+import { beginLook, openRepository, repositoryLock, type OpenRepository, type RepositoryLook } from './repository.js'
 import { rememberRepository } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
@@ -112,15 +112,15 @@ async function openWhileLooking(run: Run, transport: Transport, root: string, ch
   const given = new AbortController()
   const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, engine)
   const listing = localList(engine, root)
-  const opening = openOnceReady(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit })
+  const lookingInto = lookOnceReady(run, engine)
   // Their turn comes below.
-  for (const one of [looking, listing, opening]) one.catch(() => {})
+  for (const one of [looking, listing, lookingInto]) one.catch(() => {})
   try {
     const ready = await transport.ready({ signal: run.signal })
-    const [ended] = await Promise.allSettled([opening])
+    // Whatever it comes to, nothing of it goes on behind a refusal.
+    await Promise.allSettled([lookingInto])
     if (!ready.ok) throw errorFrom(ready.failure)
-    if (ended.status === 'rejected') throw ended.reason
-    const opened = ended.value
+    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit, look: lookingInto })
     const remote = await looking
     return { opened, remote, firstList: opened === null ? [] : await listing }
   } finally {
@@ -128,10 +128,11 @@ async function openWhileLooking(run: Run, transport: Transport, root: string, ch
   }
 }
 
-async function openOnceReady(run: Run, options: { readonly mayInit: boolean }): Promise<OpenRepository | null> {
-  const ready = await (await run.engine()).ready({ signal: run.signal })
+/** Notes nothing: what is wrong with the transport leaves all as it was. */
+async function lookOnceReady(run: Run, engine: Engine): Promise<RepositoryLook> {
+  const ready = await engine.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
-  return openRepository(run, options)
+  return beginLook(run, engine)
 }
 
 /** One for a transfer that went through at once, whatever it was made of; one more for each try again. */
