@@ -2,11 +2,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { spawn } from '@lydell/node-pty'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { KitCheckResult, KitWriteResult } from '../../src/stages/kit.js'
 import type { StatusResult } from '../../src/stages/status.js'
+import { typedScript } from '../fixtures/typed-script.js'
 import { makeWorld, oneService, type World } from '../fixtures/world.js'
 
 const passphrase = 'correct horse battery staple'
@@ -60,16 +60,7 @@ describe('the disaster kit', () => {
     expect([opening.length, rest.length]).toEqual([2, 5])
 
     const script = ['set -e', `cd ${bare}`, ...opening, ...rest, 'echo all is back'].join('\n')
-    const terminal = spawn('bash', ['-c', script], { cols: 200, rows: 50, env: { PATH: process.env['PATH'] ?? '', HOME: join(bare, 'home'), TERM: 'xterm' } })
-    let said = ''
-    let isAnswered = false
-    terminal.onData((text) => {
-      said += text
-      if (isAnswered || !/passphrase[^\n]*: ?$/i.test(said)) return
-      isAnswered = true
-      terminal.write(`${passphrase}\r`)
-    })
-    await new Promise<void>((resolve) => terminal.onExit(() => resolve()))
+    const said = await typedScript({ argv: ['bash', '-c', script], env: { PATH: process.env['PATH'] ?? '', HOME: join(bare, 'home'), TERM: 'xterm' }, passphrase })
     expect(said).toContain('all is back')
     expect(readFileSync(join(bare, 'files', world.stacks, 'web', 'data', 'file'), 'utf8')).toBe('what is to come back')
     expect(readFileSync(join(bare, 'placed', 'key'), 'utf8')).toBe('a private key\n')

@@ -2,10 +2,10 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { spawn } from '@lydell/node-pty'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { removeProject } from '../fixtures/compose-stack.js'
+import { typedScript } from '../fixtures/typed-script.js'
 import { makeWorld, oneService, type World, type WorldStack } from '../fixtures/world.js'
 
 const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url))
@@ -31,20 +31,11 @@ const at = (name: string): string => join(world.root, name)
  */
 async function typed(commands: string, folder = world.root): Promise<string> {
   const script = ['set -e', 'busybox ip link set lo up', `mount --bind ${at('etc')} /etc`, `cd ${folder}`, commands, 'echo all of it was done'].join('\n')
-  const terminal = spawn('unshare', ['--net', '--mount', 'bash', '-c', script], {
-    cols: 200,
-    rows: 50,
+  const said = await typedScript({
+    argv: ['unshare', '--net', '--mount', 'bash', '-c', script],
     env: { PATH: world.fakePath, HOME: at('home'), TERM: 'xterm', STACKBK_STATE_DIR: world.state, RESTIC_CACHE_DIR: at('cache') },
+    passphrase,
   })
-  let said = ''
-  let isAnswered = false
-  terminal.onData((text) => {
-    said += text
-    if (isAnswered || !/passphrase[^\n]*: ?$/i.test(said)) return
-    isAnswered = true
-    terminal.write(`${passphrase}\r`)
-  })
-  await new Promise<void>((resolve) => terminal.onExit(() => resolve()))
   expect(said).toContain('all of it was done')
   return said
 }
