@@ -48,15 +48,12 @@ describe('may be reached later', () => {
     for (const other of [await transport.list(''), await transport.read('config'), await transport.remove(['config']), await transport.move('a', 'b')]) expect(other).toMatchObject(later)
   })
 
-  test('a server that accepts and never says a word, and a host that answers nothing at all, when the limit is over', async () => {
+  test('a server that accepts and never says a word, when the limit is over', async () => {
     const mute = await startMuteServer()
     try {
-      // The second address is of a net that is there for documents alone: https://www.rfc-editor.org/rfc/rfc5737
-      for (const ENDPOINT of [`http://127.0.0.1:${mute.port}`, 'http://192.0.2.1']) {
-        const { answer, ms } = await timed((await transportWith(valuesOf(bucket, { ENDPOINT }))).probe({ timeoutMs: 1200 }))
-        expect(answer).toMatchObject(later)
-        expect(ms).toBeLessThan(3000)
-      }
+      const { answer, ms } = await timed((await transportWith(valuesOf(bucket, { ENDPOINT: `http://127.0.0.1:${mute.port}` }))).probe({ timeoutMs: 1200 }))
+      expect(answer).toMatchObject(later)
+      expect(ms).toBeLessThan(3000)
     } finally {
       await mute.close()
     }
