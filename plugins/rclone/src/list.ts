@@ -1,8 +1,8 @@
-import { answered, failed, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
+import { answered, failed, plainFolder, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
 
 import { failureOf, isMissingFolder } from './failure.js'
 import type { Rclone, RcloneRun } from './rclone.js'
-import { address, folderAddress, plainFolder, type Remote } from './remote.js'
+import { address, folderAddress, type Remote } from './remote.js'
 
 /** How long a question may wait for the remote before it tries again. */
 export const questionPatienceMs = 60_000

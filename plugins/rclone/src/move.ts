@@ -1,12 +1,12 @@
 import { posix } from 'node:path'
 
-import { done, failed, type Answer, type CallOptions } from '@stackbk/contract'
+import { done, failed, filesInWords, plainFolder, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { failureOf, isMissingFolder } from './failure.js'
 import { linesOf, presentFiles, questionPatienceMs } from './list.js'
 import type { Rclone } from './rclone.js'
-import { address, folderAddress, folderOn, plainFolder, refuseNames, type Remote } from './remote.js'
-import { inWords, traversal } from './transfer.js'
+import { address, folderAddress, folderOn, type Remote } from './remote.js'
+import { traversal } from './transfer.js'
 
 /** Moves one file, on the remote itself where it can do that; what is not there is none of our business. */
 export async function moveFile(rclone: Rclone, remote: Remote, from: string, to: string, options: CallOptions = {}): Promise<Answer<void>> {
@@ -37,7 +37,7 @@ export async function moveAll(rclone: Rclone, remote: Remote, files: readonly st
   if (run.result.exitCode === 0 || isMissingFolder(run)) return done
   // An older one (1.60) moves to below a folder, but not from below one to the folder itself.
   if (/overlapping remotes/.test(run.words.text)) return moveEach(rclone, remote, files, { ...request, from, to })
-  return failed(failureOf(run, { what: `moving ${inWords(files)} on ${address(remote)}`, remote: remote.name, isTransfer: true }))
+  return failed(failureOf(run, { what: `moving ${filesInWords(files)} on ${address(remote)}`, remote: remote.name, isTransfer: true }))
 }
 
 /** The slow way, a call for each that is there. */

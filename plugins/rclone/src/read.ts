@@ -1,9 +1,9 @@
-import { answered, failed, type Answer, type CallOptions } from '@stackbk/contract'
+import { answered, failed, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { failureOf } from './failure.js'
 import { isFolderInstead, linesOf, questionPatienceMs } from './list.js'
 import type { Rclone } from './rclone.js'
-import { address, folderAddress, refuseNames, type Remote } from './remote.js'
+import { address, folderAddress, type Remote } from './remote.js'
 
 /** What servers answer when a range begins behind the end of a file that is there. */
 const behindTheEnd = /\b416\b|InvalidRange|Range Not Satisfiable/i

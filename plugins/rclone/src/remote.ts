@@ -59,21 +59,6 @@ export function folderOn(remote: Remote, below: string): Remote {
   return below === '' ? remote : { name: remote.name, folder: address(remote, below).slice(remote.name.length + 1) }
 }
 
-/** Folders may come with slashes at either end; none of them counts. */
-export function plainFolder(folder: string): string {
-  return folder.replace(/^\/+/, '').replace(/\/+$/, '')
-}
-
-/**
- * Names go to rclone a line each, and below a folder: what cannot be said so, or leads out of the folder, is refused before
- * anything is done.
- */
-export function refuseNames(files: readonly string[]): Answer<void> {
-  const bad = files.find((file) => file === '' || file.startsWith('/') || /[\n\r\0]/.test(file) || file.split('/').some((part) => part === '' || part === '.' || part === '..'))
-  if (bad === undefined) return { ok: true, value: undefined }
-  return failed({ kind: 'usage', message: `not a path below a folder, in one line: ${JSON.stringify(bad)}` })
-}
-
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }

@@ -1,10 +1,10 @@
-import { done, failed, type Answer, type CallOptions } from '@stackbk/contract'
+import { done, failed, filesInWords, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { failureOf, isMissingFolder } from './failure.js'
 import { linesOf, questionPatienceMs } from './list.js'
 import type { Rclone } from './rclone.js'
-import { address, folderAddress, refuseNames, type Remote } from './remote.js'
-import { inWords, traversal } from './transfer.js'
+import { address, folderAddress, type Remote } from './remote.js'
+import { traversal } from './transfer.js'
 
 /** Deletes these files and no other, in one call. With an empty list rclone deletes nothing (tried with 1.60 and 1.75); we do not ask it to. */
 export async function removeFiles(rclone: Rclone, remote: Remote, files: readonly string[], options: CallOptions = {}): Promise<Answer<void>> {
@@ -21,5 +21,5 @@ export async function removeFiles(rclone: Rclone, remote: Remote, files: readonl
     onStats: (stats) => options.onProgress?.({ phase: 'remove', filesDone: stats.deletes, filesTotal: files.length }),
   })
   if (run.result.exitCode === 0 || isMissingFolder(run)) return done
-  return failed(failureOf(run, { what: `deleting ${inWords(files)} on ${address(remote)}`, remote: remote.name, isTransfer: true }))
+  return failed(failureOf(run, { what: `deleting ${filesInWords(files)} on ${address(remote)}`, remote: remote.name, isTransfer: true }))
 }

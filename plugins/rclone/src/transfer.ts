@@ -1,12 +1,12 @@
 import { lstat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
-import { answered, failed, type Answer, type TransferRequest, type TransferResult } from '@stackbk/contract'
+import { answered, failed, filesInWords, filesMissing, plainFolder, refuseNames, type Answer, type TransferRequest, type TransferResult } from '@stackbk/contract'
 
 import { failureOf } from './failure.js'
 import { linesOf, presentFiles } from './list.js'
 import type { Rclone, RcloneRun } from './rclone.js'
-import { address, folderAddress, folderOn, plainFolder, refuseNames, type Remote } from './remote.js'
+import { address, folderAddress, folderOn, type Remote } from './remote.js'
 
 /** How rclone is to go about a transfer. */
 export interface Pace {
@@ -30,12 +30,12 @@ export async function upload(rclone: Rclone, root: Remote, pace: Pace, request: 
 
   // rclone says nothing of a file in its list that is not there, so we look, and again afterwards: one may go meanwhile.
   const before = await missingLocally(localRoot, files)
-  if (before.length > 0) return missing(before, localRoot)
-  const what = `uploading ${inWords(files)} to ${address(remote)}`
+  if (before.length > 0) return filesMissing(before, localRoot)
+  const what = `uploading ${filesInWords(files)} to ${address(remote)}`
   const run = await copy(rclone, { from: localRoot, to: folderAddress(remote), phase: 'upload', pace, request })
   if (run.result.exitCode !== 0) return failed(failureOf(run, { what, remote: root.name, isTransfer: true }))
   const after = await missingLocally(localRoot, files)
-  if (after.length > 0) return missing(after, localRoot)
+  if (after.length > 0) return filesMissing(after, localRoot)
   return answered(resultOf(run))
 }
 
@@ -49,12 +49,12 @@ export async function download(rclone: Rclone, root: Remote, pace: Pace, request
   const localRoot = resolve(request.localRoot)
 
   const there = files.length - (await missingLocally(localRoot, files)).length
-  const what = `downloading ${inWords(files)} from ${address(remote)}`
+  const what = `downloading ${filesInWords(files)} from ${address(remote)}`
   const run = await copy(rclone, { from: folderAddress(remote), to: localRoot, phase: 'download', pace, request })
   const failure = run.result.exitCode === 0 ? null : failureOf(run, { what, remote: root.name, isTransfer: true })
   if (failure !== null && failure.kind !== 'not-found') return failed(failure)
   const lacking = await missingLocally(localRoot, files)
-  if (lacking.length > 0) return missing(lacking, address(remote))
+  if (lacking.length > 0) return filesMissing(lacking, address(remote))
   if (failure !== null) return failed(failure)
 
   // A file that was here before hides that the remote lacks it. rclone checks each pair once: fewer checks, and we ask.
@@ -63,7 +63,7 @@ export async function download(rclone: Rclone, root: Remote, pace: Pace, request
     if (!present.ok) return present
     const names = new Set(present.value.map(({ path }) => path))
     const absent = files.filter((file) => !names.has(file))
-    if (absent.length > 0) return missing(absent, address(remote))
+    if (absent.length > 0) return filesMissing(absent, address(remote))
   }
   return answered(resultOf(run))
 }
@@ -128,16 +128,6 @@ async function missingLocally(localRoot: string, files: readonly string[]): Prom
   return lacking
 }
 
-function missing(files: readonly string[], place: string): Answer<never> {
-  const [first = ''] = files
-  const others = files.length === 1 ? '' : ` and ${files.length - 1} more`
-  return failed({ kind: 'not-found', message: `not there, or no regular file, in ${place}: ${first}${others}` })
-}
-
 function resultOf(run: RcloneRun): TransferResult {
   return { files: run.words.stats?.transfers ?? 0, bytes: run.words.stats?.bytes ?? 0 }
-}
-
-export function inWords(files: readonly string[]): string {
-  return files.length === 1 ? (files[0] ?? '') : `${files.length} files`
 }

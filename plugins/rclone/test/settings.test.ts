@@ -1,7 +1,8 @@
+import { refuseNames } from '@stackbk/contract'
 import { describe, expect, test } from 'vitest'
 
 import { rclone } from '../src/index.js'
-import { address, folderOn, refuseNames, remoteOf } from '../src/remote.js'
+import { address, folderOn, remoteOf } from '../src/remote.js'
 import { transportWith } from './transport.js'
 
 describe('the configured remote', () => {

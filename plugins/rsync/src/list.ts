@@ -1,9 +1,8 @@
 import { tmpdir } from 'node:os'
 
-import { answered, done, failed, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
+import { answered, done, failed, plainFolder, refuseNames, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
 
 import { failureOf, isMissingFolder } from './failure.js'
-import { plainFolder, refuseNames } from './names.js'
 import { addressOf, operandOf } from './place.js'
 import type { Rsync } from './rsync.js'
 

@@ -2,9 +2,8 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, posix } from 'node:path'
 
-import { done, type Answer, type CallOptions } from '@stackbk/contract'
+import { done, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
-import { refuseNames } from './names.js'
 import { moveAll, removeFiles } from './remove.js'
 import type { Rsync } from './rsync.js'
 import { download, upload } from './transfer.js'

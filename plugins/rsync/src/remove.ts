@@ -1,8 +1,7 @@
-import { answered, done, failed, type Answer, type CallOptions } from '@stackbk/contract'
+import { answered, done, failed, filesInWords, plainFolder, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { endedInSilence, failureOf, lacksWay } from './failure.js'
 import { listFiles } from './list.js'
-import { inWords, plainFolder, refuseNames } from './names.js'
 import { absolute, addressOf, operandOf } from './place.js'
 import type { Rsync, RsyncRun } from './rsync.js'
 import { withSkeleton } from './skeleton.js'
@@ -19,7 +18,7 @@ export async function removeFiles(rsync: Rsync, files: readonly string[], { sign
   const named = refuseNames(files)
   if (!named.ok) return named
   const run = await withSkeleton(files, (root) => rsync.run({ flags: deleteNamed, files, operands: [`${root}/`, operandOf(rsync.place)], signal }))
-  return answerOf(rsync, run, `deleting ${inWords(files)} on ${addressOf(rsync.place)}`)
+  return answerOf(rsync, run, `deleting ${filesInWords(files)} on ${addressOf(rsync.place)}`)
 }
 
 /**
@@ -33,7 +32,7 @@ export async function moveAll(rsync: Rsync, files: readonly string[], request: {
   if (!named.ok) return named
   const backup = ['--backup', '--suffix=', `--backup-dir=${absolute(rsync.place, to)}`]
   const run = await withSkeleton(files, (root) => rsync.run({ flags: [...deleteNamed, ...backup], files, operands: [`${root}/`, operandOf(rsync.place, from)], signal: request.signal }))
-  return answerOf(rsync, run, `moving ${inWords(files)} on ${addressOf(rsync.place)}`)
+  return answerOf(rsync, run, `moving ${filesInWords(files)} on ${addressOf(rsync.place)}`)
 }
 
 /** Where the folder is not there, neither are the files. */

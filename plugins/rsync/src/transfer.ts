@@ -1,11 +1,10 @@
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
-import { answered, bandwidthAt, failed, type Answer, type BandwidthTimetable, type TransferRequest, type TransferResult } from '@stackbk/contract'
+import { answered, bandwidthAt, failed, filesInWords, filesMissing, plainFolder, refuseNames, type Answer, type BandwidthTimetable, type TransferRequest, type TransferResult } from '@stackbk/contract'
 
 import { failureOf, isMissingFolder, reasonsIn } from './failure.js'
 import { withFolder } from './make-folder.js'
-import { inWords, missing, plainFolder, refuseNames } from './names.js'
 import { addressOf, operandOf } from './place.js'
 import { totalsIn } from './progress.js'
 import type { Rsync, RsyncCall, RsyncRun } from './rsync.js'
@@ -32,9 +31,9 @@ export async function upload(rsync: Rsync, timetable: BandwidthTimetable | null,
   const localRoot = resolve(request.localRoot)
   // A symbolic link would be passed over in silence.
   const absent = await missingLocally(localRoot, files)
-  if (absent.length > 0) return missing(absent, localRoot)
+  if (absent.length > 0) return filesMissing(absent, localRoot)
 
-  const what = `uploading ${inWords(files)} to ${addressOf(rsync.place, folder)}`
+  const what = `uploading ${filesInWords(files)} to ${addressOf(rsync.place, folder)}`
   const rate = timetable === null ? null : bandwidthAt(timetable, new Date()).up
   const ran = await withFolder(rsync, folder, request, () => rsync.run(copyCall(request, { phase: 'upload', rate, operands: [`${localRoot}/`, operandOf(rsync.place, folder)] })))
   if (!ran.ok) return ran
@@ -42,7 +41,7 @@ export async function upload(rsync: Rsync, timetable: BandwidthTimetable | null,
   if (totals !== null) return answered(totals)
   if (ran.value.result.outcome === 'exited') {
     const gone = await missingLocally(localRoot, files)
-    if (gone.length > 0) return missing(gone, localRoot)
+    if (gone.length > 0) return filesMissing(gone, localRoot)
   }
   return failed(failureOf(ran.value, { what, place: rsync.place, isTransfer: true }))
 }
@@ -60,14 +59,14 @@ export async function download(rsync: Rsync, timetable: BandwidthTimetable | nul
   await removeHalves(localRoot, files)
   const rate = timetable === null ? null : bandwidthAt(timetable, new Date()).down
   const run = await rsync.run(copyCall(request, { phase: 'download', rate, operands: [operandOf(rsync.place, folder), `${localRoot}/`] }))
-  if (isMissingFolder(run)) return missing(files, from)
+  if (isMissingFolder(run)) return filesMissing(files, from)
   const lost = filesNotThere(run, files)
-  if (lost.length > 0) return missing(lost, from)
+  if (lost.length > 0) return filesMissing(lost, from)
   const totals = ended(run) ? totalsIn(run.result.stdout) : null
-  if (totals === null) return failed(failureOf(run, { what: `downloading ${inWords(files)} from ${from}`, place: rsync.place, isTransfer: true }))
+  if (totals === null) return failed(failureOf(run, { what: `downloading ${filesInWords(files)} from ${from}`, place: rsync.place, isTransfer: true }))
   // What is no file there (a folder, a link) is passed over without a word.
   const absent = await missingLocally(localRoot, files)
-  return absent.length > 0 ? missing(absent, from) : answered(totals)
+  return absent.length > 0 ? filesMissing(absent, from) : answered(totals)
 }
 
 function copyCall(request: TransferRequest, { phase, rate, operands }: { readonly phase: string; readonly rate: number | null; readonly operands: readonly string[] }): RsyncCall {

@@ -5,12 +5,12 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
 import { GetObjectCommand } from '@aws-sdk/client-s3'
-import { answered, type Answer, type TransferRequest, type TransferResult } from '@stackbk/contract'
+import { answered, filesInWords, filesMissing, plainFolder, refuseNames, type Answer, type TransferRequest, type TransferResult } from '@stackbk/contract'
 
 import { keyOf, within, type Bucket } from './bucket.js'
 import { sizesOf } from './list.js'
 import type { Meter } from './meter.js'
-import { below, inWords, missing, plainFolder, refuseNames } from './names.js'
+import { below } from './below.js'
 import { inParallel } from './parallel.js'
 import { addressOf } from './place.js'
 import { Pulse } from './pulse.js'
@@ -27,11 +27,11 @@ export async function download(bucket: Bucket, request: TransferRequest): Promis
   if (!named.ok) return named
   const folder = plainFolder(request.remoteFolder ?? '')
   const localRoot = resolve(request.localRoot)
-  const attempt = { what: `downloading ${inWords(files)} from ${addressOf(bucket.place, folder)}`, isTransfer: true }
+  const attempt = { what: `downloading ${filesInWords(files)} from ${addressOf(bucket.place, folder)}`, isTransfer: true }
   const result = await within(bucket, attempt, request, async (signal): Promise<Answer<TransferResult>> => {
     const there = await sizesOf(bucket, folder, files, signal)
     const absent = files.filter((file) => !there.has(file))
-    if (absent.length > 0) return missing(absent, addressOf(bucket.place, folder))
+    if (absent.length > 0) return filesMissing(absent, addressOf(bucket.place, folder))
     const local = whenSameSize === 'keep' ? await localSizes(localRoot, files) : new Map<string, number>()
     const wanted = files.filter((file) => local.get(file) !== there.get(file))
     const pulse = new Pulse(bucket.meter, { phase: 'download', direction: 'down', sizes: wanted.map((file) => there.get(file) ?? 0), onProgress: request.onProgress })

@@ -1,9 +1,9 @@
 import { HeadObjectCommand, ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
-import { answered, failed, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
+import { answered, failed, plainFolder, type Answer, type CallOptions, type RemoteFile } from '@stackbk/contract'
 
 import { keyOf, within, type Bucket } from './bucket.js'
 import { isMissing } from './failure.js'
-import { below, plainFolder } from './names.js'
+import { below } from './below.js'
 import { inParallel } from './parallel.js'
 import { addressOf } from './place.js'
 

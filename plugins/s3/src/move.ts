@@ -1,10 +1,10 @@
 import { AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CopyObjectCommand, CreateMultipartUploadCommand, UploadPartCopyCommand, type CompletedPart } from '@aws-sdk/client-s3'
-import { done, type Answer, type CallOptions } from '@stackbk/contract'
+import { done, filesInWords, plainFolder, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { keyOf, within, type Bucket } from './bucket.js'
 import { isMissing } from './failure.js'
 import { fileAt } from './list.js'
-import { below, inWords, plainFolder, refuseNames } from './names.js'
+import { below } from './below.js'
 import { inParallel } from './parallel.js'
 import { addressOf } from './place.js'
 import { removeAll } from './remove.js'
@@ -39,7 +39,7 @@ interface Move {
 async function moveEach(bucket: Bucket, moves: readonly Move[], { signal, onProgress }: CallOptions): Promise<Answer<void>> {
   const wanted = moves.filter(({ from, to }) => from !== to)
   if (wanted.length === 0) return done
-  const attempt = { what: `moving ${inWords(wanted.map(({ from }) => from))} on ${addressOf(bucket.place)}`, isTransfer: true }
+  const attempt = { what: `moving ${filesInWords(wanted.map(({ from }) => from))} on ${addressOf(bucket.place)}`, isTransfer: true }
   return within(bucket, attempt, { signal }, async (abortSignal) => {
     const copied: string[] = []
     await inParallel(wanted, bucket.transfers, async (move) => {

@@ -1,6 +1,5 @@
-import { answered, failed, type Answer, type SettingValues } from '@stackbk/contract'
+import { answered, failed, plainFolder, type Answer, type SettingValues } from '@stackbk/contract'
 
-import { plainFolder } from './names.js'
 
 /** Where the files go. */
 export interface Place {

@@ -1,13 +1,12 @@
 import type { Readable } from 'node:stream'
 
 import { GetObjectCommand } from '@aws-sdk/client-s3'
-import { answered, failed, type Answer, type CallOptions } from '@stackbk/contract'
+import { answered, failed, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { keyOf, within, type Bucket } from './bucket.js'
 import { metered } from './download.js'
 import { isBehindTheEnd, isMissing } from './failure.js'
 import { fileAt } from './list.js'
-import { refuseNames } from './names.js'
 import { addressOf } from './place.js'
 
 /** A file's bytes, or those of a range. */

@@ -1,8 +1,7 @@
 import { DeleteObjectsCommand } from '@aws-sdk/client-s3'
-import { done, type Answer, type CallOptions } from '@stackbk/contract'
+import { done, filesInWords, refuseNames, type Answer, type CallOptions } from '@stackbk/contract'
 
 import { keyOf, within, type Bucket } from './bucket.js'
-import { inWords, refuseNames } from './names.js'
 import { addressOf } from './place.js'
 
 /** So many S3 takes in one call. */
@@ -13,7 +12,7 @@ export async function removeFiles(bucket: Bucket, files: readonly string[], opti
   if (files.length === 0) return done
   const named = refuseNames(files)
   if (!named.ok) return named
-  const attempt = { what: `deleting ${inWords(files)} on ${addressOf(bucket.place)}`, isTransfer: true }
+  const attempt = { what: `deleting ${filesInWords(files)} on ${addressOf(bucket.place)}`, isTransfer: true }
   return within(bucket, attempt, options, (signal) => removeAll(bucket, files, signal, options.onProgress))
 }
 

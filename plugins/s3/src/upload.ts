@@ -4,11 +4,11 @@ import { join, resolve } from 'node:path'
 
 import { AbortMultipartUploadCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
-import { answered, type Answer, type TransferRequest, type TransferResult } from '@stackbk/contract'
+import { answered, filesInWords, filesMissing, plainFolder, refuseNames, type Answer, type TransferRequest, type TransferResult } from '@stackbk/contract'
 
 import { keyOf, within, type Bucket, type Keeping } from './bucket.js'
 import { sizesOf } from './list.js'
-import { below, inWords, missing, plainFolder, refuseNames } from './names.js'
+import { below } from './below.js'
 import { inParallel } from './parallel.js'
 import { addressOf } from './place.js'
 import { Pulse } from './pulse.js'
@@ -33,9 +33,9 @@ export async function upload(bucket: Bucket, request: TransferRequest): Promise<
   const localRoot = resolve(request.localRoot)
   const local = await localSizes(localRoot, files)
   const absent = files.filter((file) => !local.has(file))
-  if (absent.length > 0) return missing(absent, localRoot)
+  if (absent.length > 0) return filesMissing(absent, localRoot)
 
-  const attempt = { what: `uploading ${inWords(files)} to ${addressOf(bucket.place, folder)}`, isTransfer: true }
+  const attempt = { what: `uploading ${filesInWords(files)} to ${addressOf(bucket.place, folder)}`, isTransfer: true }
   const result = await within(bucket, attempt, request, async (signal) => {
     const there = whenSameSize === 'keep' ? await sizesOf(bucket, folder, files, signal) : new Map<string, number>()
     const wanted = files.filter((file) => there.get(file) !== local.get(file))
@@ -55,7 +55,7 @@ export async function upload(bucket: Bucket, request: TransferRequest): Promise<
   // One that vanished meanwhile is no trouble of the transfer.
   const left = await localSizes(localRoot, files)
   const gone = files.filter((file) => !left.has(file))
-  return gone.length > 0 ? missing(gone, localRoot) : result
+  return gone.length > 0 ? filesMissing(gone, localRoot) : result
 }
 
 async function put(bucket: Bucket, { path, key, size, signal }: { readonly path: string; readonly key: string; readonly size: number; readonly signal: AbortSignal }): Promise<void> {
