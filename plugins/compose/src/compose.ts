@@ -22,8 +22,3 @@ export function askCompose(docker: Docker, project: ProjectState, request: { rea
   // Compose also reads `.env` of the folder that it is called in: that has to be the project's own.
   return docker.ask(request.what, args, { ...(existsSync(project.workingDirectory) ? { cwd: project.workingDirectory } : {}), ...call })
 }
-
-/** Calls Compose on a project by its name alone: on all of its containers, whatever its files say now, so services of profiles too. */
-export function askComposeByName(docker: Docker, project: string, request: { readonly what: string; readonly args: readonly string[] }, call: DockerCall = {}): Promise<Answer<string>> {
-  return docker.ask(request.what, ['compose', '--progress', 'quiet', '-p', project, ...request.args], call)
-}

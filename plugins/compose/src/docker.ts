@@ -1,27 +1,22 @@
 import { answered, failed } from '@stackbk/contract'
-import type { Answer, Exec, Failure, ToolResult } from '@stackbk/contract'
+import type { Answer, Exec, Failure, Log, ToolResult } from '@stackbk/contract'
 
 import { Confidential, withoutQuotedValues } from './confidential.js'
+import { localSocket } from './endpoint.js'
+import { type CallLimits, createEngine, type Engine, limitsOf, pathOf, questionLimitMs } from './engine.js'
 
-export interface DockerCall {
-  readonly signal?: AbortSignal | undefined
-  /** Default: {@link questionLimitMs}. */
-  readonly timeoutMs?: number
+export interface DockerCall extends CallLimits {
   readonly input?: string
   readonly cwd?: string
 }
 
-/** The docker client, and Compose as its plugin. */
+/** The engine by its API, and the docker command line for what only Compose and registries' credentials need. */
 export interface Docker {
-  /** What the call printed; a failure unless it exited with 0. `what` names the call in the failure's sentence. */
+  readonly engine: Engine
+  /** Runs the command line and returns what it printed; a failure unless it exited with 0. `what` names the call in the failure's sentence. */
   ask(what: string, args: readonly string[], call?: DockerCall): Promise<Answer<string>>
-  /**
-   * A JSON value a line for those of the named things that exist, and the names of those that do not. Docker prints what
-   * it found and exits with 1 when one is missing; any other trouble fails the whole.
-   */
-  inspect(kind: Inspectable, names: readonly string[], call?: DockerCall): Promise<Answer<Inspected>>
-  /** A call whose exit code means something of its own. Fails only where docker could not be run to its end. */
-  attempt(what: string, args: readonly string[], call?: DockerCall): Promise<Answer<ToolResult>>
+  /** Returns the engine's descriptions of those of the named things that exist, in the order of the names, and the names of the others. */
+  inspect(kind: Inspectable, names: readonly string[], call?: CallLimits): Promise<Answer<Inspected>>
   /** The environment of stacks, taken out of what docker says wherever it speaks to people. */
   readonly confidential: Confidential
 }
@@ -33,8 +28,8 @@ export interface Inspected {
   readonly missing: readonly string[]
 }
 
-/** An engine that has not answered a question by then does not answer. Commands that stop or start bring a limit of their own. */
-export const questionLimitMs = 60_000
+/** Questions about single things that are asked at the same time. */
+const questionsAtATime = 8
 
 /**
  * Variables that would make Compose act on another project than the one named, or do more than it was asked:
@@ -44,81 +39,61 @@ const environment = {
   COMPOSE_FILE: undefined,
   COMPOSE_PROJECT_NAME: undefined,
   COMPOSE_REMOVE_ORPHANS: undefined,
+  COMPOSE_IGNORE_ORPHANS: '1',
   COMPOSE_MENU: 'false',
 }
 
-export function createDocker(exec: Exec): Docker {
+export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {} }: { readonly socketPath?: () => Promise<Answer<string>>; readonly log?: Log } = {}): Docker {
   const confidential = new Confidential()
-  const run = (args: readonly string[], call: DockerCall, hideIn?: (line: string) => string): Promise<ToolResult> =>
-    exec.run({
-      file: 'docker',
-      args,
-      env: environment,
-      ...(hideIn === undefined ? {} : { hideIn }),
-      timeoutMs: call.timeoutMs ?? questionLimitMs,
-      ...(call.signal === undefined ? {} : { signal: call.signal }),
-      ...(call.input === undefined ? {} : { input: call.input }),
-      // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither.
-      cwd: call.cwd ?? '/',
-    })
+  const engine = createEngine({ socketPath, confidential, log })
 
   return {
     confidential,
+    engine,
 
     async ask(what, args, call = {}) {
       const hideQuoted = withoutQuotedValues()
-      const result = await run(args, call, (line) => confidential.hideIn(hideQuoted(line)))
+      const result = await exec.run({
+        file: 'docker',
+        args,
+        env: environment,
+        hideIn: (line) => confidential.hideIn(hideQuoted(line)),
+        timeoutMs: call.timeoutMs ?? questionLimitMs,
+        ...(call.signal === undefined ? {} : { signal: call.signal }),
+        ...(call.input === undefined ? {} : { input: call.input }),
+        // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither.
+        cwd: call.cwd ?? '/',
+      })
       const failure = failureOf(what, result)
       return failure === null ? answered(result.stdout) : failed(failure)
     },
 
-    async attempt(what, args, call = {}) {
-      const result = await run(args, call, (line) => confidential.hideIn(line))
-      const failure = result.outcome === 'exited' || result.outcome === 'timed-out' ? null : failureOf(what, result)
-      return failure === null ? answered(result) : failed(failure)
-    },
-
     async inspect(kind, names, call = {}) {
-      if (names.length === 0) return answered({ found: [], missing: [] })
-      // Its errors hold names and nothing else, and are read by us.
-      const result = await run([kind, 'inspect', '--format', '{{json .}}', '--', ...names], call)
-      const missing = missingNames(result.stderr)
-      const failure = failureOf(`docker ${kind} inspect`, result)
-      if (failure !== null && (result.outcome !== 'exited' || missing === null)) return failed(failure)
-      const found = jsonLines(result.stdout)
-      if (found === null) return failed({ kind: 'failed', message: `docker ${kind} inspect printed what is no JSON`, toolOutput: lastWords(result.stdout) })
+      const found: unknown[] = []
+      const missing: string[] = []
+      for (let at = 0; at < names.length; at += questionsAtATime) {
+        const some = names.slice(at, at + questionsAtATime)
+        const answers = await Promise.all(some.map((name) => describe(engine, kind, name, call)))
+        for (const [index, answer] of answers.entries()) {
+          if (!answer.ok) return answer
+          if (answer.value === null) missing.push(some[index]!)
+          else found.push(answer.value)
+        }
+      }
       if (kind === 'container') found.forEach((container) => confidential.learnContainer(container))
-      return answered({ found, missing: missing ?? [] })
+      return answered({ found, missing })
     },
   }
 }
 
-/** `null` when the errors speak of anything else than things that do not exist. */
-function missingNames(stderr: string): string[] | null {
-  const names: string[] = []
-  for (const line of stderr.split('\n')) {
-    if (line.trim() === '') continue
-    const name = /No such (?:object|container|image|volume|network): (.+)$/i.exec(line)?.[1]
-      ?? /get (.+): no such volume$/i.exec(line)?.[1]
-      ?? /network (.+) not found$/i.exec(line)?.[1]
-    if (name !== undefined) names.push(name.trim())
-    else if (!/^(?:WARNING|time=.*level=warning)/.test(line)) return null
-  }
-  return names
-}
-
-/** One JSON value a line; `null` when one is none. */
-export function jsonLines(text: string): unknown[] | null {
-  const values: unknown[] = []
-  for (const line of text.split('\n')) {
-    if (line.trim() === '') continue
-    try {
-      values.push(JSON.parse(line))
-    } catch {
-      return null
-    }
-  }
-  return values
+/** Returns the engine's description; `null` where there is no such thing. */
+async function describe(engine: Engine, kind: Inspectable, name: string, limits: CallLimits): Promise<Answer<unknown>> {
+  // The engine would take such a name for another path of its API.
+  if (name.split('/').some((part) => part === '' || part === '.' || part === '..')) return answered(null)
+  const path = kind === 'volume' || kind === 'network' ? pathOf(`${kind}s`, name) : pathOf(`${kind}s`, name, 'json')
+  const answer = await engine.request({ ...limitsOf(limits), what: `docker ${kind} inspect`, path, accepts: [404], isLogged: false })
+  if (!answer.ok) return answer
+  return answered(answer.value.status === 404 ? null : answer.value.body)
 }
 
 /** The last five lines that a tool said. */

@@ -1,8 +1,7 @@
-import { type ClientRequest, type IncomingMessage, request } from 'node:http'
-
 import { answered, failed } from '@stackbk/contract'
-import type { Answer } from '@stackbk/contract'
+import type { Answer, Failure } from '@stackbk/contract'
 
+import { type Engine, type EngineStream, filtersOf } from './engine.js'
 import { number, record, text, texts } from './json.js'
 
 /** Something that happened to a container. */
@@ -44,14 +43,13 @@ const engineMemory = 256
  * stop ended, what ran while the stack was read and when it is healthy again is asked until it is up.
  */
 export class EngineEvents {
-  readonly #socketPath: () => Promise<Answer<string>>
+  readonly #engine: Engine
   readonly #ears = new Set<ListeningEar>()
-  #stream: Promise<Answer<IncomingMessage>> | null = null
-  #request: ClientRequest | null = null
+  #stream: Promise<Answer<EngineStream>> | null = null
   #isClosed = false
 
-  constructor(socketPath: () => Promise<Answer<string>>) {
-    this.#socketPath = socketPath
+  constructor(engine: Engine) {
+    this.#engine = engine
   }
 
   /** Everything from now on: the engine listens to us before the answer. */
@@ -72,61 +70,52 @@ export class EngineEvents {
   /** What the engine remembers since then, and whether that is all. */
   async remembered(since: number): Promise<Answer<{ readonly events: readonly EngineEvent[]; readonly isComplete: boolean }>> {
     const events: EngineEvent[] = []
-    const response = await this.#ask(`/events?since=${seconds(since)}&until=${seconds(Date.now())}`)
+    const response = await this.#ask({ since: seconds(since), until: seconds(Date.now()) })
     if (!response.ok) return response
+    const { body, close } = response.value
     return new Promise((resolve) => {
-      const read = lineReader((line) => events.push(...readEvent(line)))
-      response.value.on('data', read)
-      response.value.on('error', (error) => resolve(unreachable(error)))
-      response.value.on('end', () => resolve(answered({ events, isComplete: events.length < engineMemory })))
+      const limit = setTimeout(() => body.destroy(new Error(`no end within ${attachLimitMs} ms`)), attachLimitMs)
+      const finish = (answer: Answer<{ readonly events: readonly EngineEvent[]; readonly isComplete: boolean }>): void => {
+        clearTimeout(limit)
+        close()
+        resolve(answer)
+      }
+      body.on('data', lineReader((line) => events.push(...readEvent(line))))
+      body.on('error', (error) => finish(unreachable(error.message)))
+      body.on('end', () => finish(answered({ events, isComplete: events.length < engineMemory })))
     })
   }
 
   close(): void {
     this.#isClosed = true
-    this.#request?.destroy()
+    void this.#stream?.then((stream) => {
+      if (stream.ok) stream.value.close()
+    })
     for (const ear of this.#ears) ear.loseTrack()
   }
 
-  async #attach(): Promise<Answer<IncomingMessage>> {
-    const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: actions }))
-    const response = await this.#ask(`/events?since=${seconds(Date.now() - overlapMs)}&filters=${filters}`, (made) => (this.#request = made))
-    if (!response.ok) return response
-    const stream = response.value
-    const read = lineReader((line) => {
+  async #attach(): Promise<Answer<EngineStream>> {
+    const stream = await this.#ask({ since: seconds(Date.now() - overlapMs), ...filtersOf({ type: ['container'], event: actions }) })
+    if (!stream.ok) return stream
+    const { body, unref, close } = stream.value
+    body.on('data', lineReader((line) => {
       for (const event of readEvent(line)) for (const ear of this.#ears) ear.hear(event)
-    })
-    stream.on('data', read)
+    }))
     const onBreak = (): void => {
       this.#stream = null
+      close()
       for (const ear of this.#ears) ear.loseTrack()
     }
-    stream.on('error', onBreak)
-    stream.on('close', onBreak)
+    body.on('error', onBreak)
+    body.on('close', onBreak)
     // A listener that was forgotten must not keep the program from ending.
-    stream.socket.unref()
-    return response
+    unref()
+    return stream
   }
 
-  async #ask(path: string, onRequest?: (made: ClientRequest) => void): Promise<Answer<IncomingMessage>> {
-    const socketPath = await this.#socketPath()
-    if (!socketPath.ok) return socketPath
-    return new Promise((resolve) => {
-      const made = request({ socketPath: socketPath.value, path, agent: false, headers: { host: 'docker' } })
-      onRequest?.(made)
-      const limit = setTimeout(() => made.destroy(new Error(`no response within ${attachLimitMs} ms`)), attachLimitMs)
-      made.on('error', (error) => {
-        clearTimeout(limit)
-        resolve(unreachable(error))
-      })
-      made.on('response', (response) => {
-        clearTimeout(limit)
-        if (response.statusCode === 200) return resolve(answered(response))
-        response.resume()
-        resolve(unreachable(new Error(`HTTP status ${response.statusCode}`)))
-      })
-      made.end()
-    })
+  async #ask(query: Readonly<Record<string, string>>): Promise<Answer<EngineStream>> {
+    const stream = await this.#engine.stream({ what: 'docker events', path: '/events', query, timeoutMs: attachLimitMs })
+    return stream.ok ? stream : unreachable(stream.failure.toolOutput ?? stream.failure.message, stream.failure)
   }
 }
 
@@ -204,11 +193,12 @@ function seconds(milliseconds: number): string {
   return (milliseconds / 1000).toFixed(3)
 }
 
-function unreachable(error: Error): Answer<never> {
+function unreachable(reason: string, failure?: Failure): Answer<never> {
+  if (failure?.kind === 'configuration') return failed(failure)
   return failed({
     kind: 'tool-not-answering',
     message: 'The Docker engine did not let us listen to its events',
-    toolOutput: error.message,
+    toolOutput: reason,
     fix: 'See whether the Docker engine answers, and that this user may use its socket: docker info',
   })
 }

@@ -1,7 +1,8 @@
-import { answered } from '@stackbk/contract'
+import { answered, done } from '@stackbk/contract'
 import type { Answer } from '@stackbk/contract'
 
-import type { Docker, DockerCall } from './docker.js'
+import type { Docker } from './docker.js'
+import { type CallLimits, limitsOf, pathOf } from './engine.js'
 import { record, text, textList } from './json.js'
 
 export interface LocalImage {
@@ -10,13 +11,11 @@ export interface LocalImage {
 }
 
 /** What these references (or IDs) mean on this host now; those that mean nothing are absent. */
-export async function localImages(docker: Docker, references: readonly string[], call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, LocalImage>>> {
+export async function localImages(docker: Docker, references: readonly string[], call: CallLimits = {}): Promise<Answer<ReadonlyMap<string, LocalImage>>> {
   const names = [...new Set(references)].filter((name) => name !== '')
   const inspected = await docker.inspect('image', names, call)
   if (!inspected.ok) return inspected
-  // Docker names a missing one with the tag it added; what it found comes in the order of the question.
-  const isMissing = (name: string): boolean => inspected.value.missing.some((missing) => missing === name || missing === `${name}:latest`)
-  const present = names.filter((name) => !isMissing(name))
+  const present = names.filter((name) => !inspected.value.missing.includes(name))
   return answered(new Map(present.flatMap((name, at): [string, LocalImage][] => {
     const image = record(inspected.value.found[at])
     return inspected.value.found[at] === undefined ? [] : [[name, { id: text(image['Id']), digests: textList(image['RepoDigests']) }]]
@@ -24,7 +23,20 @@ export async function localImages(docker: Docker, references: readonly string[],
 }
 
 /** The same with nothing but the IDs. */
-export async function imageIds(docker: Docker, references: readonly string[], call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, string>>> {
+export async function imageIds(docker: Docker, references: readonly string[], call: CallLimits = {}): Promise<Answer<ReadonlyMap<string, string>>> {
   const images = await localImages(docker, references, call)
   return images.ok ? answered(new Map([...images.value].map(([name, image]) => [name, image.id]))) : images
+}
+
+/** Names an image by a reference of a repository and a tag. */
+export async function tagImage(docker: Docker, image: { readonly id: string; readonly reference: string }, call: CallLimits = {}): Promise<Answer<void>> {
+  const { repository, tag } = splitReference(image.reference)
+  const tagged = await docker.engine.request({ ...limitsOf(call), what: `docker tag of ${image.reference}`, method: 'POST', path: pathOf('images', image.id, 'tag'), query: { repo: repository, tag } })
+  return tagged.ok ? done : tagged
+}
+
+/** A colon before the last slash belongs to the port of a registry. */
+function splitReference(reference: string): { readonly repository: string; readonly tag: string } {
+  const colon = reference.lastIndexOf(':')
+  return colon > reference.lastIndexOf('/') ? { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) } : { repository: reference, tag: 'latest' }
 }

@@ -8,6 +8,7 @@ import { networkOptions } from './isolated-model.js'
 import { isHarmlessCapability, isHarmlessSecurityOption } from './isolated-reasons.js'
 import { type Json, list, record, text, textList, texts } from './json.js'
 import { isInside } from './paths.js'
+import { engineInfo } from './readiness.js'
 import { scratchLabel } from './removal.js'
 
 interface Rehearsal {
@@ -22,14 +23,14 @@ interface Rehearsal {
  * networks. It knows nothing of how they were made; what it does not know it takes for a way out. Empty: they may start.
  */
 export async function findWaysOut(docker: Docker, rehearsal: Rehearsal, call: DockerCall = {}): Promise<Answer<readonly string[]>> {
-  const [looked, info] = await Promise.all([docker.inspect('container', rehearsal.containers, call), docker.ask('docker info', ['info', '--format', '{{.DefaultRuntime}}'], call)])
+  const [looked, info] = await Promise.all([docker.inspect('container', rehearsal.containers, call), engineInfo(docker, call)])
   if (!looked.ok) return looked
   if (!info.ok) return info
   const containers = looked.value.found.map(record)
   const names = [...new Set(containers.flatMap((container) => Object.keys(record(record(container['NetworkSettings'])['Networks']))))].filter((name) => name !== 'none')
   const networks = await docker.inspect('network', names, call)
   if (!networks.ok) return networks
-  const found = await Promise.all(containers.map((container) => waysOutOf(container, { ...rehearsal, runtime: info.value.trim() })))
+  const found = await Promise.all(containers.map((container) => waysOutOf(container, { ...rehearsal, runtime: text(info.value['DefaultRuntime']) })))
   return answered([
     ...looked.value.missing.map((id) => `container ${id} is gone`),
     ...networks.value.missing.map((name) => `network ${name} is not there`),

@@ -1,6 +1,7 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, CallOptions, UpReport } from '@stackbk/contract'
 
+import { startContainer } from './container-calls.js'
 import { type Container, crashedLately, isAlive } from './container.js'
 import { mountTrouble } from './isolated-check.js'
 import type { Rehearsed } from './isolated-model.js'
@@ -74,7 +75,7 @@ async function start(tools: Tools, container: Container, request: StartRequest):
     const trouble = await mountTrouble(mount.source, request.directory)
     if (trouble !== '') return `its mount at ${mount.target} ${trouble}`
   }
-  const started = await tools.docker.ask(`docker start of ${container.name}`, ['start', '--', container.id], { timeoutMs: startLimitMs, signal: request.signal })
+  const started = await startContainer(tools.docker, container, { timeoutMs: startLimitMs, signal: request.signal })
   return started.ok ? '' : started.failure.toolOutput || started.failure.message
 }
 

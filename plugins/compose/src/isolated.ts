@@ -12,7 +12,7 @@ import { type ImageFacts, isolatedModel, type IsolatedModel, type Rehearsed, ser
 import { Places } from './isolated-places.js'
 import { startRehearsal } from './isolated-start.js'
 import { type Json, record, text } from './json.js'
-import { inspectContainers } from './look.js'
+import { inspectContainers, listContainers } from './look.js'
 import { isInside } from './paths.js'
 import { bringImages, type ImageToUse } from './recorded-images.js'
 import { normalizedModel } from './rebuild-source.js'
@@ -139,9 +139,9 @@ async function create(docker: Docker, { name, directory, model }: { readonly nam
 
 /** All that carry the rehearsal's label, of these projects. */
 async function containersOf(docker: Docker, scratch: string, projects: readonly string[], call: DockerCall): Promise<Answer<Container[]>> {
-  const listed = await docker.ask('docker ps', ['ps', '-a', '-q', '--no-trunc', '--filter', `label=${scratchLabel}=${scratch}`], call)
+  const listed = await listContainers(docker, call, { label: [`${scratchLabel}=${scratch}`] })
   if (!listed.ok) return listed
-  const looked = await inspectContainers(docker, listed.value.split('\n').filter((id) => id !== ''), call)
+  const looked = await inspectContainers(docker, listed.value.map(({ id }) => id), call)
   if (!looked.ok) return looked
   const own = [...looked.value.values()].filter((container) => projects.includes(container.allLabels[label.project] ?? ''))
   return answered(own.sort((one, other) => one.name.localeCompare(other.name)))

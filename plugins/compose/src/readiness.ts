@@ -1,8 +1,9 @@
 import { answered, done, failed } from '@stackbk/contract'
 import type { Answer, CallOptions, Finding } from '@stackbk/contract'
 
-import type { Docker, DockerCall } from './docker.js'
-import { record, text, textList } from './json.js'
+import type { Docker } from './docker.js'
+import { type CallLimits, limitsOf } from './engine.js'
+import { type Json, record, text, textList } from './json.js'
 
 const oldestEngine = '23'
 const oldestCompose = '2.20'
@@ -13,7 +14,6 @@ const readyLimitMs = 10_000
 export interface Versions {
   readonly engineId: string
   readonly engine: string
-  readonly client: string
   readonly compose: string
   /** `userns-remap` or `rootless` where the engine's users are not this host's; empty otherwise. */
   readonly userNamespace: string
@@ -21,40 +21,44 @@ export interface Versions {
 
 /** What was answered last, for those who only describe: it stays so for a run. */
 const answers = new WeakMap<Docker, Versions>()
+const clients = new WeakMap<Docker, Promise<string>>()
 
-/** As {@link readVersions}; not asked again where it was answered before. */
-export async function knownVersions(docker: Docker, call: DockerCall = {}): Promise<Answer<Versions>> {
+/** Returns what {@link readVersions} answered last, or asks. With the version of the docker client, which only a description wants to know. */
+export async function knownVersions(docker: Docker, call: CallLimits = {}): Promise<Answer<Versions & { readonly client: string }>> {
   const known = answers.get(docker)
-  return known === undefined ? readVersions(docker, call) : answered(known)
+  const versions = known === undefined ? await readVersions(docker, call) : answered(known)
+  if (!versions.ok) return versions
+  const client = clients.get(docker) ?? docker.ask('docker version', ['version', '--format', '{{.Client.Version}}'], call).then((printed) => (printed.ok ? printed.value.trim() : ''))
+  clients.set(docker, client)
+  return answered({ ...versions.value, client: await client })
 }
 
 /** Engine and Compose, each asked once and at the same time. */
-export async function readVersions(docker: Docker, call: DockerCall = {}): Promise<Answer<Versions>> {
-  const [info, compose] = await Promise.all([
-    docker.ask('docker info', ['info', '--format', '{{json .}}'], call),
-    docker.ask('docker compose version', ['compose', 'version', '--short'], call),
-  ])
+export async function readVersions(docker: Docker, call: CallLimits = {}): Promise<Answer<Versions>> {
+  const [info, compose] = await Promise.all([engineInfo(docker, call), docker.ask('docker compose version', ['compose', 'version', '--short'], call)])
   if (!info.ok) return info
-  const engine = record(parseJson(info.value))
-  const errors = textList(engine['ServerErrors'])
-  // Some clients print what they know of themselves and exit with 0 though the engine is away.
-  if (errors.length > 0 || text(engine['ServerVersion']) === '') {
-    return failed({ kind: 'tool-not-answering', message: 'The Docker engine does not answer', toolOutput: errors.join('\n'), fix: 'Start the Docker engine, and see that this user may use its socket: docker info' })
-  }
   if (!compose.ok) {
     if (compose.failure.kind !== 'failed') return compose
     return failed({ kind: 'tool-missing', message: 'Docker has no Compose plugin', toolOutput: compose.failure.toolOutput ?? '', fix: `Install the Docker Compose plugin, ${oldestCompose} or newer` })
   }
-  const security = textList(engine['SecurityOptions']).join(' ')
+  const security = textList(info.value['SecurityOptions']).join(' ')
   const versions: Versions = {
-    engineId: text(engine['ID']),
-    engine: text(engine['ServerVersion']),
-    client: text(record(engine['ClientInfo'])['Version']),
+    engineId: text(info.value['ID']),
+    engine: text(info.value['ServerVersion']),
     compose: compose.value.trim().replace(/^v/, ''),
     userNamespace: /name=rootless/.test(security) ? 'rootless' : /name=userns/.test(security) ? 'userns-remap' : '',
   }
   answers.set(docker, versions)
   return answered(versions)
+}
+
+/** Returns what the engine says of itself. */
+export async function engineInfo(docker: Docker, call: CallLimits = {}): Promise<Answer<Json>> {
+  const answer = await docker.engine.request({ ...limitsOf(call), what: 'docker info', path: '/info' })
+  if (!answer.ok) return answer
+  const info = record(answer.value.body)
+  if (text(info['ServerVersion']) !== '') return answered(info)
+  return failed({ kind: 'tool-not-answering', message: 'The Docker engine does not answer', fix: 'Start the Docker engine, and see that this user may use its socket: docker info' })
 }
 
 /** The client is there, the engine answers, both are new enough. */
@@ -108,12 +112,3 @@ export function compareVersions(one: string, other: string): number {
   }
   return 0
 }
-
-function parseJson(written: string): unknown {
-  try {
-    return JSON.parse(written)
-  } catch {
-    return null
-  }
-}
-

@@ -2,6 +2,7 @@ import { answered, done } from '@stackbk/contract'
 import type { Answer, CapsuleVolume, ContainerState, RebuiltVolume } from '@stackbk/contract'
 
 import type { Docker, DockerCall } from './docker.js'
+import { limitsOf } from './engine.js'
 import { record, text } from './json.js'
 import { namesUsed, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
@@ -37,9 +38,9 @@ export async function makeVolumes(docker: Docker, source: RebuildSource, isWhole
 }
 
 async function makeVolume(docker: Docker, volume: CapsuleVolume, moved: (path: string) => string, call: DockerCall): Promise<Answer<void>> {
-  const options = Object.entries(volume.options).map(([key, value]) => `${key}=${key === 'device' && value.startsWith('/') ? moved(value) : value}`)
-  const labels = Object.entries(volume.labels).map(([key, value]) => `${key}=${value}`)
-  const made = await docker.ask(`docker volume create of ${volume.name}`, ['volume', 'create', '--driver', volume.driver, ...options.flatMap((option) => ['--opt', option]), ...labels.flatMap((label) => ['--label', label]), '--', volume.name], call)
+  const options = Object.fromEntries(Object.entries(volume.options).map(([key, value]) => [key, key === 'device' && value.startsWith('/') ? moved(value) : value]))
+  const body = { Name: volume.name, Driver: volume.driver, DriverOpts: options, Labels: volume.labels }
+  const made = await docker.engine.request({ ...limitsOf(call), what: `docker volume create of ${volume.name}`, method: 'POST', path: '/volumes/create', body })
   return made.ok ? done : made
 }
 

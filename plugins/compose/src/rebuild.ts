@@ -9,7 +9,7 @@ import type { DockerCall } from './docker.js'
 import { text } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { bringImages, hasTag, type ImageToUse } from './recorded-images.js'
-import { localImages } from './images.js'
+import { localImages, tagImage } from './images.js'
 import { checkRebuild, definitionOf, imagesOf } from './rebuild-check.js'
 import { asOverride, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
@@ -173,7 +173,7 @@ async function pin(tools: Tools, images: readonly ImageToUse[], call: DockerCall
     const meant = now.value.get(image.reference)?.id
     if (meant === image.id) continue
     if (meant === undefined && hasTag(image.reference)) {
-      const named = await tools.docker.ask(`docker tag of ${image.reference}`, ['tag', '--', image.id, image.reference], call)
+      const named = await tagImage(tools.docker, image, call)
       if (named.ok) continue
       tools.log('warning', named.failure.message, { toolOutput: named.failure.toolOutput })
     }

@@ -1,6 +1,6 @@
 /**
- * The second half of `down`: containers that have been stopped, and their networks, are removed while the stack is already
- * being read. Nothing of a stack's data is in them, so only a start has to wait for it.
+ * The second half of `down`: containers that have been stopped are removed while the stack is already being read. Nothing of a
+ * stack's data is in them, so only a start has to wait for it.
  */
 export class Removals {
   readonly #underway = new Map<string, Promise<void>>()

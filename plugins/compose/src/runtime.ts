@@ -1,4 +1,4 @@
-import { answered, failed } from '@stackbk/contract'
+import { answered } from '@stackbk/contract'
 import type { Answer, ProviderContext, Runtime } from '@stackbk/contract'
 
 import { describeStack } from './describe.js'
@@ -7,9 +7,11 @@ import { localSocket } from './endpoint.js'
 import { EngineEvents } from './engine-events.js'
 import { inspectStacks } from './inspect.js'
 import { startIsolated } from './isolated.js'
+import { text } from './json.js'
+import { listContainers } from './look.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
-import { examineTools, isReady } from './readiness.js'
+import { engineInfo, examineTools, isReady } from './readiness.js'
 import { canRebuild, rebuildStack } from './rebuild.js'
 import { recallState } from './recall.js'
 import { removeByLabel, removeVolumes } from './removal.js'
@@ -27,16 +29,16 @@ import { Whereabouts } from './whereabouts.js'
 
 /** The live runtime: one docker client, one stream of the engine's events, and what was learnt of the stacks on the way. */
 export function createComposeRuntime(context: ProviderContext): Runtime {
-  const docker = createDocker(context.exec)
   let socket: Promise<Answer<string>> | null = null
   const socketPath = async (): Promise<Answer<string>> => {
-    socket ??= localSocket(docker)
+    socket ??= localSocket()
     const answer = await socket
     if (!answer.ok) socket = null
     return answer
   }
+  const docker = createDocker(context.exec, { socketPath, log: context.log })
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals() }
+  const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals() }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 
@@ -46,22 +48,19 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     async close() {
       await tools.removals.ended()
       tools.events.close()
+      await docker.engine.close()
     },
 
     async identity(options) {
-      const local = await socketPath()
-      if (!local.ok) return local
-      const printed = await docker.ask('docker info', ['info', '--format', '{{.ID}} {{.ServerVersion}}'], options)
-      if (!printed.ok) return printed
-      const [id = '', version = ''] = printed.value.trim().split(' ')
-      if (id === '' || version === '') return failed({ kind: 'tool-not-answering', message: 'The Docker engine did not say who it is', fix: 'See whether it answers: docker info' })
-      return answered({ id, version })
+      const info = await engineInfo(docker, options)
+      if (!info.ok) return info
+      return answered({ id: text(info.value['ID']), version: text(info.value['ServerVersion']) })
     },
 
     async projectFolders(options) {
-      const printed = await docker.ask('docker ps', ['ps', '--all', '--filter', 'label=com.docker.compose.project', '--format', '{{.Label "com.docker.compose.project.working_dir"}}'], options)
-      if (!printed.ok) return printed
-      return answered([...new Set(printed.value.split('\n').filter((line) => line !== ''))].sort())
+      const listed = await listContainers(docker, options)
+      if (!listed.ok) return listed
+      return answered([...new Set(listed.value.filter(({ project }) => project !== '').map(({ workingDirectory }) => workingDirectory).filter((folder) => folder !== ''))].sort())
     },
 
     async inspect(directories, options) {

@@ -2,6 +2,7 @@ import { answered, done, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, Failure, ProjectState, StackState, StartRequest } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
+import { pauseContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
 import { isAlive } from './container.js'
 import { imageIds } from './images.js'
 import { inspectContainers, type Listed, listContainers } from './look.js'
@@ -255,8 +256,7 @@ async function unfreeze(tools: Tools, state: StackState, containers: readonly Li
   const wasPaused = new Set(state.projects.flatMap((project) => project.containers).filter((container) => container.condition === 'paused').map((container) => container.id))
   const frozen = containers.filter((container) => container.condition === 'paused' && !wasPaused.has(container.id))
   if (frozen.length === 0) return { failures: [] }
-  const names = frozen.map((container) => container.name).join(', ')
-  const unfrozen = await tools.docker.ask(`docker unpause of ${names}`, ['unpause', '--', ...frozen.map((container) => container.id)], { timeoutMs: startLimitMs })
+  const unfrozen = await withEach(frozen, (container) => unpauseContainer(tools.docker, container, { timeoutMs: startLimitMs }))
   return { failures: unfrozen.ok ? [] : [unfrozen.failure] }
 }
 
@@ -270,7 +270,7 @@ async function startByCompose(tools: Tools, project: ProjectState, unit: Unit, {
 }
 
 async function bringUp(tools: Tools, container: { readonly id: string; readonly name: string }): Promise<Failure[]> {
-  const started = await tools.docker.ask(`docker start of ${container.name}`, ['start', '--', container.id], { timeoutMs: startLimitMs })
+  const started = await startContainer(tools.docker, container, { timeoutMs: startLimitMs })
   return started.ok ? [] : [{ ...started.failure, fix: started.failure.fix ?? `Start it by hand: docker start ${container.name}` }]
 }
 
@@ -284,7 +284,7 @@ async function pauseAgain(tools: Tools, units: readonly Unit[], chosen: Readonly
     return [...same, ...others].slice(0, count).filter((container) => container.condition !== 'paused')
   })
   if (toPause.length === 0) return []
-  const paused = await tools.docker.ask(`docker pause of ${toPause.map((container) => container.name).join(', ')}`, ['pause', '--', ...toPause.map((container) => container.id)])
+  const paused = await withEach(toPause, (container) => pauseContainer(tools.docker, container, { timeoutMs: startLimitMs }))
   return paused.ok ? [] : [paused.failure]
 }
 

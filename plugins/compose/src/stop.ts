@@ -1,7 +1,8 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, ContainerEnd, ContainerState, Failure, StackState, StopEvidence, StopRequest } from '@stackbk/contract'
 
-import { askCompose, askComposeByName } from './compose.js'
+import { askCompose } from './compose.js'
+import { type Named, pauseContainer, removeContainer, stopContainer, withEach } from './container-calls.js'
 import { isAlive } from './container.js'
 import type { Ear } from './engine-events.js'
 import { readEnd, readEnds } from './ends.js'
@@ -15,11 +16,14 @@ const overheadMs = 60_000
 /** How long we wait for the news of an end that has happened: it comes within milliseconds. */
 const newsLimitMs = 500
 
+/** The engine answers a removal when the container's files are gone, which takes long on a busy disk. */
+const removalLimitMs = 300_000
+
 /**
  * Stops what runs, container by container, what needs others first. Services with a `pre_stop` hook are stopped by Compose.
- * `down` then has Compose remove what is stopped; it addresses the project by its name, so that services of profiles and of
- * edited files go too. What still runs is looked up, whatever the tools said, unless the engine's events have proven that
- * nothing does: then the answer does not wait for the removal either.
+ * `down` then removes the stack's own containers, each by its ID, and nothing else: networks stay, and so do containers of
+ * another folder whose project has the same name. What still runs is looked up, whatever the engine answered, unless its events
+ * have proven that nothing does: then the answer does not wait for the removal either.
  */
 export async function stopStack(tools: Tools, state: StackState, request: StopRequest): Promise<Answer<StopEvidence>> {
   if (request.mode === 'none') return answered({ ended: [], stillRunning: [] })
@@ -35,21 +39,25 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     if (request.mode === 'down' && state.dependents.some(isAlive)) {
       tools.log('warning', `${namesOf(state.dependents.filter(isAlive))} will be without what it shares with a container of ${state.directory}, which is removed`)
     }
-    let failures = await stopInOrder(tools, state, toStop, request)
+    const failures = await stopInOrder(tools, state, toStop, request)
     if (request.signal?.aborted) return failed(cancelled(state))
     const wasAlive = containers.filter((container) => container.condition !== 'restarting')
     const graceSecondsOf = (id: string): number => tools.graces.get(id) ?? request.graceSeconds
     const heardEnds = failures.length === 0 ? await collectEnds(ear, wasAlive, graceSecondsOf) : null
     const isProven = heardEnds !== null && tools.whereabouts.nothingRuns(state)
-    if (request.mode === 'down' && isProven) tools.removals.begin(state.directory, removeMeanwhile(tools, state, request))
-    else if (request.mode === 'down') failures = await takeDown(tools, state, request)
-    if (request.signal?.aborted) return failed(cancelled(state))
     const listed = isProven ? answered([]) : await listContainers(tools.docker, request)
     if (!listed.ok) return listed
     const alive = listed.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
     const remaining = new Set(alive.map((container) => container.id))
     if (alive.length > 0 && failures.length > 0) return failed(failures[0]!)
     for (const failure of failures) tools.log('warning', `${failure.message}, yet nothing of it runs`, { directory: state.directory, toolOutput: failure.toolOutput })
+    // Nothing is removed of a stack of which something still runs: all of it is started again.
+    if (request.mode === 'down' && alive.length === 0) {
+      const removal = removeStopped(tools, state, listed.value.filter((container) => isWithin(container, state, [])), request)
+      if (isProven) tools.removals.begin(state.directory, removal)
+      else await removal
+      if (request.signal?.aborted) return failed(cancelled(state))
+    }
     if (isProven && request.mode === 'stop') tools.whereabouts.stopped(state.directory, new Set(containers.map((container) => container.id)))
 
     const expected = wasAlive.filter((container) => !remaining.has(container.id))
@@ -68,26 +76,16 @@ function graceOf(container: ContainerState, request: StopRequest): number {
   return Math.max(request.graceSeconds, container.stopGraceSeconds)
 }
 
-/** For what could not be stopped one by one, one grace for all of a project: Compose takes one, and in place of the containers' own. */
-async function takeDown(tools: Tools, state: StackState, request: StopRequest): Promise<Failure[]> {
-  const projects = state.projects.filter((project) => project.containers.length > 0)
-  const answers = await Promise.all(
-    projects.map((project) => {
-      const grace = Math.max(request.graceSeconds, ...project.containers.filter(isAlive).map((container) => container.stopGraceSeconds))
-      const timeoutMs = (grace * 1000 + overheadMs) * Math.max(1, project.containers.length)
-      return askComposeByName(tools.docker, project.name, { what: `docker compose down of project ${project.name}`, args: ['down', '--timeout', String(grace)] }, { signal: request.signal, timeoutMs })
-    }),
-  )
-  return failuresOf(answers)
-}
-
-/** What stays in spite of it is started again as it is. */
-async function removeMeanwhile(tools: Tools, state: StackState, request: StopRequest): Promise<void> {
-  try {
-    for (const failure of await takeDown(tools, state, request)) tools.log('warning', failure.message, { directory: state.directory, toolOutput: failure.toolOutput })
-  } catch (error) {
-    tools.log('warning', 'what was stopped could not be removed', { directory: state.directory, reason: String(error) })
-  }
+/**
+ * Removes the stack's containers, and those of `madeSince` that are not in the state. The engine refuses one that was started
+ * meanwhile. Anonymous volumes stay, as after `docker compose down`. What stays is started again as it is.
+ */
+async function removeStopped(tools: Tools, state: StackState, madeSince: readonly Named[], request: StopRequest): Promise<void> {
+  const containers = new Map([...madeSince, ...state.projects.flatMap((project) => project.containers)].map((container) => [container.id, container]))
+  await Promise.all([...containers.values()].map(async (container) => {
+    const removed = await removeContainer(tools.docker, container, { force: false, volumes: false, signal: request.signal, timeoutMs: removalLimitMs })
+    if (!removed.ok) tools.log('warning', removed.failure.message, { directory: state.directory, toolOutput: removed.failure.toolOutput })
+  }))
 }
 
 async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit[], request: StopRequest): Promise<Failure[]> {
@@ -103,12 +101,10 @@ async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit
       failures.push(...failuresOf([stopped]))
       return
     }
-    // Docker stops the containers of one call at the same time, but with one grace for all.
-    const graces = [...new Set(unit.containers.map((container) => graceOf(container, request)))]
     const answers = await Promise.all(
-      graces.map((grace) => {
-        const ids = unit.containers.filter((container) => graceOf(container, request) === grace).map((container) => container.id)
-        return tools.docker.ask(`docker stop of ${namesOf(unit.containers)}`, ['stop', '-t', String(grace), '--', ...ids], { signal: request.signal, timeoutMs: grace * 1000 + overheadMs })
+      unit.containers.map((container) => {
+        const grace = graceOf(container, request)
+        return stopContainer(tools.docker, container, grace, { signal: request.signal, timeoutMs: grace * 1000 + overheadMs })
       }),
     )
     failures.push(...failuresOf(answers))
@@ -121,7 +117,7 @@ async function pause(tools: Tools, state: StackState, containers: readonly Conta
   const running = containers.filter((container) => container.condition !== 'paused')
   let failure: Failure | null = null
   if (running.length > 0) {
-    const paused = await tools.docker.ask(`docker pause of ${namesOf(running)}`, ['pause', '--', ...running.map((container) => container.id)], { signal: request.signal, timeoutMs: overheadMs })
+    const paused = await withEach(running, (container) => pauseContainer(tools.docker, container, { signal: request.signal, timeoutMs: overheadMs }))
     if (!paused.ok && paused.failure.kind !== 'failed') return paused
     if (!paused.ok) {
       failure = paused.failure

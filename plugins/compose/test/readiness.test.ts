@@ -6,6 +6,7 @@ import { docker, service } from '../../../test/fixtures/compose-stack.js'
 import { composeRuntime } from '../src/index.js'
 import providers from '../src/hooks/providers.js'
 import { compareVersions } from '../src/readiness.js'
+import { startFakeEngine, useEngine } from './fake-engine.js'
 import { good, liveRuntime, liveStack } from './runtime-for-test.js'
 
 /** The real tools, but for the answers given here by the first words of the command. */
@@ -27,17 +28,15 @@ test('the hook gives the one descriptor, without settings', async () => {
 })
 
 test('an engine or a Compose that is too old is named with what it is and what is needed', async () => {
-  const oldEngine = await runtimeWith({ info: JSON.stringify({ ID: 'x', ServerVersion: '20.10.24' }) })
+  const old = await startFakeEngine({ apiVersion: '1.41', answers: { '/info': { ID: 'x', ServerVersion: '20.10.24' } } })
+  useEngine(old.socketPath)
+  const oldEngine = await runtimeWith({})
   expect(await oldEngine.ready()).toMatchObject({ ok: false, failure: { kind: 'tool-too-old', message: 'The Docker engine is version 20.10.24, and 23 or newer is needed' } })
+  useEngine(null)
   const oldCompose = await runtimeWith({ 'compose version': '2.19.1\n' })
   expect(await oldCompose.ready()).toMatchObject({ ok: false, failure: { kind: 'tool-too-old', message: 'Docker Compose is version 2.19.1, and 2.20 or newer is needed' } })
   const findings = await oldCompose.examine()
   expect(findings.filter((finding) => finding.status === 'failed')).toMatchObject([{ id: 'compose.version', found: '2.19.1', isToolTrouble: true }])
-})
-
-test('a client that exits with 0 though the engine is away is not believed', async () => {
-  const runtime = await runtimeWith({ info: JSON.stringify({ ID: '', ServerErrors: ['Cannot connect to the Docker daemon'] }) })
-  expect(await runtime.ready()).toMatchObject({ ok: false, failure: { kind: 'tool-not-answering', toolOutput: 'Cannot connect to the Docker daemon' } })
 })
 
 test('an engine on another host is refused as a configuration (exit 2)', async () => {

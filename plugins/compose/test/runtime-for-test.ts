@@ -8,7 +8,7 @@ import { composeRuntime } from '../src/index.js'
 export interface LiveRuntime {
   readonly runtime: Runtime
   readonly log: readonly { readonly level: LogLevel; readonly message: string }[]
-  /** The docker calls so far, by their arguments. */
+  /** The calls so far: those of the engine by method and path, those of the docker command line by their arguments. */
   readonly calls: readonly string[]
 }
 
@@ -35,7 +35,10 @@ export async function unownedRuntime(): Promise<LiveRuntime> {
     {},
     {
       signal: new AbortController().signal,
-      log: (level, message) => log.push({ level, message }),
+      log: (level, message) => {
+        if (level === 'debug' && message.startsWith('engine: ')) calls.push(message.slice('engine: '.length))
+        else log.push({ level, message })
+      },
       exec: counting,
       dryRun: false,
       // It keeps nothing.
