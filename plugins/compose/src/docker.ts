@@ -2,6 +2,7 @@ import { answered, failed } from '@stackbk/contract'
 import type { Answer, Exec, Failure, ToolResult } from '@stackbk/contract'
 
 import { Confidential, withoutQuotedValues } from './confidential.js'
+import { composeEnvironment, environmentChanges } from './environment.js'
 
 export interface DockerCall {
   readonly signal?: AbortSignal | undefined
@@ -9,6 +10,8 @@ export interface DockerCall {
   readonly timeoutMs?: number
   readonly input?: string
   readonly cwd?: string
+  /** Called for each line of the error stream, also of a call that succeeds. */
+  readonly onErrorLine?: (line: string) => void
 }
 
 /** The docker client, and Compose as its plugin. */
@@ -24,6 +27,8 @@ export interface Docker {
   attempt(what: string, args: readonly string[], call?: DockerCall): Promise<Answer<ToolResult>>
   /** The environment of stacks, taken out of what docker says wherever it speaks to people. */
   readonly confidential: Confidential
+  /** The variables that Compose sees besides those of a stack's own files. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
 export type Inspectable = 'container' | 'image' | 'volume' | 'network'
@@ -36,34 +41,29 @@ export interface Inspected {
 /** An engine that has not answered a question by then does not answer. Commands that stop or start bring a limit of their own. */
 export const questionLimitMs = 60_000
 
-/**
- * Variables that would make Compose act on another project than the one named, or do more than it was asked:
- * COMPOSE_REMOVE_ORPHANS turns `up` of one service into a removal of others.
- */
-const environment = {
-  COMPOSE_FILE: undefined,
-  COMPOSE_PROJECT_NAME: undefined,
-  COMPOSE_REMOVE_ORPHANS: undefined,
-  COMPOSE_MENU: 'false',
-}
-
-export function createDocker(exec: Exec): Docker {
+/** @param requestedVariables names from COMPOSE_ENV, which Compose gets too */
+export function createDocker(exec: Exec, requestedVariables: readonly string[] = []): Docker {
   const confidential = new Confidential()
-  const run = (args: readonly string[], call: DockerCall, hideIn?: (line: string) => string): Promise<ToolResult> =>
-    exec.run({
+  const run = (args: readonly string[], call: DockerCall, hideIn?: (line: string) => string): Promise<ToolResult> => {
+    // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither. What is asked
+    // about a project is called in that project's folder.
+    const cwd = call.cwd ?? '/'
+    return exec.run({
       file: 'docker',
       args,
-      env: environment,
+      env: environmentChanges(process.env, requestedVariables, cwd),
       ...(hideIn === undefined ? {} : { hideIn }),
       timeoutMs: call.timeoutMs ?? questionLimitMs,
       ...(call.signal === undefined ? {} : { signal: call.signal }),
       ...(call.input === undefined ? {} : { input: call.input }),
-      // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither.
-      cwd: call.cwd ?? '/',
+      ...(call.onErrorLine === undefined ? {} : { onStderrLine: call.onErrorLine }),
+      cwd,
     })
+  }
 
   return {
     confidential,
+    environment: composeEnvironment(process.env, requestedVariables),
 
     async ask(what, args, call = {}) {
       const hideQuoted = withoutQuotedValues()

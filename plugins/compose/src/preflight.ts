@@ -46,6 +46,8 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
   const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container))])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
+    // Stop and start address them by their IDs.
+    ...(troubles.length > 0 && containers.length > 0 ? { canStartWithoutModel: true } : {}),
     missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
     whyNotDown: [...new Set(whyNotDown)],
     ...(whyNeverDown.length === 0 ? {} : { whyNeverDown }),

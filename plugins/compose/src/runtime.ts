@@ -26,8 +26,8 @@ import { type Places, placesOf, watchStack } from './watch.js'
 import { Whereabouts } from './whereabouts.js'
 
 /** The live runtime: one docker client, one stream of the engine's events, and what was learnt of the stacks on the way. */
-export function createComposeRuntime(context: ProviderContext): Runtime {
-  const docker = createDocker(context.exec)
+export function createComposeRuntime(context: ProviderContext, requestedVariables: readonly string[] = []): Runtime {
+  const docker = createDocker(context.exec, requestedVariables)
   let socket: Promise<Answer<string>> | null = null
   const socketPath = async (): Promise<Answer<string>> => {
     socket ??= localSocket(docker)
