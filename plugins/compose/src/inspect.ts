@@ -36,7 +36,7 @@ export async function inspectStacks(docker: Docker, directories: readonly string
         matched.set(directory, own)
         continue
       }
-      const project = await projectOfFolder(directory)
+      const project = await projectOfFolder(directory, docker.environment)
       if (project !== null) vacant.set(directory, project)
       const namesakes = project === null ? [] : listed.value.filter((container) => container.project === project.name)
       matched.set(directory, namesakes.some(isAlive) ? [...new Set([...own, ...namesakes])] : own)

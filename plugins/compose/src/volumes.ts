@@ -1,6 +1,7 @@
 import { answered } from '@stackbk/contract'
 import type { Answer, StackState } from '@stackbk/contract'
 
+import { label } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
 import { children, type Json, list, record, text, texts } from './json.js'
 
@@ -41,6 +42,17 @@ export async function existingVolumes(docker: Docker, names: readonly string[], 
       }),
     ),
   )
+}
+
+/** Returns the names of the volumes that Compose made for these projects, by their label. */
+export async function volumesOfProjects(docker: Docker, projects: readonly string[], call: DockerCall = {}): Promise<Answer<readonly string[]>> {
+  const names: string[] = []
+  for (const project of projects) {
+    const printed = await docker.ask('docker volume ls', ['volume', 'ls', '--filter', `label=${label.project}=${project}`, '--format', '{{.Name}}'], call)
+    if (!printed.ok) return printed
+    names.push(...printed.value.split('\n').filter((name) => name !== ''))
+  }
+  return answered(names)
 }
 
 /** All volumes that the models declare, used or not, and that the containers have mounted. */
