@@ -1,12 +1,14 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, ProviderContext, Runtime } from '@stackbk/contract'
 
+import { isAlive } from './container.js'
 import { describeStack } from './describe.js'
 import { createDocker } from './docker.js'
 import { localSocket } from './endpoint.js'
 import { EngineEvents } from './engine-events.js'
 import { inspectStacks } from './inspect.js'
 import { startIsolated } from './isolated.js'
+import { Layers } from './layers.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
@@ -36,7 +38,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     return answer
   }
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals() }
+  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), layers: new Layers(docker) }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 
@@ -69,6 +71,10 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
       return inspectStacks(docker, directories, options, tools.whereabouts)
     },
     preflight: (state, options) => preflightStack(tools, models, state, options),
+    async dataInContainers(state, options) {
+      const containers = state.projects.flatMap((project) => project.containers).filter((container) => isAlive(container) && !container.isOneOff)
+      return answered(await tools.layers.dataIn(containers, options))
+    },
 
     async sources(state, options) {
       const sources = await sourcesOf(tools, models, state, options)

@@ -76,7 +76,7 @@ export async function planStack(
 
   const othersSeenAt = Date.now()
   const [preflight, sources, capsule] = await Promise.all([
-    state.condition === 'unknown' ? null : runtime.preflight(state, { signal }),
+    state.condition === 'unknown' ? null : runtime.preflight(state, { stopMode: requested, signal }),
     runtime.sources(state, { signal }),
     runtime.describe(state, { signal }),
   ])
