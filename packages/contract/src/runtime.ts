@@ -105,8 +105,9 @@ export interface Preflight {
 
 export interface PreflightOptions extends CallOptions {
   /**
-   * What the caller means to do; with `auto` it chooses between `down` and `stop` by the answer. What containers keep in their own
-   * layer takes time to find out, so it is looked for only where the answer may be `down`. Absent: it is looked for.
+   * What the caller means to do; with `auto` it chooses between `down` and `stop` by the answer. Some of what speaks against `down`
+   * is looked for only where the stack may be taken down: containers of others that it would meet, and what containers keep in
+   * their own layer, which takes time to find out. Absent: it may be.
    */
   readonly stopMode?: StopMode | 'auto'
 }

@@ -24,16 +24,22 @@ const cacheFolders = new Set(['.cache', '.npm', '__pycache__'])
 /** Left by a program that runs, or by somebody at a terminal in the container. */
 const leftByUse = /\.(?:pid|sock|pyc)$|^\.(?:[a-z]+_history|viminfo|lesshst|wget-hsts)$/
 
+/** Whether the change is a file, or a folder with nothing new in it. */
+export function isLeaf({ path }: LayerChange, changes: readonly LayerChange[]): boolean {
+  return !changes.some((other) => other.path.startsWith(`${path}/`))
+}
+
 /**
  * Whether the change is a file that a new container would lack and nothing makes again. Folders are none, nor are files that are
  * deleted, nor places of mounts. See docs/decisions/stop-mode-auto.md.
  */
-export function isData({ kind, path }: LayerChange, changes: readonly LayerChange[], mounts: readonly ContainerMount[]): boolean {
+export function isData(change: LayerChange, changes: readonly LayerChange[], mounts: readonly ContainerMount[]): boolean {
+  const { kind, path } = change
   if (kind === 'deleted' || rewrittenAtStart.has(path) || isBelow(path, temporaryTrees) || isBelow(path, rewrittenTrees)) return false
   const parts = path.split('/')
   if (leftByUse.test(parts.at(-1)!) || parts.some((part) => cacheFolders.has(part))) return false
   if (mounts.some((mount) => isOnTheWayTo(path, mount.target))) return false
-  return !changes.some((other) => other.path.startsWith(`${path}/`))
+  return isLeaf(change, changes)
 }
 
 function isBelow(path: string, trees: readonly string[]): boolean {

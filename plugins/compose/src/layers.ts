@@ -1,7 +1,7 @@
 import type { CallOptions, ContainerState } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
-import { isData, type LayerChange } from './layer-data.js'
+import { isData, isLeaf, type LayerChange } from './layer-data.js'
 
 /** The engine walks through all files that the containers have written. One that takes longer leaves the question open. */
 const layerLimitMs = 15_000
@@ -18,6 +18,12 @@ const looksAtATime = 4
 /** What is known of a container's own layer: `null` when the engine did not say in time. */
 type Layer = { readonly bytes: number; readonly paths: readonly string[] } | null
 
+/** Sentences for the report, by container. */
+export interface DataInLayers {
+  readonly data: readonly string[]
+  readonly unknown: readonly string[]
+}
+
 /** What containers keep in their own writable layer, which a new container would not have. Each container is looked into once. */
 export class Layers {
   readonly #docker: Docker
@@ -27,8 +33,8 @@ export class Layers {
     this.#docker = docker
   }
 
-  /** Returns a sentence for each of these containers that keeps data in its layer, or of which that could not be found out in time. */
-  async dataIn(containers: readonly ContainerState[], options: CallOptions = {}): Promise<string[]> {
+  /** Looks into these containers. `options` end the wait, not what the engine does for it. */
+  async dataIn(containers: readonly ContainerState[], options: CallOptions = {}): Promise<DataInLayers> {
     const asked = containers.filter((container) => !this.#known.has(container.id))
     if (asked.length > 0) {
       const sizes = this.#sizesOf(asked, options)
@@ -42,7 +48,10 @@ export class Layers {
     const layers = await Promise.all(containers.map(async (container) => ({ container, layer: await this.#known.get(container.id) })))
     // A cancelled question, or one that a busy disk kept open, may be asked again.
     for (const { container, layer } of layers) if (layer === null) this.#known.delete(container.id)
-    return layers.flatMap(({ container, layer }) => (layer === undefined ? [] : sentence(container, layer)))
+    return {
+      data: layers.flatMap(({ container, layer }) => (layer == null ? [] : sentence(container, layer))),
+      unknown: layers.flatMap(({ container, layer }) => (layer == null ? [`what ${container.name} keeps in its own layer could not be found out in time`] : [])),
+    }
   }
 
   /** `null` when the engine did not answer in time. */
@@ -65,7 +74,7 @@ export class Layers {
     const changes = readChanges(printed.value)
     const data = changes.filter((change) => isData(change, changes, container.mounts))
     if (data.length === 0 && bytes <= largeLayer) return { bytes, paths: [] }
-    return { bytes, paths: (data.length > 0 ? data : changes.filter((change) => change.kind !== 'deleted')).map((change) => change.path) }
+    return { bytes, paths: (data.length > 0 ? data : changes.filter((change) => change.kind !== 'deleted' && isLeaf(change, changes))).map((change) => change.path) }
   }
 }
 
@@ -80,8 +89,7 @@ function readChanges(printed: string): LayerChange[] {
   return changes
 }
 
-function sentence(container: ContainerState, layer: Layer): string[] {
-  if (layer === null) return [`what ${container.name} keeps in its own layer could not be found out in time`]
+function sentence(container: ContainerState, layer: NonNullable<Layer>): string[] {
   if (layer.paths.length === 0) return []
   const named = layer.paths.slice(0, namedPaths).join(', ')
   const more = layer.paths.length > namedPaths ? ` and ${layer.paths.length - namedPaths} more` : ''

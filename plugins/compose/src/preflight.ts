@@ -38,23 +38,22 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     else return check
   }
   const alive = containers.filter(isAlive)
+  const mayTakeDown = stopMode === undefined || stopMode === 'auto' || stopMode === 'down'
   const whyNotDown = [
     ...differences,
     ...alive.flatMap((container) => imageDifference(container, images.value)),
     ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
-    ...state.projects.flatMap((project) => guests(project, listed.value)),
-    ...state.projects.flatMap((project) => neighbours(project, state, listed.value)),
+    ...(mayTakeDown ? state.projects.flatMap((project) => [...guests(project, listed.value), ...neighbours(project, state, listed.value)]) : []),
     ...state.dependents.map((container) => dependent(state, container)),
   ]
   // Where `auto` takes `stop` anyway, what is in the layers stays.
-  const isDownConsidered = stopMode === 'down' || stopMode === undefined || (stopMode === 'auto' && whyNotDown.length === 0)
-  const dataInContainers = isDownConsidered ? await tools.layers.dataIn(alive.filter((container) => !container.isOneOff), options) : []
+  const layers = mayTakeDown && !(stopMode === 'auto' && whyNotDown.length > 0) ? await tools.layers.dataIn(alive.filter((container) => !container.isOneOff && !isKnownFromCapsule(container)), options) : { data: [], unknown: [] }
   const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container))])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
     missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
-    whyNotDown: [...new Set([...whyNotDown, ...dataInContainers])],
-    ...(dataInContainers.length === 0 ? {} : { dataInContainers }),
+    whyNotDown: [...new Set([...whyNotDown, ...layers.data, ...layers.unknown])],
+    ...(layers.data.length === 0 ? {} : { dataInContainers: layers.data }),
     ...(whyNeverDown.length === 0 ? {} : { whyNeverDown }),
     wouldLose: [...alive, ...state.dependents.filter(isAlive)].filter((container) => container.isRemovedWhenStopped).map((container) => `${container.name} removes itself when it ends (--rm)`),
   })

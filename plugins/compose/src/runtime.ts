@@ -73,7 +73,8 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     preflight: (state, options) => preflightStack(tools, models, state, options),
     async dataInContainers(state, options) {
       const containers = state.projects.flatMap((project) => project.containers).filter((container) => isAlive(container) && !container.isOneOff)
-      return answered(await tools.layers.dataIn(containers, options))
+      const { data, unknown } = await tools.layers.dataIn(containers, options)
+      return answered([...data, ...unknown])
     },
 
     async sources(state, options) {
