@@ -12,6 +12,7 @@ import { filesInModel, filesReadByModel } from './model-files.js'
 import type { Models } from './models.js'
 import { deviceOf, isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
+import { usersInside } from './users-inside.js'
 import { existingVolumes, type Volume, volumeUses } from './volumes.js'
 import { isOfTheSystem, mayChange } from './watch.js'
 
@@ -58,7 +59,8 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
   const sources = await gather(state.directory, places)
-  return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) }))))
+  const withUsers = await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) })))
+  return answered(await Promise.all(withUsers.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
 }
 
 /** Whichever of the two Compose gives: what neither tells fails the preflight too, which says so. */

@@ -8,7 +8,9 @@ import type { Restic } from './restic.js'
 export async function restoreSnapshot(restic: Restic, request: RestoreRequest): Promise<Answer<RestoreResult>> {
   if (restic.place.problem !== null) return failed(restic.place.problem)
   const what = `the snapshot ${request.snapshot} could not be restored to ${request.target}`
-  const outside = request.include.find((path) => !isWithin(path, request.subfolder))
+  const { exclude = [] } = request
+  if (exclude.length > 0 && request.include.length > 0) return failed({ kind: 'usage', message: 'restic takes either paths to include or paths to exclude, not both' })
+  const outside = [...request.include, ...exclude].find((path) => !isWithin(path, request.subfolder))
   if (outside !== undefined) return failed({ kind: 'usage', message: `${outside} is not within ${request.subfolder}` })
   let result: RestoreResult = { files: 0, bytes: 0 }
   const ended = await restic.run({
@@ -17,6 +19,7 @@ export async function restoreSnapshot(restic: Restic, request: RestoreRequest): 
       `--target=${request.target}`,
       // Patterns are matched from the root of what is restored.
       ...request.include.map((path) => `--include=${literalPattern(path.slice(request.subfolder.length)) || '/'}`),
+      ...exclude.map((path) => `--exclude=${literalPattern(path.slice(request.subfolder.length))}`),
       ...(request.deleteExtra ? ['--delete'] : []),
       ...(request.sparse ? ['--sparse'] : []),
       ...(request.verify ? ['--verify'] : []),
