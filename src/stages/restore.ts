@@ -245,7 +245,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
     return { status: 'failed', snapshots: null, problems: [problemFrom(opened.failure)], codes: [exitCodes.ofKind(opened.failure.kind)], hasPassword: true }
   }
   run.reporter.step('checking the repository')
-  const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
+  const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal, onProgress: (progress) => run.reporter.step('checking the repository', progress) }), engine.snapshots({}, { signal: run.signal })])
   const count = snapshots.ok ? snapshots.value.length : null
   if (snapshots.ok) {
     rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout(), root) })

@@ -17,13 +17,18 @@ interface Pattern {
 export function excludeFilter(patterns: readonly string[]): (path: string) => boolean {
   const parsed = patterns.map((pattern) => pattern === '' ? null : parsePattern(pattern)).filter((pattern) => pattern !== null)
   if (parsed.length === 0) return () => false
-  return (path) => {
-    const parts = path.split('/').filter((part) => part !== '')
+  const isMatched = (parts: readonly string[]): boolean => {
     let isExcluded = false
     for (const pattern of parsed) {
       if (pattern.isNegated === isExcluded && matches(pattern, parts)) isExcluded = !pattern.isNegated
     }
     return isExcluded
+  }
+  const takesBack = parsed.some(({ isNegated }) => isNegated)
+  return (path) => {
+    const parts = path.split('/').filter((part) => part !== '')
+    // restic does not look into a folder that is left out: nothing in it is taken back.
+    return takesBack ? parts.some((_, index) => isMatched(parts.slice(0, index + 1))) : isMatched(parts)
   }
 }
 
@@ -91,13 +96,13 @@ function characterClass(characters: readonly string[], from: number): { readonly
     if (low === null) return null
     at = low.next
     if (characters[at] !== '-') {
-      source += literal(low.character)
+      source += inClass(low.character)
       continue
     }
     const high = classCharacter(characters, at + 1)
     if (high === null) return null
     at = high.next
-    source += `${literal(low.character)}-${literal(high.character)}`
+    source += `${inClass(low.character)}-${inClass(high.character)}`
   }
   return null
 }
@@ -111,5 +116,9 @@ function classCharacter(characters: readonly string[], at: number): { readonly c
 }
 
 function literal(character: string): string {
-  return /[\\^$.*+?()[\]{}|/-]/.test(character) ? `\\${character}` : character
+  return /[\\^$.*+?()[\]{}|]/.test(character) ? `\\${character}` : character
+}
+
+function inClass(character: string): string {
+  return /[\\^\]-]/.test(character) ? `\\${character}` : character
 }

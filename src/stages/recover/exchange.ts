@@ -1,8 +1,8 @@
-import { type Dirent, lstatSync, readdirSync } from 'node:fs'
+import { type Dirent, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 import type { KeptPath, KeptPaths, KeptReason } from './kept-paths.js'
-import { isThere } from './moves.js'
+import { isThere, statusOf } from './moves.js'
 
 /** All folders of our own begin so, whoever's they are: they are never moved and never removed with something else. */
 export const ownFolderPrefix = '.stackbk-recover-'
@@ -181,5 +181,5 @@ function append<T>(to: T[], from: readonly T[]): void {
 }
 
 function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  return statusOf(path)?.isDirectory() === true
 }

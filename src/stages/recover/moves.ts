@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, type Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { syncFolder } from '../../host/atomic-write.js'
@@ -60,8 +60,8 @@ export function changeFolders(changes: readonly FolderChange[], to: 'before' | '
 
 /** What a folder, or the file that is there, has; `null` where nothing is. */
 export function ownershipOf(path: string): Ownership | null {
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  return found === undefined ? null : { mode: found.mode & 0o7777, uid: found.uid, gid: found.gid }
+  const found = statusOf(path)
+  return found === null ? null : { mode: found.mode & 0o7777, uid: found.uid, gid: found.gid }
 }
 
 /** Makes a folder as it was, whatever the umask says; one that is there is left alone. */
@@ -114,7 +114,17 @@ function makeFolderFor(path: string): void {
   chmodSync(parent, 0o755)
 }
 
-/** Also a link to nowhere is something. */
+/** Also a link to nowhere is something. Throws where that cannot be known. */
 export function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  return statusOf(path) !== null
+}
+
+/** As lstat(2); `null` where nothing is, also because a folder above is none. Throws the system's error. */
+export function statusOf(path: string): Stats | null {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) ?? null
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return null
+    throw error
+  }
 }

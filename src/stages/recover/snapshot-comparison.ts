@@ -1,11 +1,11 @@
-import { type Dirent, lstatSync, readdirSync } from 'node:fs'
+import { type Dirent, readdirSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 
 import type { SnapshotEntry } from '@stackbk/contract'
 
 import { mostNamed, ownFolderPrefix } from './exchange.js'
 import type { KeptPath, KeptPaths, KeptReason } from './kept-paths.js'
-import { isThere } from './moves.js'
+import { isThere, statusOf } from './moves.js'
 
 /** A folder of the snapshot whose entries are coming, and what of it has not been listed yet. */
 interface OpenFolder {
@@ -40,7 +40,7 @@ export class SnapshotComparison {
   }
 
   entry({ path, type }: Pick<SnapshotEntry, 'path' | 'type'>): void {
-    if (path === this.#held) return this.#compare(this.#place, path, type, lstatSync(this.#place, { throwIfNoEntry: false }))
+    if (path === this.#held) return this.#compare(this.#place, path, type, statusOf(this.#place) ?? undefined)
     while (this.#open.length > 0 && !path.startsWith(`${this.#open.at(-1)!.held}/`)) this.#close()
     const folder = this.#open.at(-1)
     if (folder === undefined || folder.held !== dirname(path)) return
