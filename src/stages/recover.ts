@@ -175,8 +175,8 @@ function concludeRecovery(run: Run, stacks: readonly RecoveredStack[], problems:
   return concluded(run, { stacks }, { status, problems: all, codes: [...codes.filter((code) => code !== 1), status === 'ok' ? 0 : status === 'partial' ? 3 : 1] })
 }
 
-function bare({ name, directory, snapshot }: RecoveryPlan): Omit<RecoveredStack, 'status' | 'problems'> {
-  return { name, directory, snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false }
+function bare({ name, directory, snapshot, changes }: RecoveryPlan): Omit<RecoveredStack, 'status' | 'problems'> {
+  return { name, directory, snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes }
 }
 
 function rehearsed(plan: RecoveryPlan): RecoveredStack {
@@ -189,5 +189,5 @@ function blocked(plan: RecoveryPlan): RecoveredStack {
 
 function lacking(name: string, { host }: Choice): RecoveredStack {
   const problem: Problem = { severity: 'error', code: 'no-whole-snapshot', message: `${name} has no whole snapshot of the host ${host}: all are marked live, partial or shrunk`, fix: 'Choose one of them: stackbk snapshots, then: stackbk recover --snapshot ID', stack: name }
-  return { name, directory: '', snapshotId: null, files: 0, bytes: 0, started: false, healthy: false, status: 'failed', problems: [problem] }
+  return { name, directory: '', snapshotId: null, files: 0, bytes: 0, started: false, healthy: false, changes: null, status: 'failed', problems: [problem] }
 }

@@ -2,7 +2,7 @@ import { existsSync, rmSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { Engine, Transport } from '@stackbk/contract'
+import type { Engine, Failure, Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
@@ -19,6 +19,7 @@ import { checkContents, type ContentCheck } from './restore/content-check.js'
 import { holdsRepository, planMerge } from './restore/merge.js'
 import type { RestoreBody, RestoreResult } from './restore/restore-result.js'
 import { chooseTarget, markerName, type RestoreMarker, type RestoreTarget } from './restore/target.js'
+import { fetchIntact } from './verify/healing.js'
 import { probe } from './sync.js'
 import { groupFiles, type FileList } from './sync/file-list.js'
 import { asked, sharedLimit, withRetries, type Tally } from './sync/transfer.js'
@@ -63,7 +64,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   const tally: Tally = { files: 0, bytes: 0, attempts: 0 }
   const problems: Problem[] = [...replayed.problems]
   const limit = sharedLimit(run.configuration.cloud.restoreTimeoutMs)
-  const failed = await downloadAll(run, transport, { root: target.path, remote, limit }, tally)
+  const failed = await downloadAll(run, transport, { root: target.path, remote: target.isMerge ? withoutPresent(target.path, remote) : remote, limit }, tally)
   if (failed !== null) {
     const codes = [failed.kind === 'cancelled' ? 1 : exitCodes.ofKind('transfer-failed')]
     const next = [`Run the same command again: it goes on where it was cut short`]
@@ -71,22 +72,15 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   }
 
   run.reporter.step('checking every file')
-  const check = await checkAndMend(run, transport, { root: target.path, remote, limit }, tally)
-  if (check.corrupt.length > 0) {
-    problems.push({
-      severity: 'error',
-      code: 'rotten-on-remote',
-      message: `${check.corrupt.length} files do not hold what their names say, on the remote too: ${check.corrupt.slice(0, 3).join(', ')}`,
-      fix: 'Bring back what is there with restic itself; see what is lost with: restic check',
-    })
-  }
+  const check = await checkAndRepair(run, transport, { root: target.path, remote })
+  problems.push(...corruptProblems(check, transport))
   const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
   // Until here the same command goes on with this folder, also with the look at what came.
   if (check.corrupt.length === 0 && opened.status !== 'failed' && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
   problems.push(...opened.problems)
-  const body = bodyFor(transport, target, remote, check, check.corrupt.length > 0 ? 'failed' : opened.status, opened.snapshots, nextSteps(run, engine, target.path, opened))
+  const body = bodyFor(transport, target, remote, { filesChecked: check.filesChecked, corrupt: check.corrupt }, check.corrupt.length > 0 ? 'failed' : opened.status, opened.snapshots, nextSteps(run, engine, target.path, opened))
   const status = body.verification.status === 'failed' ? 'failed' : problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
-  return concluded(run, body, { status, problems, codes: [status === 'failed' ? exitCodes.ofKind('corrupt') : status === 'partial' ? 3 : 0, ...opened.codes] })
+  return concluded(run, body, { status, problems, codes: [...(check.failure === null ? [] : [exitCodes.ofKind('transfer-failed')]), status === 'failed' ? exitCodes.ofKind('corrupt') : status === 'partial' ? 3 : 0, ...opened.codes] })
 }
 
 /** The remote's files, if they are a repository. Throws `repository-missing` (10) if they are not. */
@@ -161,6 +155,11 @@ async function downloadAll(run: Run, transport: Transport, { root, remote, limit
   return null
 }
 
+/** Files of a repository that are there in another size are corrupt, and stay until an intact copy has been compared: see {@link checkAndRepair}. */
+function withoutPresent(root: string, list: FileList): FileList {
+  return list.map(({ group, files }) => ({ group, files: group.nameIs === 'none' ? files : files.filter(({ path }) => !existsSync(join(root, path))) }))
+}
+
 type Limit = ReturnType<typeof sharedLimit>
 
 interface Download {
@@ -186,17 +185,41 @@ function download(run: Run, transport: Transport, { root, files, whenSameSize, t
   )
 }
 
-/** A file that came over wrong is fetched once more; what is wrong then is wrong on the remote. */
-async function checkAndMend(run: Run, transport: Transport, { root, remote, limit }: { readonly root: string; readonly remote: FileList; readonly limit: Limit }, tally: Tally): Promise<ContentCheck> {
+interface RepairedCheck extends ContentCheck {
+  /** Those that are corrupt on the remote too. */
+  readonly corruptThere: readonly string[]
+  /** Why others could not be fetched. */
+  readonly failure: Failure | null
+}
+
+/** A file that is not intact is fetched once more, next to the one that is there, which stays until an intact one takes its place. */
+async function checkAndRepair(run: Run, transport: Transport, { root, remote }: { readonly root: string; readonly remote: FileList }): Promise<RepairedCheck> {
   const onFile = (done: number, total: number): void => run.reporter.step('checking every file', { phase: 'check', filesDone: done, filesTotal: total })
   const first = await checkContents(root, remote, { signal: run.signal, onFile })
-  if (first.corrupt.length === 0) return first
-  run.log('warning', 'files came over wrong and are fetched again', { files: first.corrupt })
-  for (const path of first.corrupt) rmSync(join(root, path), { force: true })
-  await download(run, transport, { root, files: first.corrupt, whenSameSize: 'replace', title: 'downloading again what came over wrong', limit }, tally)
-  const wrong = new Set(first.corrupt)
-  const again = remote.map(({ group, files }) => ({ group, files: files.filter((file) => wrong.has(file.path)) }))
-  return { filesChecked: first.filesChecked, corrupt: (await checkContents(root, again, { signal: run.signal })).corrupt }
+  if (first.corrupt.length === 0) return { ...first, corruptThere: [], failure: null }
+  run.log('warning', 'files are not intact and are fetched again', { files: first.corrupt })
+  run.reporter.step('downloading again what is not intact')
+  const { healed, corruptThere, failure } = await fetchIntact(run, transport, root, first.corrupt)
+  return { filesChecked: first.filesChecked, corrupt: first.corrupt.filter((path) => !healed.has(path)), corruptThere, failure }
+}
+
+/** What the remote has corrupt too is lost there; what it did not deliver may still come. */
+function corruptProblems({ corrupt, corruptThere, failure }: RepairedCheck, transport: Transport): readonly Problem[] {
+  const here = corrupt.filter((path) => !corruptThere.includes(path))
+  return [
+    ...(corruptThere.length === 0 ? [] : [{
+      severity: 'error',
+      code: 'rotten-on-remote',
+      message: `${corruptThere.length} files do not hold what their names say, on the remote too: ${corruptThere.slice(0, 3).join(', ')}`,
+      fix: 'Bring back what is there with restic itself; see what is lost with: restic check',
+    } as const]),
+    ...(here.length === 0 ? [] : [{
+      severity: 'error',
+      code: 'corrupt-not-repaired',
+      message: `${here.length} files are corrupt here and could not be fetched again from ${transport.location}${failure === null ? '' : ` (${problemFrom(failure).message})`}: ${here.slice(0, 3).join(', ')}. They stay as they are`,
+      fix: 'Run the same command again when the remote answers',
+    } as const]),
+  ]
 }
 
 interface Opening {
@@ -222,7 +245,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
     return { status: 'failed', snapshots: null, problems: [problemFrom(opened.failure)], codes: [exitCodes.ofKind(opened.failure.kind)], hasPassword: true }
   }
   run.reporter.step('checking the repository')
-  const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal }), engine.snapshots({}, { signal: run.signal })])
+  const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal, onProgress: (progress) => run.reporter.step('checking the repository', progress) }), engine.snapshots({}, { signal: run.signal })])
   const count = snapshots.ok ? snapshots.value.length : null
   if (snapshots.ok) {
     rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout(), root) })

@@ -4,16 +4,25 @@ import type { Reporter, StackPhase } from '../stages/reporter.js'
 export function plainReporter(write: (line: string) => void): Reporter {
   const last = new Map<string, StackPhase>()
   let step = ''
+  let lastNote = ''
   const say = (text: string): void => write(`${new Date().toISOString()} ${text}`)
+  /** What keeps a step from going on is worth a line of its own, once. */
+  const sayNote = (note: string | undefined, prefix: string): void => {
+    if (note === undefined || note === lastNote) return
+    lastNote = note
+    say(`${prefix}${note}`)
+  }
   return {
     stacks: (names) => say(`${names.length} ${names.length === 1 ? 'stack' : 'stacks'}: ${names.join(', ')}`),
-    stackPhase: (name, phase) => {
+    stackPhase: (name, phase, progress) => {
+      sayNote(progress?.note, `${name}: `)
       if (last.get(name) === phase) return
       last.set(name, phase)
       say(`${name}: ${phase}`)
     },
     stackDone: (name, { status, summary }) => say(`${name}: ${status}${summary === '' ? '' : `, ${summary}`}`),
-    step: (title) => {
+    step: (title, progress) => {
+      sayNote(progress?.note, '')
       if (step === title) return
       step = title
       say(title)

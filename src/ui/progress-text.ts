@@ -8,7 +8,7 @@ import { formatBytes, formatDuration } from './table.js'
  */
 export function progressText(progress: Progress | undefined, beganAt: number, now: number): string {
   if (progress === undefined) return ''
-  const { bytesDone, bytesTotal, filesDone, filesTotal, remainingMs } = progress
+  const { bytesDone, bytesTotal, filesDone, filesTotal, remainingMs, note } = progress
   const parts: string[] = []
   if (bytesDone !== undefined) parts.push(bytesTotal === undefined ? formatBytes(bytesDone) : `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`)
   else if (filesDone !== undefined) parts.push(filesTotal === undefined ? `${filesDone} files` : `${filesDone} of ${filesTotal} files`)
@@ -20,6 +20,7 @@ export function progressText(progress: Progress | undefined, beganAt: number, no
     const left = share < 1 ? (remainingMs ?? guess) : undefined
     if (left !== undefined) parts.push(`ETA ${formatDuration(left)}`)
   }
+  if (note !== undefined && note !== '') parts.push(note)
   return parts.join('  ')
 }
 

@@ -91,4 +91,8 @@ export interface Capsule {
   readonly tools: Readonly<Record<string, string>>
   /** Sentences on anything of the stack that neither the snapshot nor the rest of the capsule holds. */
   readonly notes: readonly string[]
+  /** The user's patterns by which files were left out of this snapshot: a recovery keeps what they match. Absent in snapshots of older versions. */
+  readonly excludes?: readonly string[]
+  /** Bind mounts outside of the folder that the stack writes to and this snapshot holds: its data, which a recovery replaces. Absent in snapshots of older versions. */
+  readonly writableBinds?: readonly string[]
 }

@@ -152,6 +152,8 @@ export interface RestoreRequest extends CallOptions {
   readonly deleteExtra: boolean
   readonly sparse: boolean
   readonly verify: boolean
+  /** These paths of the snapshot, and what is below them, do not come. Only together with an empty `include`. */
+  readonly exclude?: readonly string[]
 }
 
 export interface RestoreResult {
@@ -229,6 +231,10 @@ export interface Engine extends LiveProvider {
   snapshots(filter?: SnapshotFilter, options?: CallOptions): Promise<Answer<readonly Snapshot[]>>
   /** Folders before what is in them. `below`: only this path of the snapshot and what is in it, since there may be millions. */
   list(snapshot: string, request?: { readonly below?: string } & CallOptions): Promise<Answer<readonly SnapshotEntry[]>>
+  /** Calls `onEntry` as {@link list} would list them, and keeps none: a snapshot may hold millions. Absent: `list` is used. */
+  eachEntry?(snapshot: string, onEntry: (entry: SnapshotEntry) => void, request?: { readonly below?: string } & CallOptions): Promise<Answer<void>>
+  /** Returns whether these patterns leave a path out of a snapshot (see {@link SnapshotRequest.excludes}). Absent: nobody but the engine can say. */
+  excludeFilter?(patterns: readonly string[]): (path: string) => boolean
   /** The tagged snapshot has a new ID, which is the answer. */
   tag(snapshot: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }, options?: CallOptions): Promise<Answer<{ readonly id: string }>>
   forget(snapshots: readonly string[], request: { readonly prune: boolean } & CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>

@@ -58,4 +58,6 @@ export interface Progress {
   readonly bytesPerSecond?: number
   /** What the tool itself expects to need still. Milliseconds. */
   readonly remainingMs?: number
+  /** What keeps it from going on, such as a sector that is read again and again. In words for people. */
+  readonly note?: string
 }

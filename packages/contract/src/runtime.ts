@@ -142,6 +142,8 @@ export interface Source {
   readonly device: number | null
   /** Running containers that do not belong to this stack and use it too, by name. */
   readonly otherUsers: readonly string[]
+  /** Those of them that have this very path, this volume or a path inside of it mounted, and not only a folder above. Absent: not known, so all of them may. */
+  readonly usersInside?: readonly string[]
 }
 
 export interface StopEvidence {

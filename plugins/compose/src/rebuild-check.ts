@@ -145,11 +145,24 @@ async function volumeProblems(docker: Docker, source: RebuildSource, question: R
     const here = present.value.get(name)
     return here !== undefined && (here.driver !== driver || Object.entries({ ...here.options, ...options }).some(([key]) => here.options[key] !== options[key]))
   }
+  const ownBinds = await bindsWithin(question.directory, source, wanted)
   return answered([
     ...external.filter(({ name }) => !present.value.has(name)).map(({ name, severity }) => problem(severity, 'missing-volume', `The external volume ${name} is not here`, `Make it: docker volume create ${name}`)),
-    ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
+    ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume) && !ownBinds.includes(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
     ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),
   ])
+}
+
+/** Volumes that are a bind of a folder in the stack's own one: nothing else is reached by them, and their data is part of the folder. A link that leads out of it counts once it is there. */
+async function bindsWithin<T extends { readonly driver: string; readonly options: Readonly<Record<string, string>> }>(directory: string, { scope }: RebuildSource, volumes: readonly T[]): Promise<readonly T[]> {
+  const within = await Promise.all(
+    volumes.map(async (volume) => {
+      const device = volume.options['device'] ?? ''
+      const isBind = volume.driver === 'local' && device.startsWith('/') && /(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '')
+      return isBind && isInside(await realPath(scope.moved(device)), directory) ? [volume] : []
+    }),
+  )
+  return within.flat()
 }
 
 function whereItPoints({ driver, options }: { readonly driver: string; readonly options: Readonly<Record<string, string>> }): string {

@@ -13,6 +13,7 @@ import type { Models } from './models.js'
 import { ownPart } from './own-part.js'
 import { deviceOf, isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
+import { usersInside } from './users-inside.js'
 import { existingVolumes, type Volume, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
 import { isOfTheSystem, mayChange } from './watch.js'
 
@@ -62,7 +63,8 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
   const sources = await gather(state.directory, places)
-  return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) }))))
+  const withUsers = await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) })))
+  return answered(await Promise.all(withUsers.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
 }
 
 /** Adds volumes of which only their label tells that they belong to the project. */

@@ -2,6 +2,7 @@ import { answered, failed, type Answer, type CheckRequest, type CheckResult } fr
 
 import { openRepository } from './repository.js'
 import type { Restic } from './restic.js'
+import { retryNote, RetryProgress } from './retries.js'
 import { wordsOf } from './words.js'
 
 const mostErrors = 100
@@ -10,11 +11,14 @@ const mostErrors = 100
 export async function checkRepository(restic: Restic, request: CheckRequest): Promise<Answer<CheckResult>> {
   if (restic.place.problem !== null) return failed(restic.place.problem)
   const errors: string[] = []
+  const retrying = new RetryProgress('check', request.onProgress)
   const result = await restic.run({
     command: 'check',
     flags: readFlags(request),
     locking: 'if-possible',
     onStderrLine: (line) => {
+      retrying.line(line)
+      if (retryNote(line) !== '') return
       const words = wordsOf(line)
       if (words !== '' && errors.length < mostErrors && !errors.includes(words)) errors.push(words)
     },

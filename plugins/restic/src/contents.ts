@@ -9,11 +9,13 @@ export async function eachEntry(
   restic: Restic,
   snapshot: string,
   onEntry: (entry: SnapshotEntry) => void,
-  request: CallOptions & { readonly cache?: boolean; readonly path?: string } = {},
+  request: CallOptions & { readonly cache?: boolean; readonly path?: string; readonly below?: string } = {},
 ): Promise<Answer<void>> {
   const result = await restic.run({
     command: 'ls',
-    operands: [snapshot, ...(request.path === undefined ? [] : [request.path])],
+    // Only the trees of this folder are loaded then.
+    flags: request.below === undefined ? [] : ['--recursive'],
+    operands: [snapshot, ...[request.path, request.below].filter((path) => path !== undefined)],
     locking: 'if-possible',
     ...(request.cache === undefined ? {} : { cache: request.cache }),
     keepBytes: 64 * 1024,
@@ -29,10 +31,15 @@ export async function eachEntry(
 
 export async function listEntries(restic: Restic, snapshot: string, request: { readonly below?: string } & CallOptions = {}): Promise<Answer<readonly SnapshotEntry[]>> {
   const entries: SnapshotEntry[] = []
-  const { below, ...options } = request
-  const isWanted = (path: string): boolean => below === undefined || path === below || path.startsWith(`${below}/`)
-  const listed = await eachEntry(restic, snapshot, (entry) => isWanted(entry.path) && entries.push(entry), options)
+  const listed = await eachEntryBelow(restic, snapshot, (entry) => entries.push(entry), request)
   return listed.ok ? answered(entries) : listed
+}
+
+/** As {@link eachEntry}, of a path and what is in it. */
+export function eachEntryBelow(restic: Restic, snapshot: string, onEntry: (entry: SnapshotEntry) => void, request: { readonly below?: string } & CallOptions = {}): Promise<Answer<void>> {
+  const { below } = request
+  const isWanted = (path: string): boolean => below === undefined || path === below || path.startsWith(`${below}/`)
+  return eachEntry(restic, snapshot, (entry) => { if (isWanted(entry.path)) onEntry(entry) }, request)
 }
 
 /** One file's content. A folder is a failure: restic would give an archive of it. */

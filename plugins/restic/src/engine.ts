@@ -1,7 +1,8 @@
 import { done, failed, type Engine, type PreparedSnapshot, type ProviderContext, type SettingValues } from '@stackbk/contract'
 
 import { checkRepository } from './check.js'
-import { listEntries, readEntry } from './contents.js'
+import { eachEntryBelow, listEntries, readEntry } from './contents.js'
+import { excludeFilter } from './exclude-filter.js'
 import { examine } from './examine.js'
 import { completeCopy, layout } from './layout.js'
 import { removeLocksOfKilled, removeStaleLocks } from './locks.js'
@@ -70,6 +71,8 @@ function engineOn(restic: Restic): Engine {
       return listed.ok ? { ok: true, value: listed.value.map(({ original: _, ...snapshot }) => snapshot) } : listed
     },
     list: (snapshot, options) => listEntries(restic, snapshot, options),
+    eachEntry: (snapshot, onEntry, options) => eachEntryBelow(restic, snapshot, onEntry, options),
+    excludeFilter,
     tag: (snapshot, change, options) => alone(() => tagSnapshot(restic, snapshot, change, options)),
     forget: (snapshots, request) => alone(() => forgetSnapshots(restic, snapshots, request)),
     retain: (request) => alone(() => retainSnapshots(restic, request)),

@@ -3,13 +3,17 @@ import { answered, failed, type Answer, type RestoreRequest, type RestoreResult 
 import { asNumber, parseObject } from './json.js'
 import { literalPattern } from './patterns.js'
 import type { Restic } from './restic.js'
+import { RetryProgress } from './retries.js'
 
 /** Brings a snapshot back, or the part of it that is asked for. Owners are set inside the target, not on the target itself. */
 export async function restoreSnapshot(restic: Restic, request: RestoreRequest): Promise<Answer<RestoreResult>> {
   if (restic.place.problem !== null) return failed(restic.place.problem)
   const what = `the snapshot ${request.snapshot} could not be restored to ${request.target}`
-  const outside = request.include.find((path) => !isWithin(path, request.subfolder))
+  const { exclude = [] } = request
+  if (exclude.length > 0 && request.include.length > 0) return failed({ kind: 'usage', message: 'restic takes either paths to include or paths to exclude, not both' })
+  const outside = [...request.include, ...exclude].find((path) => !isWithin(path, request.subfolder))
   if (outside !== undefined) return failed({ kind: 'usage', message: `${outside} is not within ${request.subfolder}` })
+  const retrying = new RetryProgress('restore', request.onProgress)
   let result: RestoreResult = { files: 0, bytes: 0 }
   const ended = await restic.run({
     command: 'restore',
@@ -17,6 +21,7 @@ export async function restoreSnapshot(restic: Restic, request: RestoreRequest): 
       `--target=${request.target}`,
       // Patterns are matched from the root of what is restored.
       ...request.include.map((path) => `--include=${literalPattern(path.slice(request.subfolder.length)) || '/'}`),
+      ...exclude.map((path) => `--exclude=${literalPattern(path.slice(request.subfolder.length))}`),
       ...(request.deleteExtra ? ['--delete'] : []),
       ...(request.sparse ? ['--sparse'] : []),
       ...(request.verify ? ['--verify'] : []),
@@ -24,11 +29,12 @@ export async function restoreSnapshot(restic: Restic, request: RestoreRequest): 
     operands: [request.subfolder === '' ? request.snapshot : `${request.snapshot}:${request.subfolder}`],
     locking: 'if-possible',
     keepBytes: 64 * 1024,
+    onStderrLine: (line) => retrying.line(line),
     onStdoutLine: (line) => {
       const message = parseObject(line)
       const count = (name: string): number => asNumber(message?.[name])
       if (message?.['message_type'] === 'status') {
-        request.onProgress?.({
+        retrying.progress({
           phase: 'restore',
           bytesDone: count('bytes_restored') + count('bytes_skipped'),
           bytesTotal: count('total_bytes'),

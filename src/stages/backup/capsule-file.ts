@@ -31,6 +31,8 @@ export function writeCapsule(run: Run, plan: StackPlan, ended: readonly Containe
       stack: plan.stack.name,
       host: run.configuration.backup.hostname,
       ended,
+      excludes: run.configuration.stack(plan.stack.name).exclude,
+      writableBinds: plan.sources.filter(({ kind, isWritable, path: source }) => kind === 'bind' && isWritable && plan.paths.includes(source)).map(({ path: source }) => source),
       notes: [...plan.capsule.notes, ...plan.problems.map((problem) => problem.message)],
     }
     ensureFolder(dirname(path))

@@ -5,6 +5,7 @@ import type { Engine, SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom } from '../../errors.js'
 import { sha256OfFile } from '../../host/file-digest.js'
+import { eachSnapshotEntry } from '../recover/snapshot-entries.js'
 
 /** A file larger than this is not fetched twice only to be compared. Bytes. */
 const largestFile = 256 * 1024 * 1024
@@ -31,9 +32,10 @@ export interface Sample {
  * second way out of the repository. Before anything is started, which may change them.
  */
 export async function compareSample({ engine, snapshotId, restored, scratch, count, signal }: SampleRequest): Promise<Sample> {
-  const listed = await engine.list(snapshotId, { signal })
+  const sample = new RandomSample(count)
+  const listed = await eachSnapshotEntry(engine, snapshotId, (entry) => { if (entry.type === 'file' && entry.bytes <= largestFile) sample.offer(entry) }, { signal })
   if (!listed.ok) throw errorFrom(listed.failure)
-  const chosen = some(listed.value.filter(({ type, bytes }) => type === 'file' && bytes <= largestFile), count)
+  const { chosen } = sample
   if (chosen.length === 0) return { filesCompared: 0, mismatches: [] }
   const again = await engine.restore({ snapshot: snapshotId, target: scratch, include: chosen.map(({ path }) => path), subfolder: '', deleteExtra: false, sparse: false, verify: false, signal })
   if (!again.ok) throw errorFrom(again.failure)
@@ -44,18 +46,25 @@ export async function compareSample({ engine, snapshotId, restored, scratch, cou
   return { filesCompared: chosen.length, mismatches }
 }
 
-/** So many of them at random, each as likely as any other. */
-function some<T>(from: readonly T[], count: number): readonly T[] {
-  const rest = [...from]
-  const chosen: T[] = []
-  while (chosen.length < count && rest.length > 0) {
-    const index = Math.floor(Math.random() * rest.length)
-    const last = rest.pop()
-    if (last === undefined) break
-    chosen.push(rest[index] ?? last)
-    if (index < rest.length) rest[index] = last
+/** Keeps a fixed number of all that are offered, each as likely as any other, however many there are (reservoir sampling). */
+class RandomSample {
+  readonly chosen: SnapshotEntry[] = []
+  readonly #count: number
+  #offered = 0
+
+  constructor(count: number) {
+    this.#count = count
   }
-  return chosen
+
+  offer(entry: SnapshotEntry): void {
+    this.#offered++
+    if (this.chosen.length < this.#count) {
+      this.chosen.push(entry)
+      return
+    }
+    const index = Math.floor(Math.random() * this.#offered)
+    if (index < this.#count) this.chosen[index] = entry
+  }
 }
 
 /** Owners only where this user may set them. */

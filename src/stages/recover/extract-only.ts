@@ -63,7 +63,7 @@ async function extract(run: Run, engine: Engine, one: ChosenSnapshot & { readonl
 }
 
 function reportOf({ stack, snapshot }: ChosenSnapshot, directory: string, more: Pick<RecoveredStack, 'status'> & Partial<RecoveredStack>): RecoveredStack {
-  return { name: stack, directory: join(directory), snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false, problems: [], ...more }
+  return { name: stack, directory: join(directory), snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes: null, problems: [], ...more }
 }
 
 function isFree(path: string): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Answer, CallOptions, Engine, RestoreResult } from '@stackbk/contract'
 
 import { makeFolder } from '../../host/make-folder.js'
+import { isWithin } from '../../host/mounts.js'
 import type { FileSystemShare } from './file-systems.js'
 import type { RecoveryFolder } from './record.js'
 
@@ -17,18 +18,30 @@ export function asidePath(folder: RecoveryFolder, number: number): string {
   return join(folder.path, 'before', String(number))
 }
 
-/** Brings all that the shares hold out of the snapshot into their folders; `isPart`: they are not all of it. Throws the system's error where a folder cannot be made. */
-export async function extractShares(engine: Engine, snapshot: string, shares: readonly FileSystemShare[], options: CallOptions & { readonly isPart?: boolean }): Promise<Answer<RestoreResult>> {
-  const { isPart = false, ...call } = options
+export interface Extraction extends CallOptions {
+  /** The shares are not all of the snapshot. */
+  readonly isPart?: boolean
+  /** What the snapshot holds. */
+  readonly held?: readonly string[]
+  /** Where other file systems are mounted below: what the snapshot holds there goes to a share of its own, or stays as it is. */
+  readonly mountPoints?: readonly string[]
+}
+
+/** Brings all that the shares hold out of the snapshot into their folders. Throws the system's error where a folder cannot be made. */
+export async function extractShares(engine: Engine, snapshot: string, shares: readonly FileSystemShare[], options: Extraction): Promise<Answer<RestoreResult>> {
+  const { isPart = false, held = [], mountPoints = [], ...call } = options
   let sum: RestoreResult = { files: 0, bytes: 0 }
-  for (const { folder, paths } of shares) {
+  for (const share of shares) {
+    const { folder, paths } = share
+    const elsewhere = isPart ? null : elsewhereThan(share, { shares, held, mountPoints })
     makeFolder(join(folder.path, 'new'))
     chmodSync(folder.path, 0o700)
     const came = await engine.restore({
       snapshot,
       target: join(folder.path, 'new'),
-      // All of it where there is only one: a filter costs the engine a look at each path.
-      include: shares.length === 1 && !isPart ? [] : paths,
+      // All of it but what goes elsewhere: a disk that is mounted below must not come out onto this one.
+      include: elsewhere === null ? paths : [],
+      ...(elsewhere === null || elsewhere.length === 0 ? {} : { exclude: elsewhere }),
       subfolder: '',
       deleteExtra: false,
       sparse: true,
@@ -39,4 +52,12 @@ export async function extractShares(engine: Engine, snapshot: string, shares: re
     sum = { files: sum.files + came.value.files, bytes: sum.bytes + came.value.bytes }
   }
   return { ok: true, value: sum }
+}
+
+/** What of the snapshot does not belong to a share; `null` where that cannot be said by leaving paths out, since the share lies in another's path. */
+function elsewhereThan({ paths }: FileSystemShare, { shares, held, mountPoints }: { readonly shares: readonly FileSystemShare[]; readonly held: readonly string[]; readonly mountPoints: readonly string[] }): readonly string[] | null {
+  const others = [...shares.flatMap((share) => share.paths), ...held].filter((path) => !paths.includes(path))
+  if (others.some((other) => paths.some((path) => isWithin(path, other)))) return null
+  const mounted = mountPoints.filter((point) => !paths.includes(point) && paths.some((path) => isWithin(point, path)))
+  return [...new Set([...others, ...mounted])]
 }

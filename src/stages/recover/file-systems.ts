@@ -22,7 +22,7 @@ export function sharesOf(paths: readonly string[], name: string): readonly FileS
     const share = shares.get(identity) ?? { folder: { path: join(homeOn(path, shares.size === 0), name), mountPoint: mountPointOf(nearestExisting(path)) }, paths: [], free: freeBytes(path) }
     shares.set(identity, { ...share, paths: [...share.paths, path] })
   }
-  return [...shares.values()]
+  return [...shares.values()].map((share) => ({ ...share, folder: { ...share.folder, paths: share.paths } }))
 }
 
 /** The same for two paths between which a rename can be: one file system, mounted at one place (rename(2), EXDEV). */
@@ -48,13 +48,14 @@ function homeOn(path: string, isStack: boolean): string {
   let home = nearest
   for (let above = nearest; ; above = dirname(above)) {
     if (fileSystemOf(join(above, 'x')) !== identity) break
-    if (mayWrite(above)) home = above
+    if (isWritable(above)) home = above
     if (above === dirname(above)) break
   }
   return home
 }
 
-function mayWrite(folder: string): boolean {
+/** Whether this user may write there; false also on a file system that is mounted read-only. */
+export function isWritable(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK)
     return true
@@ -69,7 +70,9 @@ export function freeBytes(path: string): number {
   return bavail * bsize
 }
 
-/** The path of the share that a path of the snapshot lies in. */
-export function shareOf(shares: readonly FileSystemShare[], path: string): FileSystemShare | undefined {
-  return shares.find(({ paths }) => paths.some((held) => isWithin(path, held)))
+/** The share that a path of the snapshot lies in: where one disk is mounted below another, that of the inner one. */
+export function shareOf<T extends { readonly paths?: readonly string[] }>(shares: readonly T[], path: string): T | undefined {
+  let found: { readonly share: T; readonly length: number } | undefined
+  for (const share of shares) for (const held of share.paths ?? []) if (isWithin(path, held) && held.length >= (found?.length ?? 0)) found = { share, length: held.length }
+  return found?.share
 }

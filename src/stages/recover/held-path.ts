@@ -1,10 +1,11 @@
 import { basename, isAbsolute, join, normalize } from 'node:path'
 
-import type { Engine } from '@stackbk/contract'
+import type { Engine, SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
 import { capsuleName } from '../../host/state-folder.js'
 import type { ChosenSnapshot } from './choice.js'
+import { eachSnapshotEntry } from './snapshot-entries.js'
 
 /** A file or folder in a snapshot. */
 export interface HeldPath {
@@ -23,9 +24,14 @@ export async function heldPath(engine: Engine, { stack, snapshot }: ChosenSnapsh
   const trimmed = normalize(wanted).replace(/(.)\/+$/, '$1')
   const candidates = isAbsolute(trimmed) ? [trimmed] : folders.map((folder) => join(folder, trimmed))
   for (const path of candidates) {
-    const listed = await engine.list(snapshot.id, { below: path, signal })
+    let [entries, bytes] = [0, 0]
+    const count = (entry: SnapshotEntry): void => {
+      entries++
+      if (entry.type === 'file') bytes += entry.bytes
+    }
+    const listed = await eachSnapshotEntry(engine, snapshot.id, count, { below: path, signal })
     if (!listed.ok) throw errorFrom(listed.failure)
-    if (listed.value.length > 0) return { path, bytes: listed.value.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.bytes : 0), 0) }
+    if (entries > 0) return { path, bytes }
   }
   throw new StackbkError({
     kind: 'usage',

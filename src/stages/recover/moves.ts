@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, renameSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, type Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { syncFolder } from '../../host/atomic-write.js'
@@ -17,6 +17,26 @@ export interface Move {
   readonly hadPresent: boolean
   /** Nothing comes: what is there only goes aside. */
   readonly isRemoval?: boolean
+  /** Folders above that are not there, from the top: as the snapshot has them. */
+  readonly above?: readonly OwnedFolder[]
+}
+
+/** Who has a folder, and who may do what in it. */
+export interface Ownership {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface OwnedFolder extends Ownership {
+  readonly path: string
+}
+
+/** A folder that stays where it is, and takes owner and mode of the snapshot's. */
+export interface FolderChange {
+  readonly path: string
+  readonly before: Ownership
+  readonly after: Ownership
 }
 
 /** Puts all in place, in order. Right also where a part is done already. Throws the system's error. */
@@ -24,12 +44,38 @@ export function placeAll(moves: readonly Move[]): void {
   for (const move of moves) place(move)
 }
 
-function place({ place: target, staged, aside, hadPresent, isRemoval = false }: Move): void {
+function place({ place: target, staged, aside, hadPresent, isRemoval = false, above = [] }: Move): void {
   if (isRemoval && isThere(target) && !isThere(aside)) renameForGood(target, aside)
   if (!isThere(staged)) return
   if (isThere(target)) renameForGood(target, hadPresent && isThere(aside) ? strayBeside(staged) : aside)
+  for (const folder of above) makeOwnedFolder(folder)
   makeFolderFor(target)
   renameForGood(staged, target)
+}
+
+/** Gives folders that stay the snapshot's owner and mode, or (`before`) those that they had. Throws the system's error. */
+export function changeFolders(changes: readonly FolderChange[], to: 'before' | 'after'): void {
+  for (const change of changes) if (isThere(change.path)) giveTo(change.path, change[to])
+}
+
+/** What a folder, or the file that is there, has; `null` where nothing is. */
+export function ownershipOf(path: string): Ownership | null {
+  const found = statusOf(path)
+  return found === null ? null : { mode: found.mode & 0o7777, uid: found.uid, gid: found.gid }
+}
+
+/** Makes a folder as it was, whatever the umask says; one that is there is left alone. */
+export function makeOwnedFolder({ path, ...ownership }: OwnedFolder): void {
+  if (existsSync(path)) return
+  mkdirSync(path)
+  giveTo(path, ownership)
+}
+
+/** Owner first: a change of owner takes set-user-ID bits away. Only root can give a file to someone else. */
+function giveTo(path: string, { mode, uid, gid }: Ownership): void {
+  const now = ownershipOf(path)
+  if (process.getuid?.() === 0 && (now?.uid !== uid || now.gid !== gid)) chownSync(path, uid, gid)
+  chmodSync(path, mode)
 }
 
 /** Puts all back as it was, last one first. Right also where a part is not done, or is put back already. */
@@ -62,10 +108,23 @@ function renameForGood(from: string, to: string): void {
 /** Folders above, where they are new, as those that an administrator makes. */
 function makeFolderFor(path: string): void {
   const parent = dirname(path)
-  if (!existsSync(parent)) mkdirSync(parent, { recursive: true, mode: 0o755 })
+  if (existsSync(parent)) return
+  makeFolderFor(parent)
+  mkdirSync(parent)
+  chmodSync(parent, 0o755)
 }
 
-/** Also a link to nowhere is something. */
+/** Also a link to nowhere is something. Throws where that cannot be known. */
 export function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  return statusOf(path) !== null
+}
+
+/** As lstat(2); `null` where nothing is, also because a folder above is none. Throws the system's error. */
+export function statusOf(path: string): Stats | null {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) ?? null
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return null
+    throw error
+  }
 }

@@ -1,15 +1,19 @@
-import { rm } from 'node:fs/promises'
+import { lstatSync, readdirSync } from 'node:fs'
+import { rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import type { Answer, Engine, Failure, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
+import { shellWord, type Answer, type Engine, type Failure, type RebuildReport, type RestoreResult, type Runtime } from '@stackbk/contract'
 
 import { problemFrom } from '../../errors.js'
 import { settleFiles } from '../../host/file-times.js'
 import { mountPointOf } from '../../host/mounts.js'
+import { removeTree, type NotRemoved } from '../../host/remove-tree.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { startAndConfirm } from '../backup/stack-window.js'
-import { isThere, placeAll, undoAll, type Move } from './moves.js'
+import { holdsKept, keepNotInSnapshot, keptFolder } from './kept-aside.js'
+import { changeFolders, isThere, placeAll, undoAll, type Move } from './moves.js'
 import { overwriteFiles, overwriteVolumes } from './overwriting.js'
+import type { RecoveryFolder } from './record.js'
 import type { Recovery } from './recovery.js'
 import { fillVolumes, type FillContext } from './volumes.js'
 
@@ -38,7 +42,7 @@ export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extra
       healthTimeoutMs: record.healthTimeoutMs,
       fillVolumes: async (volumes) => {
         const filled = fill.inPlace === undefined
-          ? await fillVolumes(volumes, { note: (change) => recovery.note(change), record: () => recovery.record, extractFor: fill.extractFor, onProblem: (problem) => recovery.problems.push(problem) })
+          ? await fillVolumes(volumes, { note: (change) => recovery.note(change), record: () => recovery.record, extractFor: fill.extractFor, onProblem: (problem) => recovery.problems.push(problem), kept: () => recovery.kept(), onPlanned: (planned) => recovery.planned.push(planned) })
           : await fill.inPlace(volumes)
         isFilled = filled.ok
         if (filled.ok) run.reporter.stackPhase(record.name, record.noStart ? 'placing' : 'starting')
@@ -105,6 +109,7 @@ export async function undo(recovery: Recovery): Promise<boolean> {
     undoAll(recovery.record.returned)
     undoAll(recovery.record.volumeMoves)
     undoAll(recovery.record.moves)
+    changeFolders(recovery.record.folderChanges ?? [], 'before')
     await recovery.runtime.removeVolumes(recovery.record.newVolumes)
     const entry = run.journal.entries().find((one) => one.key === key)
     if (recovery.record.before !== null && !(await makeAgain(recovery, entry !== undefined))) return false
@@ -118,6 +123,34 @@ export async function undo(recovery: Recovery): Promise<boolean> {
     recovery.complain('error', 'not-put-back', `what was there of ${name} could not be put back: ${error instanceof Error ? error.message : String(error)}`, `Mend that, then run: stackbk resume. Nothing is lost: ${directory} and what was kept are on the disk`)
     return false
   }
+}
+
+/**
+ * Starts what ran where nothing has been exchanged yet: a stop that failed, or was cut short, has left some of it stopped.
+ *
+ * @returns whether it runs as before; if not, `resume` tries again
+ */
+export async function giveBack(recovery: Recovery): Promise<boolean> {
+  const { record, run } = recovery
+  run.reporter.stackPhase(record.name, 'putting back')
+  const entry = run.journal.entries().find(({ key }) => key === record.key)
+  // Containers that only a rebuild gives back are gone, some of them or all.
+  if (record.before !== null && !(await areAllThere(recovery))) return await undo(recovery)
+  try {
+    recovery.note({ phase: 'undone', before: null })
+    await cleanUp(recovery)
+  } catch (error) {
+    // The record says that nothing was exchanged, which is right: what ran is started all the same.
+    run.log('warning', 'the record of a recovery could not be written', { stack: record.name, reason: String(error) })
+  }
+  return entry === undefined || (await startAgain(recovery, entry))
+}
+
+/** What was to be taken down is still there, running or not. */
+export async function areAllThere({ record, runtime }: Recovery): Promise<boolean> {
+  const look = await runtime.inspect([record.directory])
+  const present = look.ok ? look.value.flatMap(({ projects }) => projects).flatMap(({ containers }) => containers.map(({ id }) => id)) : []
+  return record.oldContainers.every((id) => present.includes(id))
 }
 
 async function startAgain({ record, run, runtime, problems }: Recovery, entry: JournalEntry): Promise<boolean> {
@@ -181,16 +214,60 @@ async function makeAgain(recovery: Recovery, ran: boolean): Promise<boolean> {
   return false
 }
 
-/** Our own folders, and the record last. A disk that is away keeps its part until it is back. */
+/**
+ * Removes our own folders, and the record last. What the snapshot does not hold is kept in them, and named; what cannot be removed is
+ * named with the command that removes it, and is no failure: the stack is up, or back. A disk that is away keeps its part until it is
+ * there again. Throws only where the record cannot be written.
+ */
 export async function cleanUp(recovery: Recovery): Promise<void> {
   const { record } = recovery
   const away = record.folders.filter(({ path, mountPoint }) => mountPointOf(path) !== mountPoint)
-  for (const { path } of record.folders) if (!away.some((folder) => folder.path === path)) await rm(path, { recursive: true, force: true })
+  for (const folder of record.folders) if (!away.includes(folder)) await removeFolder(recovery, folder)
   // Their data is in the containers made anew, or has been exchanged.
   const isOver = record.phase === 'confirmed' || (record.phase === 'undone' && record.returned.length > 0)
-  if (isOver && record.oldVolumes.length > 0) await recovery.runtime.removeVolumes(record.oldVolumes)
+  const kept = record.phase === 'confirmed' ? (record.keptVolumes ?? []) : []
+  if (kept.length > 0) recovery.complain('warning', 'volume-kept', `anonymous volumes of ${record.name} hold files that the snapshot does not hold, and are kept: ${kept.join(', ')}`, `When you do not need them: docker volume rm ${kept.join(' ')}`)
+  const superfluous = record.oldVolumes.filter((name) => !kept.includes(name))
+  if (isOver && superfluous.length > 0) await recovery.runtime.removeVolumes(superfluous)
   if (away.length === 0) return recovery.forget()
   recovery.complain('warning', 'leftovers', `${away.map(({ path }) => path).join(', ')} could not be removed: its disk is not mounted`, 'Mount it, then run: stackbk resume')
+}
+
+async function removeFolder(recovery: Recovery, folder: RecoveryFolder): Promise<void> {
+  const { record } = recovery
+  const { path } = folder
+  if (!isThere(path)) return
+  const notKept = record.phase === 'confirmed' ? keepNotInSnapshot(folder) : null
+  const before = join(path, 'before')
+  const remaining: NotRemoved[] = [...(await removeTree(join(path, 'new')))]
+  // Nothing of the user's is removed of which it is not known that the snapshot holds it.
+  const mayRemove = record.phase === 'confirmed' ? notKept === null : record.phase === 'extracting' || record.phase === 'stopping' || isEmptyOrGone(before)
+  if (mayRemove) {
+    remaining.push(...(await removeTree(before)))
+    if (remaining.length === 0) remaining.push(...(await removeTree(join(path, 'not-in-snapshot.jsonl'))))
+  } else {
+    recovery.keptAside.push(before)
+    recovery.complain('warning', 'kept-aside', `what was there of ${record.name} is kept in ${before}${notKept === null ? '' : `, because not all that the snapshot does not hold could be taken out of it: ${notKept}`}`, `When you do not need it, remove it: ${removalOf(path)}`)
+  }
+  const [first] = remaining
+  if (first !== undefined) recovery.complain('warning', 'leftovers', `what was replaced of ${record.name} could not be removed from ${path}: ${first.reason}`, `Remove it: chattr -R -i -a ${shellWord(path)}; ${removalOf(path)}`)
+  if (holdsKept(folder)) {
+    recovery.keptAside.push(keptFolder(folder))
+    recovery.complain('warning', 'kept-aside', `files of ${record.name} that the snapshot does not hold are kept in ${keptFolder(folder)}`, `When you do not need them, remove them: ${removalOf(path)}`)
+  } else if (mayRemove && first === undefined) await rmdir(path).catch(() => {})
+}
+
+function isEmptyOrGone(folder: string): boolean {
+  return !isThere(folder) || readdirSync(folder).every((name) => isEmptyTree(join(folder, name)))
+}
+
+/** Folders that were made to hold something, and hold nothing any more. */
+function isEmptyTree(path: string): boolean {
+  return lstatSync(path).isDirectory() && readdirSync(path).every((name) => isEmptyTree(join(path, name)))
+}
+
+function removalOf(path: string): string {
+  return `rm -rf --one-file-system ${shellWord(path)}`
 }
 
 /** All that was written is on the disk before what it replaces goes. */

@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 
-import type { Capsule, Engine, Preflight, Runtime, Snapshot, StackState } from '@stackbk/contract'
+import type { Capsule, Engine, Preflight, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
@@ -8,9 +9,14 @@ import { stackKey } from '../../stacks/identity.js'
 import { isAlive, runningServices } from '../backup/stack-plan.js'
 import type { Run } from '../run.js'
 import type { ChosenSnapshot } from './choice.js'
-import { sharesOf, type FileSystemShare } from './file-systems.js'
+import { ownFolderPrefix } from './exchange.js'
+import { isWritable, sharesOf, type FileSystemShare } from './file-systems.js'
 import { heldPath, isCapsule } from './held-path.js'
+import { keptPathsOf, mountPointsBelow } from './kept-paths.js'
 import { isThere } from './moves.js'
+import { previewChanges } from './preview.js'
+import type { RecoveryChanges } from './recover-result.js'
+import { eachSnapshotEntry } from './snapshot-entries.js'
 
 /** What will be done for one stack, found out before anything is touched. */
 export interface RecoveryPlan {
@@ -25,7 +31,13 @@ export interface RecoveryPlan {
   readonly held: readonly string[]
   /** Those of them that are, or lie in, data of volumes. */
   readonly volumePaths: readonly string[]
+  /** The patterns that left files out of the snapshot. */
+  readonly excludes: readonly string[]
+  /** Single files outside of the folder that the stack writes to: its own data, which is replaced. */
+  readonly writtenFiles: readonly string[]
   readonly shares: readonly FileSystemShare[]
+  /** Where other file systems are mounted below what comes back. */
+  readonly mountPoints: readonly string[]
   /** Only these of the snapshot are exchanged, with the containers as they are; `null`: the whole stack. Bytes of all of them. */
   readonly part: { readonly paths: readonly string[]; readonly bytes: number } | null
   /** As it is here now; `null` where nobody was asked. */
@@ -33,6 +45,8 @@ export interface RecoveryPlan {
   readonly preflight: Preflight | null
   /** What is here and is replaced, in words; empty on a bare host. */
   readonly present: readonly string[]
+  /** In a dry run: what would be replaced, kept and removed; else `null`. */
+  readonly changes: RecoveryChanges | null
   readonly problems: readonly Problem[]
   /** It cannot be recovered as things are: nothing of it is touched. */
   readonly isBlocked: boolean
@@ -87,7 +101,7 @@ export async function readCapsule({ run, engine }: Pick<PlanContext, 'run' | 'en
   return { severity: 'error', code: 'capsule-unreadable', message: `the description of ${stack} in the snapshot ${snapshot.id.slice(0, 8)} is none that this version can read`, fix: `Extract the files alone: stackbk recover ${stack} --target DIR`, stack }
 }
 
-type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'capsule' | 'held' | 'volumePaths' | 'problems'>
+type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'capsule' | 'held' | 'volumePaths' | 'excludes' | 'writtenFiles' | 'problems'>
 
 function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Problem): Draft {
   const isProblem = read !== null && 'severity' in read
@@ -106,6 +120,8 @@ function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Pro
     capsule,
     held: [directory, ...others.filter((path) => path !== directory)],
     volumePaths: others.filter((path) => path !== directory && volumes.some((volume) => isWithin(path, volume))),
+    excludes: capsule?.excludes ?? [],
+    writtenFiles: capsule?.writableBinds ?? [],
     problems,
   }
 }
@@ -124,13 +140,27 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     if (isWhole) problems.push(...(preflight?.dataInContainers ?? []).map((why): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: why, fix: 'Copy what you need out of it first: docker cp', stack: draft.name })))
     if (isWhole ? !context.overwrite : (preflight?.wouldLose ?? []).length > 0) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
   }
-  if (isSound() && state !== null && hasContainers) problems.push(...(await usedByOthers(draft, state, context)))
+  const writtenFiles = [...draft.writtenFiles]
+  if (isSound() && state !== null && hasContainers) {
+    const sources = await runtime.sources(state, { signal: run.signal })
+    if (sources.ok) {
+      writtenFiles.push(...sources.value.filter(({ kind, isWritable }) => kind === 'bind' && isWritable).map(({ path }) => path))
+      problems.push(...usedByOthers(draft, sources.value))
+    } else problems.push(problemFrom(sources.failure, { stack: draft.name }))
+  }
   const part = isSound() ? await partOf(draft, state, context) : null
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
+  const disks = isSound() ? await disksBelow({ ...draft, part }, context) : { mountPoints: [], held: [], problems: [] }
+  problems.push(...disks.problems)
+  const shares = isSound() ? sharesOf([...(part?.paths ?? draft.held), ...disks.held], `${ownFolderPrefix}${draft.key}-${run.id.slice(-6)}`) : []
+  const changes = isSound() && run.dryRun ? await previewChanges(run, context.engine, { ...draft, part }) : null
   return {
     ...draft,
+    writtenFiles,
     part,
-    shares: isSound() ? sharesOf(part?.paths ?? draft.held, `.stackbk-recover-${draft.key}-${run.id.slice(-6)}`) : [],
+    shares,
+    mountPoints: disks.mountPoints,
+    changes,
     state,
     preflight,
     present: part === null ? presentOf(draft, state) : presentPart(part.paths, state),
@@ -139,14 +169,44 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   }
 }
 
-/** What is exchanged under a running container stays with it as it was, and what that writes is lost. */
-async function usedByOthers(draft: Draft, state: StackState, { run, runtime }: PlanContext): Promise<readonly Problem[]> {
+/**
+ * Finds the file systems that are mounted below what comes back. What the snapshot holds of such a disk comes out onto that disk;
+ * where it holds nothing of it, or the disk cannot be written to, the disk stays as it is.
+ */
+async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'excludes' | 'held' | 'snapshot' | 'part'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
+  const kept = keptPathsOf(run, engine, draft)
+  const paths = draft.part?.paths ?? draft.held
+  const mountPoints = [...new Set(paths.flatMap((path) => mountPointsBelow(kept, path)))].filter((point) => !paths.includes(point))
+  const held: string[] = []
+  const problems: Problem[] = []
+  for (const point of mountPoints) {
+    if (kept.protectedPaths.has(point) || statSync(point, { throwIfNoEntry: false })?.isDirectory() !== true) continue
+    let entries = 0
+    const listed = await eachSnapshotEntry(engine, draft.snapshot.id, () => entries++, { below: point, signal: run.signal })
+    if (!listed.ok) return { mountPoints, held, problems: [problemFrom(listed.failure, { stack: draft.name })] }
+    // A mount point that is empty in the snapshot was one then, and its disk was left out.
+    if (entries < 2) continue
+    if (isWritable(point)) held.push(point)
+    else problems.push({ severity: 'warning', code: 'not-replaced', message: `the snapshot holds files of ${point}, and what is mounted there cannot be written to: it stays as it is`, fix: `Mount it writable, or extract them: stackbk recover ${draft.name} --path ${point} --target DIR`, stack: draft.name })
+  }
+  return { mountPoints, held, problems }
+}
+
+/**
+ * What is exchanged under a running container stays with it as it was, and what that writes is lost: such a container has to be
+ * stopped first. One that mounts a folder above, such as a manager or a file browser, sees the recovered files.
+ */
+function usedByOthers(draft: Draft, sources: readonly Source[]): readonly Problem[] {
   const external = new Set((draft.capsule?.projects ?? []).flatMap((project) => project.volumes).flatMap(({ isExternal, path }) => (isExternal ? [path] : [])))
-  const sources = await runtime.sources(state, { signal: run.signal })
-  if (!sources.ok) return [problemFrom(sources.failure, { stack: draft.name })]
-  return sources.value
-    .filter(({ path, otherUsers }) => otherUsers.length > 0 && !external.has(path) && draft.held.some((held) => isWithin(path, held)))
-    .map(({ path, otherUsers }): Problem => ({ severity: 'error', code: 'in-use', message: `${path} is used by ${otherUsers.join(', ')} too, which ${otherUsers.length === 1 ? 'is' : 'are'} not of this stack`, fix: 'Stop that first, then run it again', stack: draft.name }))
+  return sources
+    .filter(({ path }) => !external.has(path) && draft.held.some((held) => isWithin(path, held)))
+    .flatMap(({ path, otherUsers, usersInside = otherUsers }): Problem[] => {
+      const above = otherUsers.filter((name) => !usersInside.includes(name))
+      return [
+        ...(usersInside.length === 0 ? [] : [{ severity: 'error', code: 'in-use', message: `${path} is used by ${usersInside.join(', ')} too, which ${usersInside.length === 1 ? 'is' : 'are'} not of this stack`, fix: 'Stop that first, then run it again', stack: draft.name } as const]),
+        ...(above.length === 0 ? [] : [{ severity: 'warning', code: 'mounted-elsewhere', message: `${above.join(', ')} ${above.length === 1 ? 'has' : 'have'} a folder above ${path} mounted and may write there: nothing must be saved in it during the recovery`, fix: '', stack: draft.name } as const]),
+      ]
+    })
 }
 
 /** What of the stack is exchanged where not all of it is: a path, or the data that the containers of a service have mounted. */

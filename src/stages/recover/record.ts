@@ -5,7 +5,7 @@ import type { Capsule } from '@stackbk/contract'
 
 import { syncFolder } from '../../host/atomic-write.js'
 import { ensureFolder } from '../../host/state-folder.js'
-import type { Move } from './moves.js'
+import type { FolderChange, Move } from './moves.js'
 
 /**
  * How far the recovery of a stack has come; each is on disk before what it names begins.
@@ -26,6 +26,8 @@ export interface RecoveryFolder {
   readonly path: string
   /** Of its file system: where another one is mounted there, or none, nothing can be told of the moves. */
   readonly mountPoint: string
+  /** Paths of the snapshot that come out of it there. Absent in records of older versions. */
+  readonly paths?: readonly string[]
 }
 
 export interface RecoveryRecord {
@@ -48,12 +50,18 @@ export interface RecoveryRecord {
   /** What its containers were, where a start alone would not give the same back; else `null`. */
   readonly before: Capsule | null
   readonly folders: readonly RecoveryFolder[]
+  /** The patterns that left files out of the snapshot. Absent in records of older versions. */
+  readonly excludes?: readonly string[]
+  /** Anonymous volumes among {@link oldVolumes} that hold more than the snapshot does: they are not removed. */
+  readonly keptVolumes?: readonly string[]
   /** What is written over without keeping what was there. Then it only goes on, never back. */
   readonly overwritten: readonly string[]
   /** Of the folder and of files elsewhere, in the order in which they are done. */
   readonly moves: readonly Move[]
   /** Of the data of volumes: the volumes are there only when it is rebuilt. */
   readonly volumeMoves: readonly Move[]
+  /** Folders that stay in their place, with what is kept in them: their owner and mode. Absent in records of older versions. */
+  readonly folderChanges?: readonly FolderChange[]
   /** Volumes made by the recovery. */
   readonly newVolumes: readonly string[]
   /** IDs of the containers that are taken down. */

@@ -1,5 +1,20 @@
 import type { Problem } from '../../errors.js'
 import type { ResultHeader } from '../result.js'
+import type { KeptPath } from './kept-paths.js'
+
+/** What a recovery does to what is there. */
+export interface RecoveryChanges {
+  /** What gives way to the snapshot's version. */
+  readonly replaced: readonly string[]
+  /** What stays in its place, and why; at most a thousand are named. */
+  readonly kept: readonly KeptPath[]
+  readonly keptCount: number
+  /** What the snapshot does not hold and nothing keeps in its place: it is moved out of the stack, and kept. At most a thousand are named; of a whole folder the folder alone. */
+  readonly removed: readonly string[]
+  readonly removedCount: number
+  /** Where what was removed is kept, below its full path; empty in a dry run. */
+  readonly keptAside: readonly string[]
+}
 
 export interface RecoveredStack {
   readonly name: string
@@ -16,6 +31,8 @@ export interface RecoveredStack {
   readonly started: boolean
   /** All that ran when the snapshot was made runs, healthy where it was healthy. */
   readonly healthy: boolean
+  /** `null` where nothing was compared: an extraction, a stack that was not reached. */
+  readonly changes: RecoveryChanges | null
   readonly problems: readonly Problem[]
 }
 

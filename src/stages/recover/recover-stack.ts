@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import type { Answer, Engine, RebuildReport, RestoreResult, Runtime } from '@stackbk/contract'
@@ -6,14 +5,20 @@ import type { Answer, Engine, RebuildReport, RestoreResult, Runtime } from '@sta
 import { problemFrom, type Problem } from '../../errors.js'
 import { bootId } from '../../host/boot.js'
 import type { Run } from '../run.js'
+import { mountPointOf } from '../../host/mounts.js'
+import { removeTree } from '../../host/remove-tree.js'
 import { isAlive } from '../backup/stack-plan.js'
 import { extractShares, stagedPath } from './extraction.js'
+import { ownFolderPrefix } from './exchange.js'
 import { sharesOf } from './file-systems.js'
-import { fileMoves } from './file-moves.js'
-import { placeAll } from './moves.js'
-import { cleanUp, finish, overwriteAndRebuild, rebuild, settle, startFromJournal, undo, type Rebuilt } from './outcome.js'
+import { fileMoves, joinMoves } from './file-moves.js'
+import { recordNotInSnapshot } from './kept-aside.js'
+import { changeFolders, placeAll } from './moves.js'
+import { cleanUp, finish, giveBack, overwriteAndRebuild, rebuild, settle, startFromJournal, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import type { RecoveryPlan } from './plan.js'
+import { markMoreThanSnapshot } from './old-volumes.js'
+import { changesOf } from './preview.js'
 import type { RecoveredStack } from './recover-result.js'
 import type { RecoveryFolder, RecoveryRecord } from './record.js'
 
@@ -51,7 +56,7 @@ export function beginRecovery(plan: RecoveryPlan, context: RecoverStackContext):
  */
 export async function recoverStack({ plan, recovery, extracted: extracting }: BegunRecovery, context: RecoverStackContext): Promise<RecoveredStack> {
   const report = (status: RecoveredStack['status'], more: Partial<RecoveredStack> = {}): RecoveredStack => ({
-    name: plan.name, directory: plan.directory, snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, ...more, status, problems: [...plan.problems, ...recovery.problems],
+    name: plan.name, directory: plan.directory, snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes: null, ...more, status, problems: [...plan.problems, ...recovery.problems],
   })
   const extracted = await extracting
   if (!extracted.ok) {
@@ -61,7 +66,7 @@ export async function recoverStack({ plan, recovery, extracted: extracting }: Be
   const rebuilt = await exchange(recovery, plan, context)
   const { files, bytes } = rebuilt.overwritten ?? extracted.value
   const isStarted = rebuilt.report !== null && (plan.part !== null || hasRun(plan))
-  const figures = { files, bytes, started: !context.noStart && isStarted }
+  const figures = { files, bytes, started: !context.noStart && isStarted, changes: changesMade(recovery, plan) }
   if (rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)) {
     tellOf(recovery, plan, rebuilt.report)
     return report(isFlawless(recovery) ? 'ok' : 'partial', { ...figures, healthy: figures.started })
@@ -86,6 +91,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     hadPresent: plan.present.length > 0 && !overwrite,
     before: null,
     folders: overwrite ? [] : plan.shares.map(({ folder }) => folder),
+    excludes: plan.excludes,
     overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
     volumeMoves: [],
@@ -105,7 +111,7 @@ async function extract(recovery: Recovery, plan: RecoveryPlan, { run, engine }: 
   try {
     run.reporter.stackPhase(plan.name, 'extracting')
     recovery.note({})
-    const came = await extractShares(engine, plan.snapshot.id, plan.shares, { signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.name, 'extracting', progress) })
+    const came = await extractShares(engine, plan.snapshot.id, plan.shares, { isPart: plan.part !== null, held: plan.snapshot.paths, mountPoints: plan.mountPoints, signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.name, 'extracting', progress) })
     if (came.ok && !run.signal.aborted) return came
     await cleanUp(recovery)
     return came.ok ? { ok: false, failure: { kind: 'cancelled', message: `the recovery of ${plan.name} was interrupted before anything was touched` } } : came
@@ -126,12 +132,18 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
   try {
     await stopPresent(recovery, plan, context)
     if (context.overwrite) {
+      await markMoreThanSnapshot(recovery, plan, context.engine)
       rebuilt = await overwriteAndRebuild(recovery, { engine: context.engine, held: plan.held }, run.signal)
     } else {
-      const moves = fileMoves(plan, recovery.problems)
+      assertSameDisks(recovery)
+      const planned = fileMoves(plan, await recovery.kept(), recovery.problems)
+      recovery.planned.push(planned)
       run.reporter.stackPhase(plan.name, 'placing')
-      recovery.note({ phase: 'placing', moves })
-      placeAll(moves)
+      for (const [folder, paths] of planned.notInSnapshot) recordNotInSnapshot(folder, paths)
+      await markMoreThanSnapshot(recovery, plan, context.engine)
+      recovery.note({ phase: 'placing', moves: planned.moves, folderChanges: planned.folderChanges })
+      placeAll(planned.moves)
+      changeFolders(planned.folderChanges, 'after')
       recovery.note({ phase: 'rebuilding' })
       rebuilt = plan.part === null ? await rebuild(recovery, { extractFor: (path, place) => extractFor(recovery, context, path, place) }, run.signal) : await startFromJournal(recovery)
     }
@@ -147,6 +159,18 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
   }
   await unwind(recovery, rebuilt)
   return rebuilt.failure === null && rebuilt.report?.isUp === true ? { ...rebuilt, failure: { kind: 'failed', message: '' } } : rebuilt
+}
+
+/** Where something waits and where it goes to must be on one file system still: what a container has mounted went with it. */
+function assertSameDisks({ record }: Recovery): void {
+  const gone = record.folders.find(({ path, mountPoint }) => mountPointOf(path) !== mountPoint)
+  if (gone !== undefined) throw new Error(`${gone.mountPoint} is not mounted any more`)
+}
+
+function changesMade({ planned, movedAside, keptAside }: Recovery, { present, held, part }: RecoveryPlan): RecoveredStack['changes'] {
+  const { kept, keptCount, notInSnapshot } = joinMoves(planned)
+  const removed = [...[...notInSnapshot.values()].flat().map(({ was }) => was), ...movedAside]
+  return changesOf({ replaced: present.length === 0 ? [] : (part?.paths ?? held), kept, keptCount, removed, keptAside: [...new Set(keptAside)] })
 }
 
 /** What runs is noted in the journal and taken down; containers that do not run go too, since their names and labels are in the way. */
@@ -189,19 +213,21 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
 
 /** For a volume that turned out to be on another file system than its data waits on. */
 async function extractFor(recovery: Recovery, { engine, run }: RecoverStackContext, path: string, place: string): Promise<Answer<RecoveryFolder>> {
-  const [share] = sharesOf([place], `.stackbk-recover-${recovery.record.key}-${run.id.slice(-6)}`)
+  const [share] = sharesOf([place], `${ownFolderPrefix}${recovery.record.key}-${run.id.slice(-6)}`)
   if (share === undefined) throw new Error(`no file system for ${place}`)
   const { folders } = recovery.record
-  if (!folders.some((folder) => folder.path === share.folder.path)) recovery.note({ folders: [...folders, share.folder] })
+  const present = folders.find((folder) => folder.path === share.folder.path)
+  const folder: RecoveryFolder = { ...share.folder, paths: [...(present?.paths ?? []), path] }
+  recovery.note({ folders: [...folders.filter((one) => one !== present), folder] })
   const came = await extractShares(engine, recovery.record.snapshotId, [{ ...share, paths: [path] }], { isPart: true, signal: run.signal })
-  return came.ok ? { ok: true, value: share.folder } : came
+  return came.ok ? { ok: true, value: folder } : came
 }
 
 /** Not started means not proven: what was there stays, and is named. */
 async function keepAside(recovery: Recovery): Promise<void> {
   const { folders, name } = recovery.record
   recovery.complain('warning', 'kept-aside', `what was there of ${name} is kept, since nothing was started: ${folders.map(({ path }) => `${path}/before`).join(', ')}`, `When the stack is as it should be, remove it: rm -r ${folders.map(({ path }) => path).join(' ')}`)
-  for (const folder of folders) await rm(dirname(stagedPath(folder, '/x')), { recursive: true, force: true })
+  for (const folder of folders) await removeTree(dirname(stagedPath(folder, '/x')))
   recovery.run.journal.remove(recovery.record.key)
   recovery.forget()
 }
@@ -215,8 +241,9 @@ async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
     problems.unshift({ ...failed, fix: `${failed.fix === '' ? 'Mend that' : failed.fix}; then run: stackbk resume (it goes on), or resume --discard ${record.name} (what is there stays as it is)` })
     return
   }
-  if (record.hadPresent || record.phase === 'stopping') {
-    const isBack = await undo(recovery)
+  const isUntouched = record.phase === 'extracting' || record.phase === 'stopping'
+  if (record.hadPresent || isUntouched) {
+    const isBack = isUntouched ? await giveBack(recovery) : await undo(recovery)
     problems.unshift({ ...failed, message: isBack ? `${failed.message}. What was there before is back as it was` : failed.message })
     return
   }

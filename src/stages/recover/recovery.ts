@@ -2,6 +2,8 @@ import type { Runtime } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import type { Run } from '../run.js'
+import type { PlannedMoves } from './file-moves.js'
+import { keptPathsOf, type KeptPaths } from './kept-paths.js'
 import { numberOfMoves, RecoveryRecords, type RecoveryRecord } from './record.js'
 
 /** A recovery under way: its record, on disk before each step. */
@@ -9,6 +11,12 @@ export class Recovery {
   readonly run: Run
   readonly runtime: Runtime
   readonly problems: Problem[] = []
+  /** What was planned for the files and for the volumes, for the report. */
+  readonly planned: PlannedMoves[] = []
+  /** What was moved aside by a recovery that writes over what is there. */
+  readonly movedAside: string[] = []
+  /** Folders in which something is kept for the user. */
+  readonly keptAside: string[] = []
   readonly #records: RecoveryRecords
   #record: RecoveryRecord
 
@@ -34,6 +42,13 @@ export class Recovery {
 
   forget(): void {
     this.#records.remove(this.#record.key)
+  }
+
+  /** What stays in its place. */
+  async kept(): Promise<KeptPaths> {
+    const { name, directory, excludes = [] } = this.#record
+    const engine = await this.run.engine().catch(() => null)
+    return keptPathsOf(this.run, engine, { name, directory, excludes })
   }
 
   complain(severity: Problem['severity'], code: string, message: string, fix: string): void {

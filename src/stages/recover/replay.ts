@@ -1,11 +1,11 @@
-import type { Runtime } from '@stackbk/contract'
+import { shellWord, type Runtime } from '@stackbk/contract'
 
 import { problemFrom, type Problem } from '../../errors.js'
 import { mountPointOf } from '../../host/mounts.js'
 import type { Run } from '../run.js'
-import { isThere, placeAll, undoAll } from './moves.js'
+import { changeFolders, isThere, placeAll, undoAll } from './moves.js'
 import { isCapsule } from './held-path.js'
-import { cleanUp, finish, overwriteAndRebuild, rebuild, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
+import { areAllThere, cleanUp, finish, overwriteAndRebuild, rebuild, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import { RecoveryRecords, type RecoveryRecord } from './record.js'
 
@@ -37,13 +37,16 @@ export async function replayRecoveries(run: Run, runtime: Runtime, discard: stri
   const problems: Problem[] = damaged.map((key) => ({ severity: 'error', code: 'recovery-damaged', message: `the record of a recovery (${key}) cannot be read`, fix: `See what is there of the stack; what was kept of it is in a folder whose name begins with .stackbk-recover-${key}` }))
   for (const record of records) {
     const recovery = new Recovery(run, runtime, record)
-    const stack = await replay(recovery, record.name === discard).catch((error: unknown): ReplayedRecovery => {
+    const isDiscarded = record.name === discard
+    const stack = await replay(recovery, isDiscarded).catch((error: unknown): ReplayedRecovery => {
       recovery.complain('error', 'recovery-unfinished', `the recovery of ${record.name} could not be finished or undone: ${error instanceof Error ? error.message : String(error)}`, 'Mend that, then run: stackbk resume')
       return answer(record, 'waiting')
     })
-    stacks.push(stack)
-    problems.push(...recovery.problems)
-    if (stack.action === 'waiting') held.push(record.key)
+    const isGivenUp = isDiscarded && stack.action === 'waiting'
+    const left = isGivenUp ? leftAsItIs(recovery) : stack
+    stacks.push(left)
+    problems.push(...(isGivenUp ? recovery.problems.map((problem): Problem => ({ ...problem, severity: 'warning' })) : recovery.problems))
+    if (left.action === 'waiting') held.push(record.key)
   }
   return { stacks, problems, held: [...held, ...damaged] }
 }
@@ -73,7 +76,7 @@ async function replay(recovery: Recovery, isDiscarded: boolean): Promise<Replaye
       break
   }
   const away = record.folders.filter(({ path, mountPoint }) => mountPointOf(path) !== mountPoint || !isThere(path))
-  if (away.length > 0 && !isDiscarded) {
+  if (away.length > 0) {
     recovery.complain('error', 'disk-not-mounted', `the recovery of ${record.name} waits: ${away.map(({ path }) => path).join(', ')} is not there`, 'Mount its disk, then run: stackbk resume')
     return answer(record, 'waiting')
   }
@@ -91,13 +94,6 @@ async function untouched(recovery: Recovery): Promise<ReplayedRecovery> {
   return answer(record, null)
 }
 
-/** What was to be taken down is still there, running or not. */
-async function areAllThere({ record, runtime }: Recovery): Promise<boolean> {
-  const look = await runtime.inspect([record.directory])
-  const present = look.ok ? look.value.flatMap(({ projects }) => projects).flatMap(({ containers }) => containers.map(({ id }) => id)) : []
-  return record.oldContainers.every((id) => present.includes(id))
-}
-
 async function putBack(recovery: Recovery): Promise<ReplayedRecovery> {
   const { record, run } = recovery
   const ran = run.journal.entries().some(({ key }) => key === record.key)
@@ -112,6 +108,7 @@ async function goOn(recovery: Recovery): Promise<ReplayedRecovery> {
   const { record, run } = recovery
   if (!(await takeDown(recovery))) return answer(record, 'waiting')
   placeAll(record.moves)
+  changeFolders(record.folderChanges ?? [], 'after')
   // The volumes made now need not be those of the first try: their data waits where it was.
   undoAll(record.volumeMoves)
   await recovery.runtime.removeVolumes(record.newVolumes)
@@ -149,9 +146,14 @@ async function overwriteAgain(recovery: Recovery): Promise<ReplayedRecovery> {
   return await concluded(recovery, await overwriteAndRebuild(recovery, { engine, held: snapshot.paths.filter((path) => !isCapsule(path)) }, run.signal))
 }
 
+/** What is there stays as it is, and nothing is removed: what waits and what was kept is named. */
 function leftAsItIs(recovery: Recovery): ReplayedRecovery {
+  const { record, run } = recovery
+  const folders = record.folders.filter(({ path }) => isThere(path))
+  if (folders.length > 0) recovery.complain('warning', 'recovery-discarded', `the recovery of ${record.name} is given up, and what is there stays as it is: what was there before is in ${folders.map(({ path }) => `${path}/before`).join(', ')}, what came out of the snapshot in ${folders.map(({ path }) => `${path}/new`).join(', ')}`, `When you do not need them, remove them: rm -rf --one-file-system ${folders.map(({ path }) => shellWord(path)).join(' ')}`)
+  run.journal.remove(record.key)
   recovery.forget()
-  return answer(recovery.record, 'discarded')
+  return answer(record, 'discarded')
 }
 
 /** What has come so far is taken away again. */

@@ -1,9 +1,9 @@
-import type { Engine } from '@stackbk/contract'
+import type { Engine, SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
-import { isWithin } from '../../host/mounts.js'
-import { freeBytes } from './file-systems.js'
+import { freeBytes, shareOf, type FileSystemShare } from './file-systems.js'
 import type { RecoveryPlan } from './plan.js'
+import { eachSnapshotEntry } from './snapshot-entries.js'
 
 /** What a restore or a recovery needs on one file system, and what is free there. Bytes. */
 export interface Room {
@@ -42,13 +42,12 @@ export function assertFits(rooms: readonly Room[], fix: string): void {
 async function sizesOf(engine: Engine, { snapshot, shares, part }: RecoveryPlan, signal: AbortSignal): Promise<readonly number[]> {
   if (shares.length === 1 && part !== null) return [part.bytes]
   if (shares.length === 1 && snapshot.bytes !== null) return [snapshot.bytes]
-  const listed = await engine.list(snapshot.id, { signal })
-  if (!listed.ok) throw errorFrom(listed.failure)
-  const sums = shares.map(() => 0)
-  for (const { path, type, bytes } of listed.value) {
-    if (type !== 'file') continue
-    const index = shares.findIndex(({ paths }) => paths.some((held) => isWithin(path, held)))
-    if (index >= 0) sums[index] = (sums[index] ?? 0) + bytes
+  const sums = new Map<FileSystemShare, number>()
+  const add = ({ path, type, bytes }: SnapshotEntry): void => {
+    const share = type === 'file' ? shareOf(shares, path) : undefined
+    if (share !== undefined) sums.set(share, (sums.get(share) ?? 0) + bytes)
   }
-  return sums
+  const listed = await eachSnapshotEntry(engine, snapshot.id, add, { signal })
+  if (!listed.ok) throw errorFrom(listed.failure)
+  return shares.map((share) => sums.get(share) ?? 0)
 }

@@ -4,9 +4,12 @@ import type { Answer, RebuiltVolume } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
-import { asidePath, stagedPath } from './extraction.js'
-import { fileSystemOf } from './file-systems.js'
-import { isThere, placeAll, type Move } from './moves.js'
+import { stagedPath } from './extraction.js'
+import { joinMoves, movesTo, notReplaced, type PlannedMoves } from './file-moves.js'
+import { fileSystemOf, shareOf } from './file-systems.js'
+import { recordNotInSnapshot } from './kept-aside.js'
+import type { KeptPaths } from './kept-paths.js'
+import { changeFolders, isThere, placeAll } from './moves.js'
 import { numberOfMoves, type RecoveryFolder, type RecoveryRecord } from './record.js'
 
 export interface FillContext {
@@ -16,6 +19,10 @@ export interface FillContext {
   /** Brings one path out of the snapshot again, onto the file system of a place; `null` where no snapshot is at hand. */
   readonly extractFor: ((path: string, place: string) => Promise<Answer<RecoveryFolder>>) | null
   readonly onProblem: (problem: Problem) => void
+  /** What stays in its place. */
+  readonly kept: () => Promise<KeptPaths>
+  /** What was planned for the volumes, before it is done. */
+  readonly onPlanned: (planned: PlannedMoves) => void
 }
 
 /**
@@ -25,13 +32,16 @@ export interface FillContext {
 export async function fillVolumes(volumes: readonly RebuiltVolume[], context: FillContext): Promise<Answer<void>> {
   const { name: stack, directory } = context.record()
   try {
-    const moves: Move[] = []
+    const kept = await context.kept()
+    const parts: PlannedMoves[] = []
+    let from = numberOfMoves(context.record())
     for (const volume of volumes) {
       const { recorded } = volume
       const { path } = recorded
       // It lies in the stack's folder, which is in place already.
       if (isWithin(path, directory)) continue
-      const folder = context.record().folders.find((one) => isThere(stagedPath(one, path)))
+      const inShare = shareOf(context.record().folders, path)
+      const folder = [...(inShare === undefined ? [] : [inShare]), ...context.record().folders].find((one) => isThere(stagedPath(one, path)))
       if (folder === undefined) {
         if (volume.isNew) context.onProblem({ severity: 'warning', code: 'volume-not-in-snapshot', message: `the volume ${volume.name} of ${stack} is not in the snapshot: it is new and empty`, fix: '', stack })
         continue
@@ -42,15 +52,29 @@ export async function fillVolumes(volumes: readonly RebuiltVolume[], context: Fi
       }
       const home = await homeFor(path, volume.path, folder, context)
       if (!home.ok) return home
-      moves.push({ place: volume.path, staged: stagedPath(home.value, path), aside: asidePath(home.value, numberOfMoves(context.record()) + moves.length), hadPresent: isThere(volume.path) })
+      // The latest folder first: the data of this volume may have come twice, to two file systems.
+      const folders = [{ ...home.value, paths: [path] }, ...context.record().folders.filter((one) => one.paths?.some((held) => held !== path && isWithin(held, path)) === true)]
+      const part = movesTo({ place: volume.path, held: path, folders, kept: volume.isNew ? ofNewVolume(kept) : kept, from })
+      from += part.moves.length
+      parts.push(volume.isNew ? { ...part, notInSnapshot: new Map() } : part)
     }
-    const { volumeMoves, newVolumes } = context.record()
-    context.note({ volumeMoves: [...volumeMoves, ...moves], newVolumes: [...new Set([...newVolumes, ...volumes.flatMap(({ isNew, name }) => (isNew ? [name] : []))])] })
-    placeAll(moves)
+    const planned = joinMoves(parts)
+    for (const conflict of planned.conflicts) context.onProblem(notReplaced(stack, conflict))
+    for (const [folder, paths] of planned.notInSnapshot) recordNotInSnapshot(folder, paths)
+    context.onPlanned(planned)
+    const { volumeMoves, newVolumes, folderChanges = [] } = context.record()
+    context.note({ volumeMoves: [...volumeMoves, ...planned.moves], folderChanges: [...folderChanges, ...planned.folderChanges], newVolumes: [...new Set([...newVolumes, ...volumes.flatMap(({ isNew, name }) => (isNew ? [name] : []))])] })
+    placeAll(planned.moves)
+    changeFolders(planned.folderChanges, 'after')
     return { ok: true, value: undefined }
   } catch (error) {
     return { ok: false, failure: { kind: 'failed', message: `the volumes of ${stack} could not be filled`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'See whether their file system is writable' } }
   }
+}
+
+/** What is in a new volume came from an image, and has to go. */
+function ofNewVolume({ mountPoints }: KeptPaths): KeptPaths {
+  return { mountPoints, protectedPaths: new Map(), isExcluded: () => false }
 }
 
 function isEmpty(folder: string): boolean {

@@ -33,12 +33,17 @@ export async function checkContents(root: string, list: FileList, options: { rea
   return { filesChecked: total, corrupt: corrupt.sort() }
 }
 
-/** Whether a file's SHA-256 is its own name; one that is not there does not match. */
+/** What reading says where a sector, or what the file system knows of the file, is damaged. */
+const damaged: readonly string[] = ['EIO', 'EBADMSG', 'EUCLEAN']
+
+/** Returns whether a file's SHA-256 is its own name. A file that is not there, or that the disk cannot read any more, does not match. */
 export async function matchesItsName(path: string, signal: AbortSignal): Promise<boolean> {
   try {
     return (await sha256OfFile(path, signal)) === path.slice(path.lastIndexOf('/') + 1)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    const { code = '', errno } = error as NodeJS.ErrnoException
+    // Node has no name for EUCLEAN (117, "Structure needs cleaning").
+    if (code === 'ENOENT' || damaged.includes(code) || errno === -117) return false
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-import type { Transport } from '@stackbk/contract'
+import type { Failure, Transport } from '@stackbk/contract'
 
 import { problemFrom } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
@@ -27,22 +27,50 @@ export async function sendSound(run: Run, transport: Transport, root: string, { 
   }
 }
 
-/** Fetches sound copies of local files, each compared before it takes its place, in one step. */
+/** What became of files that were asked of the remote. */
+export interface Fetched {
+  /** An intact copy is in place now. */
+  readonly healed: ReadonlySet<string>
+  /** The remote's copy is corrupt too. */
+  readonly corruptThere: readonly string[]
+  /** The remote did not deliver them; the local ones are as they were. */
+  readonly notFetched: readonly string[]
+  /** Why the last of those did not come. */
+  readonly failure: Failure | null
+}
+
+/** Fetches intact copies of local files. Each is compared before it takes its place, in one step: a local file never goes before. */
 export async function fetchSound(run: Run, transport: Transport, root: string, files: readonly string[]): Promise<Set<string>> {
+  return new Set((await fetchIntact(run, transport, root, files)).healed)
+}
+
+/** As {@link fetchSound}, with what became of the others. */
+export async function fetchIntact(run: Run, transport: Transport, root: string, files: readonly string[]): Promise<Fetched> {
   const healed = new Set<string>()
-  if (files.length === 0) return healed
+  const corruptThere: string[] = []
+  const notFetched: string[] = []
+  let failure: Failure | null = null
+  if (files.length === 0) return { healed, corruptThere, notFetched, failure }
   const engine = await run.engine()
   return withScratch(run, async (folder) => {
     for (const file of files) {
       const came = await asked(run, () => transport.download({ files: [file], localRoot: folder, whenSameSize: 'replace', stallTimeoutMs: run.configuration.backup.stallTimeoutMs, signal: run.signal }))
-      if (!came.ok) continue
+      if (!came.ok) {
+        run.log('warning', problemFrom(came.failure).message, { file })
+        notFetched.push(file)
+        failure = came.failure
+        continue
+      }
       const { list } = groupFiles(engine.layout(), [{ path: file, size: 0 }])
-      if ((await checkContents(folder, list, { signal: run.signal })).corrupt.length > 0) continue
+      if ((await checkContents(folder, list, { signal: run.signal })).corrupt.length > 0) {
+        corruptThere.push(file)
+        continue
+      }
       mkdirSync(dirname(join(root, file)), { recursive: true, mode: 0o700 })
       writeFileAtomically(join(root, file), readFileSync(join(folder, file)), { mode: 0o400 })
       healed.add(file)
       rmSync(join(folder, file), { force: true })
     }
-    return healed
+    return { healed, corruptThere, notFetched, failure }
   })
 }

@@ -18,7 +18,7 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   run.reporter.step('checking the repository')
   const percent = choices.percent ?? 0
   const rotation = new LocalRotation(run.state.repositories, repositoryId, percent)
-  const check = await engine.check({ readDataPercent: percent, ...rotation.part, signal: run.signal })
+  const check = await engine.check({ readDataPercent: percent, ...rotation.part, signal: run.signal, onProgress: (progress) => run.reporter.step('checking the repository', progress) })
   if (!check.ok) throw errorFrom(check.failure)
   if (check.value.isSound) rotation.done()
   const depth = percent === 0 ? 'structure' : `data ${percent} %${rotation.words}`
