@@ -36,7 +36,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     return answer
   }
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals() }
+  const tools: Tools = { docker, events: new EngineEvents(socketPath), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), neighbours: new Map() }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 

@@ -3,17 +3,18 @@ import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, ContainerState, ProjectState, Source, SourceKind, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, PossibleWriter, ProjectState, Source, SourceKind, StackState } from '@stackbk/contract'
 
-import { isAlive, toState } from './container.js'
+import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, withPlainDollars } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { filesInModel, filesReadByModel } from './model-files.js'
 import type { Models } from './models.js'
+import { neighbourOf } from './neighbours.js'
 import { deviceOf, isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
 import { existingVolumes, type Volume, volumeUses } from './volumes.js'
-import { isOfTheSystem, mayChange } from './watch.js'
+import { isOfTheSystem, reachOf } from './watch.js'
 
 /** A source before it was looked at. */
 interface Place {
@@ -39,6 +40,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     runningStrangers(tools, state, options),
   ])
   if (!strangers.ok) return strangers
+  tools.neighbours.set(state.directory, strangers.value.map(neighbourOf))
   for (const { raw } of raws) if (!raw.ok && raw.failure.kind !== 'configuration') return raw
   const resolved = raws.map(({ project, raw }) => ({ project: project.name, model: raw.ok ? record(withPlainDollars(raw.value)) : null }))
   const uses = volumeUses(state, resolved)
@@ -58,7 +60,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
   const sources = await gather(state.directory, places)
-  return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) }))))
+  return answered(await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value)))))
 }
 
 /** Whichever of the two Compose gives: what neither tells fails the preflight too, which says so. */
@@ -133,18 +135,30 @@ async function whyUnreadable(place: Place, path: string): Promise<{ readonly why
   }
 }
 
-async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<ContainerState[]>> {
+async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<Container[]>> {
   const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const listed = await listContainers(tools.docker, options)
   if (!listed.ok) return listed
   const ids = listed.value.filter((container) => isAlive(container) && !own.has(container.id)).map((container) => container.id)
   const inspected = await inspectContainers(tools.docker, ids, options)
-  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive).map(toState)) : inspected
+  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive)) : inspected
 }
 
-async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly ContainerState[]): Promise<string[]> {
+async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly Container[]): Promise<readonly PossibleWriter[]> {
   if (!source.canBeRead && source.volume === '') return []
   const places = { paths: [source.path], volumes: source.volume === '' ? [] : [source.volume] }
-  const users = await Promise.all(strangers.map(async (container) => ((await mayChange(container, places)) ? [container.name] : [])))
+  const users = await Promise.all(
+    strangers.map(async (container): Promise<PossibleWriter[]> => {
+      const reach = await reachOf(container, places)
+      if (reach.paths.length === 0 && reach.volumes.length === 0) return []
+      const { id, name, image, labels } = container
+      return [{ id, name, image: image.reference, labels, paths: reach.volumes.length > 0 ? [source.path] : reach.paths }]
+    }),
+  )
   return users.flat()
+}
+
+function withUsers(source: Omit<Source, 'otherUsers'>, possibleWriters: readonly PossibleWriter[]): Source {
+  const otherUsers = possibleWriters.map(({ name }) => name)
+  return possibleWriters.length === 0 ? { ...source, otherUsers } : { ...source, otherUsers, possibleWriters }
 }

@@ -80,7 +80,7 @@ function notHeld(stack: string, source: Source): Problem {
 }
 
 /** A path within another one of the list says nothing new, and restic would read it twice. */
-function withoutNested(paths: readonly string[]): readonly string[] {
+export function withoutNested(paths: readonly string[]): readonly string[] {
   const unique = [...new Set(paths)].sort()
   return unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)))
 }
