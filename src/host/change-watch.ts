@@ -78,6 +78,11 @@ export class ChangeWatch {
     return this.#ending
   }
 
+  /** Whether this folder, or this single file, is watched by now. */
+  isWatching(path: string): boolean {
+    return this.#watchers.has(Buffer.from(path).toString('latin1'))
+  }
+
   /** Ends it, if it has not ended, and returns what it saw. */
   async result(): Promise<WatchedChanges> {
     await this.end()

@@ -15,6 +15,9 @@ const magicNumbers: readonly number[] = [0xef53, 0x58465342, 0x9123683e, 0xf2f52
 /** The kernel's clock for files ticks up to a hundredth of a second behind; the rest is for clocks that are being adjusted. */
 const marginMs = 2_000
 
+/** A change may have a time that is so much older than it is: one tick of the slowest kernel clock. */
+const tickMs = 10
+
 /** A disk that hangs must not hold up a night; a slow one may have some gigabytes in memory to write. */
 const settleLimitMs = 10 * 60_000
 
@@ -120,7 +123,7 @@ export async function changedWithin(paths: readonly string[], span: { readonly f
   const unseen = await eachFile(
     paths,
     (path, { ctimeMs }) => {
-      if (ctimeMs > span.from) (ctimeMs <= span.until ? during! : later!).push(path.toString())
+      if (ctimeMs > span.from - tickMs) (ctimeMs <= span.until ? during! : later!).push(path.toString())
       return signal?.aborted !== true
     },
     { alsoFolders: true },

@@ -70,7 +70,7 @@ export function isOutdated({ madeAs, recordedAt }: PendingMark, now = Date.now()
 function recordedIds(folder: string): string[] {
   try {
     return readdirSync(folder)
-      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .filter((name) => name.endsWith('.json'))
       .flatMap((name) => {
         try {
           return [decodeURIComponent(name.slice(0, -'.json'.length))]
