@@ -40,6 +40,8 @@ export interface Configuration {
     /** A freezer's id, `auto` or `none`. */
     readonly freeze: string
     readonly maxDowntimeMs: number | null
+    /** Patterns of container names and images. */
+    readonly ignoreWriters: readonly string[]
     readonly dirlist: string
     readonly runtime: string
   }
@@ -92,6 +94,8 @@ export interface StackSettings {
   readonly includeBinds: 'none' | 'writable'
   /** Its own and the general ones. */
   readonly ignoreMounts: readonly string[]
+  /** Patterns of container names and images, its own and the general ones. */
+  readonly ignoreWriters: readonly string[]
   readonly warmPass: WarmPass
   readonly freeze: string
   readonly maxDowntimeMs: number | null
@@ -217,6 +221,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
     warmPass: warmPassOf(text('docker', 'WARM_PASS')),
     freeze: text('docker', 'FREEZE').toLowerCase(),
     maxDowntimeMs: limit('docker', 'MAX_DOWNTIME'),
+    ignoreWriters: list('docker', 'IGNORE_WRITERS'),
     dirlist: text('docker', 'DIRLIST'),
     runtime: text('docker', 'RUNTIME'),
   }
@@ -281,6 +286,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
         includeVolumes: general('INCLUDE_VOLUMES', flag(section, 'INCLUDE_VOLUMES'), backup.includeVolumes),
         includeBinds: general('INCLUDE_BINDS', text(section, 'INCLUDE_BINDS') as 'none' | 'writable', backup.includeBinds),
         ignoreMounts: [...new Set([...backup.ignoreMounts, ...list(section, 'IGNORE_MOUNTS')])],
+        ignoreWriters: [...new Set([...docker.ignoreWriters, ...list(section, 'IGNORE_WRITERS')])],
         warmPass: general('WARM_PASS', warmPassOf(text(section, 'WARM_PASS')), docker.warmPass),
         freeze: general('FREEZE', text(section, 'FREEZE').toLowerCase(), docker.freeze),
         maxDowntimeMs: general('MAX_DOWNTIME', limit(section, 'MAX_DOWNTIME'), docker.maxDowntimeMs),

@@ -20,6 +20,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'docker', key: 'WARM_PASS', type: 'choice', choices: ['auto', 'true', 'false'], default: 'auto', help: 'a snapshot of the live stack first, so that the quiet one has less to read' },
   { section: 'docker', key: 'FREEZE', type: 'string', default: 'auto', help: 'file-system snapshot to read from with the stack running again: auto, btrfs, reflink, none, or the id of another freezer' },
   { section: 'docker', key: 'MAX_DOWNTIME', ...limit, help: 'past it the snapshot is given up and the stack started; none by default' },
+  { section: 'docker', key: 'IGNORE_WRITERS', type: 'list', default: [], help: 'containers of other projects, by name or image, that never write to what is backed up though their mounts would let them; `*` and `?` match any characters' },
   { section: 'docker', key: 'DIRLIST', type: 'path', default: 'dirlist', help: 'the list of stacks that are on or off' },
   { section: 'docker', key: 'RUNTIME', type: 'string', default: 'compose', help: 'the container runtime' },
 
@@ -54,6 +55,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'drill', key: 'SAMPLE_FILES', type: 'integer', default: 100, range: { min: 0, max: 1_000_000 }, help: 'files of the rehearsed stack compared with its snapshot' },
 
   { section: 'stack', key: 'STOP_MODE', type: 'choice', choices: ['auto', 'down', 'stop', 'pause', 'none'], help: 'how this stack is kept quiet' },
+  { section: 'stack', key: 'IGNORE_WRITERS', type: 'list', default: [], help: "containers of other projects, by name or image, that never write to this stack's data, on top of the general ones" },
   { section: 'stack', key: 'EXCLUDE', type: 'list', default: [], help: 'patterns of files that its snapshots leave out' },
   { section: 'stack', key: 'INCLUDE_VOLUMES', type: 'boolean', help: 'its named local volumes too' },
   { section: 'stack', key: 'INCLUDE_BINDS', type: 'choice', choices: ['none', 'writable'], help: 'its bind mounts outside the folder too' },

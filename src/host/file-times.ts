@@ -15,6 +15,9 @@ const magicNumbers: readonly number[] = [0xef53, 0x58465342, 0x9123683e, 0xf2f52
 /** The kernel's clock for files ticks up to a hundredth of a second behind; the rest is for clocks that are being adjusted. */
 const marginMs = 2_000
 
+/** A change may have a time that is so much older than it is: one tick of the slowest kernel clock. */
+const tickMs = 10
+
 /** A disk that hangs must not hold up a night; a slow one may have some gigabytes in memory to write. */
 const settleLimitMs = 10 * 60_000
 
@@ -101,6 +104,45 @@ export async function changedSince(paths: readonly string[], moment: Moment, sig
   return { files, doubt: Math.abs(drift) > marginMs / 2 ? 'the clock was set meanwhile' : unseen }
 }
 
+/** Files and folders that changed while something else was done, by their change times. */
+export interface ChangedWithin {
+  readonly during: readonly string[]
+  /** Changed after it, and perhaps also during it. */
+  readonly later: readonly string[]
+  /** Why these may not be all of them; `null` where they are. */
+  readonly doubt: string | null
+}
+
+/**
+ * Returns which files and folders at or below these paths changed in this span of time (milliseconds since the epoch). A folder
+ * changes when an entry is added, removed or renamed. The times of a network file system come from another clock, so nothing is
+ * known there. Never throws.
+ */
+export async function changedWithin(paths: readonly string[], span: { readonly from: number; readonly until: number }, signal?: AbortSignal): Promise<ChangedWithin> {
+  const [during, later]: string[][] = [[], []]
+  const unseen = await eachFile(
+    paths,
+    (path, { ctimeMs }) => {
+      if (ctimeMs > span.from - tickMs) (ctimeMs <= span.until ? during! : later!).push(path.toString())
+      return signal?.aborted !== true
+    },
+    { alsoFolders: true },
+  )
+  const untimed = placesOfUntimedWrites(paths)
+  const doubt = signal?.aborted === true ? 'it was interrupted' : (unseen ?? (untimed.length === 0 ? null : `the file system of ${untimed.join(', ')} does not record the time of every change`))
+  return { during: during!, later: later!, doubt }
+}
+
+/** Returns the regular files at or below these paths that have one of these inode numbers. Never throws. */
+export async function filesWithInodes(paths: readonly string[], inodes: ReadonlySet<number>): Promise<readonly { readonly path: string; readonly inode: number; readonly device: number }[]> {
+  const found: { path: string; inode: number; device: number }[] = []
+  await eachFile(paths, (path, { ino, dev }) => {
+    if (inodes.has(ino)) found.push({ path: path.toString(), inode: ino, device: dev })
+    return true
+  })
+  return found
+}
+
 /** Whether there is at least so much below these paths: looks no further than it takes to know. */
 export async function holdsAtLeast(paths: readonly string[], least: { readonly files: number; readonly bytes: number }): Promise<boolean> {
   let [files, bytes] = [0, 0]
@@ -143,7 +185,7 @@ export function renewChangeTimes(files: readonly ChangedFile[]): readonly string
  *
  * @returns why something else could not be looked at; `null` where all was
  */
-async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: Stats) => boolean): Promise<string | null> {
+async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: Stats) => boolean, { alsoFolders = false } = {}): Promise<string | null> {
   let goesOn = true
   let unseen: string | null = null
   const unlessGone = (error: unknown): void => {
@@ -151,7 +193,7 @@ async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: S
   }
   const look = async (path: Buffer): Promise<Buffer | null> => {
     const stats = await lstat(path).catch(unlessGone)
-    if (stats?.isFile() === true && !visit(path, stats)) goesOn = false
+    if (stats !== undefined && (stats.isFile() || (alsoFolders && stats.isDirectory())) && !visit(path, stats)) goesOn = false
     return stats?.isDirectory() === true ? path : null
   }
   const waiting: Buffer[] = []

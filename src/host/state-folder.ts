@@ -30,6 +30,8 @@ export interface StateFolder {
   readonly capsules: string
   /** What is remembered of each repository and of its copies. */
   readonly repositories: string
+  /** One file for each snapshot whose marks the repository may not show yet. */
+  readonly marks: string
   /** One file a drill of which something may be there. */
   readonly drills: string
   /** What came of the last drill. */
@@ -54,6 +56,7 @@ export function stateFolder(environment: Environment): StateFolder {
     stacks: join(root, 'stacks'),
     capsules: join(root, 'capsules'),
     repositories: join(root, 'repositories'),
+    marks: join(root, 'marks'),
     drills: join(root, 'drills'),
     lastDrill: join(root, 'last-drill.json'),
     kit: join(root, 'kit.json'),

@@ -1,4 +1,4 @@
-import type { Runtime } from '@stackbk/contract'
+import type { PossibleWriter, Runtime, StackState } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
@@ -6,7 +6,7 @@ import { selectStacks, type Selection } from '../stacks/selection.js'
 import { stackKey, type Stack } from '../stacks/identity.js'
 import { recallStack, rememberStack } from '../stacks/stack-memory.js'
 import { emptyDraft, filesIn, reportOf, type BackupBody, type BackupResult, type StackDraft } from './backup/backup-result.js'
-import { guardAgainstShrinking, markSnapshot } from './backup/marking.js'
+import { guardAgainstShrinking, makePendingMarks, markSnapshot, recordMarks } from './backup/marking.js'
 import { chooseFreezer } from './backup/freezing.js'
 import { reservedPlaces } from './backup/reserved-places.js'
 import { applyRetention } from './backup/retention.js'
@@ -14,6 +14,7 @@ import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBac
 import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
 import { confirmSteady } from './backup/steadiness.js'
 import { verifySnapshots } from './backup/verification.js'
+import { ignoreLabel, named, possibleWriters } from './backup/writers.js'
 import { removeWarmSnapshots } from './backup/warm-pass.js'
 import { takeReadyTools } from './ready-tools.js'
 import { openRepository, repositoryLock, stacksLock, type OpenRepository } from './repository.js'
@@ -106,6 +107,8 @@ async function backUpAll(run: Run, stacks: readonly Stack[], context: StackBacku
       ahead.ready.catch(() => {})
     }
     const draft = await backUpStack(ready, { ...context, onStarting })
+    // The run may be killed before it comes to the marks, with the last stack.
+    recordMarks(run, context.repository, draft)
     drafts.push(draft)
     run.reporter.stackDone(draft.name, { status: draft.status, summary: draft.problems.find((problem) => problem.severity === 'error')?.message ?? '' })
   }
@@ -124,11 +127,12 @@ interface Ending {
 
 /** All stacks are up again: what may take its time. */
 async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>> {
-  const { stacks, drafts, repository, runtime, choices } = ending
+  const { stacks, drafts, runtime, choices } = ending
+  const repository = await makePendingMarks(run, ending.repository, drafts.flatMap(({ snapshot }) => snapshot?.id ?? []))
   const keyOf = new Map(stacks.map((stack) => [stack.name, stackKey(stack)]))
   for (const draft of drafts) {
     guardAgainstShrinking(run, draft, keyOf.get(draft.name) ?? '', choices.acceptShrink)
-    await markSnapshot(repository, draft)
+    await markSnapshot(run, repository, draft)
   }
   const warmProblems = await removeWarmSnapshots(run, repository, drafts.flatMap(({ warmSnapshot }) => warmSnapshot ?? []))
   if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
@@ -196,21 +200,34 @@ async function rehearse(context: Omit<StackBackupContext, 'repository'> & { read
     if (state === undefined) continue
     const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode, reserved, signal: run.signal })
     const freezing = await chooseFreezer(run, plan, repository)
+    const writers = possibleWriters(plan, run.configuration)
     const draft: StackDraft = {
       ...emptyDraft(stack),
+      possibleWriters: writers.map(({ name }) => name),
       status: plan.isLiveUnasked || plan.isIncomplete ? 'partial' : 'ok',
       stateBefore: state.condition,
       servicesBefore: runningServices(state),
       stopMode: plan.willStop ? plan.mode : 'none',
       stopModeReason: plan.willStop ? plan.modeReason : null,
       quiet: plan.willStop || state.condition !== 'running',
-      problems: [...plan.problems, ...freezing.problems],
+      problems: [...plan.problems, ...freezing.problems, ...writersProblem(stack, writers)],
     }
     drafts.push(draft)
     const act = plan.willStop && freezing.chosen !== null ? `would stop it (${plan.mode}), freeze ${plan.paths.join(', ')} (${freezing.chosen.id}), start it again, snapshot the frozen copy` : plan.willStop ? `would stop it (${plan.mode}), snapshot ${plan.paths.join(', ')}, start it again` : `would snapshot ${plan.paths.join(', ')} and stop nothing`
     run.reporter.stackDone(stack.name, { status: draft.status, summary: act })
   }
   return concluded(run, { stacks: drafts.map(reportOf), retention: { status: 'skipped', removed: 0 } }, judge(drafts, problems, 'skipped'))
+}
+
+/** Says before the first night which containers decide whether a snapshot is at rest. */
+function writersProblem(stack: Stack, writers: readonly PossibleWriter[]): readonly Problem[] {
+  return writers.map(({ name, image, paths }) => ({
+    severity: 'warning',
+    code: 'possible-writer',
+    message: `${name}${image === '' ? '' : ` (${image})`} is not of this stack, runs and can write to ${named(paths)}: if anything changes there while it is read, the snapshot is marked live`,
+    fix: `If it never writes there, list it in IGNORE_WRITERS, in [docker] or [stack:${stack.name}], or give it the label ${ignoreLabel}=true`,
+    stack: stack.name,
+  }))
 }
 
 /** Wanted, and not there: a failure of its own, which keeps no other stack from its backup. */

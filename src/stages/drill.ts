@@ -68,11 +68,12 @@ interface Rehearsed {
 async function rehearse(run: Run, runtime: Runtime, { label, folder }: DrillRecord, choices: DrillChoices, problems: Problem[]): Promise<Rehearsed> {
   const from = choices.local ? await localSource(run) : await cloudSource(run, join(folder, 'copy'))
   const { source } = from
-  const { chosen, lacking } = chosenStacks(run, from, choices.names)
+  const { chosen, lacking, problems: ofChoice } = chosenStacks(run, from, choices.names)
+  problems.push(...ofChoice)
   assertRoomFor(from, chosen, folder, choices.keep)
   run.reporter.stacks(chosen.map(({ stack }) => stack))
   const absent = lacking.map((name) => {
-    problems.push({ severity: 'error', code: 'no-snapshot', message: `there is no whole snapshot of it in ${source}`, fix: `Run: stackbk backup ${name}${choices.local ? '' : ', then: stackbk sync'}`, stack: name })
+    problems.push({ severity: 'error', code: 'no-snapshot', message: `${source} holds no complete snapshot of it`, fix: `Run: stackbk backup ${name}${choices.local ? '' : ', then: stackbk sync'}`, stack: name })
     return notDone(name, 'failed')
   })
   const fetchingAt = performance.now()
@@ -107,12 +108,12 @@ async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0]
 }
 
 /** Those named; else those that are switched on here; else, on a host that knows none, all that the copy holds. */
-function chosenStacks(run: Run, { snapshots }: DrillSource, names: readonly string[]): { readonly chosen: readonly ChosenSnapshot[]; readonly lacking: readonly string[] } {
+function chosenStacks(run: Run, { snapshots }: DrillSource, names: readonly string[]): { readonly chosen: readonly ChosenSnapshot[]; readonly lacking: readonly string[]; readonly problems: readonly Problem[] } {
   const { dirlist: file, stacksDirectory } = run.configuration.docker
   const enabled = names.length > 0 ? [] : readDirlist({ file, stacksDirectory }).stacks.filter((stack) => stack.enabled).map(({ name }) => name)
   const held = new Set(snapshots.flatMap((snapshot) => stackOf(snapshot) ?? []))
   const wanted = names.length > 0 ? names : enabled.filter((name) => held.has(name))
-  const { chosen, lacking } = chooseSnapshots({
+  const { chosen, lacking, problems } = chooseSnapshots({
     snapshots,
     names: wanted,
     all: wanted.length === 0,
@@ -121,7 +122,8 @@ function chosenStacks(run: Run, { snapshots }: DrillSource, names: readonly stri
     ownHost: run.configuration.backup.hostname,
     switchedOff: [],
   })
-  return { chosen, lacking: [...lacking, ...enabled.filter((name) => !held.has(name))] }
+  // A drill works as well with the snapshots of another host.
+  return { chosen, lacking: [...lacking, ...enabled.filter((name) => !held.has(name))], problems: problems.filter(({ code }) => code !== 'other-host') }
 }
 
 /** Throws `guard` (7). One stack's files are there at a time, and for a moment a second copy of a few of them. */

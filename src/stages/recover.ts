@@ -6,6 +6,7 @@ import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { readDirlist } from '../stacks/dirlist.js'
+import { marksOf } from './backup/stack-snapshots.js'
 import { chooseSnapshots, type Choice } from './recover/choice.js'
 import { extractOnly } from './recover/extract-only.js'
 import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
@@ -13,6 +14,7 @@ import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackConte
 import type { RecoveredStack, RecoverResult } from './recover/recover-result.js'
 import { assertRoom } from './recover/room.js'
 import { takeReadyTools } from './ready-tools.js'
+import { withPendingMarks } from './pending-marks.js'
 import { openRepository, repositoryLock, stacksLock, withinSilence } from './repository.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
@@ -150,7 +152,7 @@ async function snapshotsOf(run: Run, engine: Engine, isNamed: boolean): Promise<
   }
   const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
-  return found.value
+  return withPendingMarks(found.value, run.state.marks)
 }
 
 /** On a bare host there may be no dirlist: then nothing is switched off. */
@@ -187,7 +189,9 @@ function blocked(plan: RecoveryPlan): RecoveredStack {
   return { ...bare(plan), status: 'failed', problems: plan.problems }
 }
 
-function lacking(name: string, { host }: Choice): RecoveredStack {
-  const problem: Problem = { severity: 'error', code: 'no-whole-snapshot', message: `${name} has no whole snapshot of the host ${host}: all are marked live, partial or shrunk`, fix: 'Choose one of them: stackbk snapshots, then: stackbk recover --snapshot ID', stack: name }
+function lacking(name: string, { host, marked }: Choice): RecoveredStack {
+  const newest = marked?.get(name)
+  const which = newest === undefined ? '' : `. The newest is ${newest.id.slice(0, 8)} of ${newest.time}, marked ${marksOf(newest).join(', ')}`
+  const problem: Problem = { severity: 'error', code: 'no-whole-snapshot', message: `${name} has no complete snapshot of the host ${host}: all are marked partial or shrunk${which}`, fix: `Choose one of them: stackbk snapshots ${name}, then: stackbk recover ${name} --snapshot ${newest?.id.slice(0, 8) ?? 'ID'}`, stack: name }
   return { name, directory: '', snapshotId: null, files: 0, bytes: 0, started: false, healthy: false, changes: null, status: 'failed', problems: [problem] }
 }

@@ -6,6 +6,7 @@ import { answered, type Answer, type Engine, type Repository, type Snapshot } fr
 import { errorFrom, StackbkError } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { longestTimerMs } from '../host/timer.js'
+import { withPendingMarks } from './pending-marks.js'
 import { configDigestOf, knownRepository, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
 import { markerName } from './restore/target.js'
 import type { LockSubject, Run } from './run.js'
@@ -74,7 +75,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
 /** Looks into the configured repository, and notes and changes nothing. Throws as {@link withinSilence}. */
 export function beginLook(run: Run, engine: Engine): Promise<RepositoryLook> {
   const known = knownRepository(run.state.repositories, engine.location().display)
-  return withinSilence(run, engine, (signal) => lookInto(engine, known, signal))
+  return withinSilence(run, engine, (signal) => lookInto(engine, known, { signal, marks: run.state.marks }))
 }
 
 /** What a look into a repository has come to. */
@@ -89,11 +90,12 @@ export interface RepositoryLook {
  * Which repository is there, and its snapshots. To open it costs the engine half a second of one processor, whatever for: if
  * the file that holds the ID is the one that it was, the ID is the known one, and the list of snapshots shows that it opens.
  */
-export async function lookInto(engine: Engine, known: KnownRepository | null, signal: AbortSignal): Promise<RepositoryLook> {
+export async function lookInto(engine: Engine, known: KnownRepository | null, { signal, marks }: { readonly signal: AbortSignal; /** The folder of marks that are recorded. */ readonly marks: string }): Promise<RepositoryLook> {
   const { display, path } = engine.location()
   const configDigest = path === null ? null : configDigestOf(engine.layout(), path)
   const isKnown = configDigest !== null && known?.configDigest === configDigest
-  const [opened, snapshots] = await Promise.all([isKnown ? null : engine.open({ signal }), engine.snapshots({}, { signal })])
+  const [opened, listed] = await Promise.all([isKnown ? null : engine.open({ signal }), engine.snapshots({}, { signal })])
+  const snapshots = listed.ok ? answered(withPendingMarks(listed.value, marks)) : listed
   if (opened !== null) return { repository: opened, snapshots, configDigest }
   // Why it does not open, in the words for that.
   if (!snapshots.ok || path === null || typeof known?.repositoryId !== 'string') return { repository: await engine.open({ signal }), snapshots, configDigest }

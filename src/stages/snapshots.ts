@@ -4,6 +4,7 @@ import { nearestName } from '../config/nearest-name.js'
 import { errorFrom, problemFrom, StackbkError } from '../errors.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { ownTag, stackOf } from './backup/stack-snapshots.js'
+import { withPendingMarks } from './pending-marks.js'
 import { openRepository, repositoryLock, withinSilence } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { replayJournal } from './resume.js'
@@ -39,7 +40,7 @@ export async function listSnapshots(run: Run, name: string | undefined): Promise
   if (!ready.ok) throw errorFrom(ready.failure)
   const found = await withinSilence(run, engine, (signal) => engine.snapshots({ tags: [ownTag] }, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
-  const all = found.value.map(reportOf)
+  const all = withPendingMarks(found.value, run.state.marks).map(reportOf)
   if (name !== undefined && !all.some(({ stack }) => stack === name)) assertKnown(run, name, all)
   const snapshots = name === undefined ? all : all.filter(({ stack }) => stack === name)
   return concluded(run, { snapshots }, { status: 'ok', problems: [] })
@@ -52,8 +53,9 @@ export async function findSnapshots(run: Run, ids: readonly string[]): Promise<r
   if (!ready.ok) throw errorFrom(ready.failure)
   const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
+  const listed = withPendingMarks(found.value, run.state.marks)
   const named = ids.map((id) => {
-    const matches = found.value.filter((snapshot) => id !== '' && snapshot.id.startsWith(id.toLowerCase()))
+    const matches = listed.filter((snapshot) => id !== '' && snapshot.id.startsWith(id.toLowerCase()))
     const [match] = matches
     if (match !== undefined && matches.length === 1) return reportOf(match)
     throw new StackbkError({

@@ -4,7 +4,7 @@ import { exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js
 import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
 import { recallStack } from '../stacks/stack-memory.js'
-import { lastGoodSnapshot } from './backup/stack-snapshots.js'
+import { lastGoodSnapshot, marksOf, newestSnapshot } from './backup/stack-snapshots.js'
 import { lastDrill, type LastDrill } from './drill/record.js'
 import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
@@ -22,6 +22,8 @@ export interface StackStatusReport {
   /** The last good one. */
   readonly lastSnapshot: { readonly id: string; readonly time: string } | null
   readonly ageMs: number | null
+  /** The newest one, with its marks: none for a good one. `null` where there is none, or the snapshots could not be listed. */
+  readonly newestSnapshot: { readonly id: string; readonly time: string; readonly ageMs: number; readonly marks: readonly string[] } | null
   readonly lastDowntimeMs: number | null
   readonly lastReadyMs: number | null
   readonly overdue: boolean
@@ -49,7 +51,7 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
   const known = knownRepository(run.state.repositories, location.display)
   const [look, { repository: opened, snapshots }, nextRun] = await Promise.all([
     statesOf(run, dirlist.stacks),
-    lookInto(engine, known, run.signal),
+    lookInto(engine, known, { signal: run.signal, marks: run.state.marks }),
     nextScheduledRun({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file),
   ])
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
@@ -65,7 +67,16 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
   const stacks = dirlist.stacks.map((listed) => reportFor(run, listed, look.states, snapshots.ok ? list : null, now))
   for (const stack of stacks.filter(({ overdue }) => overdue)) {
     const what = stack.lastSnapshot === null ? 'has no good snapshot' : `has no good snapshot since ${stack.lastSnapshot.time}`
-    problems.push({ severity: 'error', code: 'overdue', message: what, fix: `Run: stackbk backup ${stack.name}`, stack: stack.name })
+    const { newestSnapshot: newest } = stack
+    const isMarked = newest !== null && newest.marks.length > 0
+    // What is marked is there all the same, and may be all that there ever is.
+    const instead = isMarked ? `; the newest, of ${newest.time}, is marked ${newest.marks.join(', ')}` : ''
+    const fix = isMarked ? `See why in the report of: stackbk backup ${stack.name}` : `Run: stackbk backup ${stack.name}`
+    problems.push({ severity: 'error', code: 'overdue', message: `${what}${instead}`, fix, stack: stack.name })
+  }
+  for (const { name, enabled, overdue, newestSnapshot: newest, lastSnapshot } of stacks) {
+    if (!enabled || overdue || newest === null || newest.marks.length === 0 || lastSnapshot === null) continue
+    problems.push({ severity: 'warning', code: 'newest-marked', message: `its newest snapshot, of ${newest.time}, is marked ${newest.marks.join(', ')}; the last good one is of ${lastSnapshot.time}`, fix: `See why in the report of: stackbk backup ${name}`, stack: name })
   }
   const cloud = await cloudStatus(run, known?.lastSync ?? null, list, now)
   if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
@@ -106,12 +117,14 @@ function reportFor(run: Run, listed: ListedStack, states: ReadonlyMap<string, St
   const memory = listed.stack === null ? null : recallStack(run.state.stacks, stackKey(listed.stack))
   const found = snapshots === null ? (memory?.lastGood ?? undefined) : lastGoodSnapshot(snapshots, listed.name, run.configuration.backup.hostname)
   const ageMs = found === undefined ? null : Math.max(0, now - Date.parse(found.time))
+  const newest = snapshots === null ? undefined : newestSnapshot(snapshots, listed.name, run.configuration.backup.hostname)
   return {
     name: listed.name,
     enabled: listed.enabled,
     state: listed.stack === null ? 'unavailable' : (states.get(listed.stack.directory)?.condition ?? 'unknown'),
     lastSnapshot: found === undefined ? null : { id: found.id, time: found.time },
     ageMs,
+    newestSnapshot: newest === undefined ? null : { id: newest.id, time: newest.time, ageMs: Math.max(0, now - Date.parse(newest.time)), marks: marksOf(newest) },
     lastDowntimeMs: memory?.lastDowntimeMs ?? null,
     lastReadyMs: memory?.lastReadyMs ?? null,
     overdue: listed.enabled && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs),

@@ -9,6 +9,7 @@ export function presentStatus(result: StatusResult): string {
     stack.enabled ? 'on' : 'off',
     stack.state,
     stack.lastSnapshot === null ? 'never' : `${formatDuration(stack.ageMs)} ago`,
+    stack.newestSnapshot === null ? '-' : `${formatDuration(stack.newestSnapshot.ageMs)} ago${stack.newestSnapshot.marks.length === 0 ? '' : ` (${stack.newestSnapshot.marks.join(', ')})`}`,
     formatDuration(stack.lastDowntimeMs),
     formatDuration(stack.lastReadyMs),
     stack.overdue ? 'overdue' : '',
@@ -21,5 +22,5 @@ export function presentStatus(result: StatusResult): string {
     ...(kit === null ? [] : [`kit         ${kit.file}, written ${kit.writtenAt}, ${kit.checkedAt === null ? 'never checked' : `checked ${kit.checkedAt}`}`]),
     `next run    ${result.nextRun ?? 'not scheduled'}`,
   ]
-  return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'DOWN', 'READY', ''], rows), lines.join('\n'), presentProblems(result.problems))
+  return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'NEWEST', 'DOWN', 'READY', ''], rows), lines.join('\n'), presentProblems(result.problems))
 }

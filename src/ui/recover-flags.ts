@@ -14,7 +14,7 @@ export const recoverFlags = {
   overwrite: Flags.boolean({ default: false, description: 'write over what is there, and keep nothing of it' }),
   path: Flags.string({ description: 'only this file or folder (absolute, or within the stack)', helpValue: 'FILE' }),
   service: Flags.string({ description: 'only this service, with its data', helpValue: 'NAME' }),
-  snapshot: Flags.string({ description: 'this one (default: the latest whole one)', helpValue: 'ID' }),
+  snapshot: Flags.string({ description: 'this one (default: the newest good one, else the newest live one)', helpValue: 'ID' }),
   target: Flags.string({ description: 'extract below this folder, and nothing else', helpValue: 'DIR' }),
 }
 

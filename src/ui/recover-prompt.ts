@@ -8,7 +8,7 @@ import { formatBytes, formatDuration } from './table.js'
 export interface ChosenRecovery {
   readonly names: readonly string[]
   readonly all: boolean
-  /** Absent: the latest whole one. */
+  /** Absent: the newest good one, else the newest live one. */
   readonly snapshot?: string
 }
 
@@ -44,18 +44,18 @@ function stackRow({ name, snapshots }: RecoverableStack): Choice<string> {
 }
 
 function everythingRow(stacks: readonly RecoverableStack[]): Choice<string> {
-  return { value: everything, label: 'All stacks', hint: `each from its latest whole snapshot, of ${stacks[0]?.host ?? 'this host'}` }
+  return { value: everything, label: 'All stacks', hint: `each from its latest good snapshot, else a live one, of ${stacks[0]?.host ?? 'this host'}` }
 }
 
 function snapshotRows(stack: RecoverableStack | undefined): Choice<string>[] {
   const snapshots = stack?.snapshots ?? []
-  const whole = snapshots.find(({ marks }) => marks.length === 0)
+  const best = snapshots.find(({ marks }) => marks.length === 0) ?? snapshots.find(({ marks }) => marks.length === 1 && marks[0] === 'live')
   const rows = snapshots.map(({ id, time, bytes, marks }): Choice<string> => ({
     value: id,
     label: `${time.slice(0, 16).replace('T', ' ')} UTC`,
     hint: [ago(time), ...(bytes === null ? [] : [formatBytes(bytes)]), id.slice(0, 8), ...marks].join('  '),
   }))
-  return whole === undefined ? rows : [{ value: latest, label: 'The latest whole one', hint: `${ago(whole.time)}  ${whole.id.slice(0, 8)}` }, ...rows]
+  return best === undefined ? rows : [{ value: latest, label: best.marks.length === 0 ? 'The latest good one' : 'The latest one, read live', hint: `${ago(best.time)}  ${best.id.slice(0, 8)}` }, ...rows]
 }
 
 function ago(time: string | undefined): string {

@@ -235,7 +235,7 @@ describe('snapshots are chosen from lists', () => {
     terminal.types(keys.escape)
     await terminal.sees('Which stack is to come back?')
     terminal.types(keys.enter)
-    await terminal.sees('The latest whole one')
+    await terminal.sees('The latest good one')
     terminal.types(old.slice(0, 8))
     await terminal.sees(`search: ${old.slice(0, 8)}`)
     terminal.types(keys.enter)

@@ -114,6 +114,18 @@ export interface PreflightOptions extends CallOptions {
   readonly stopMode?: StopMode | 'auto'
 }
 
+/** A running container that does not belong to the stack and has a mount through which it can write to a source of the stack. */
+export interface PossibleWriter {
+  readonly id: string
+  readonly name: string
+  /** As the container was made from it. */
+  readonly image: string
+  /** Only labels that begin with `stackbk.`. */
+  readonly labels: Readonly<Record<string, string>>
+  /** What it can write to: the path of the source, or paths inside it. Absolute; symbolic links resolved. */
+  readonly paths: readonly string[]
+}
+
 export type SourceKind = 'directory' | 'model-file' | 'named-volume' | 'anonymous-volume' | 'bind'
 
 /** A place that the stack reads or writes. */
@@ -144,6 +156,8 @@ export interface Source {
   readonly otherUsers: readonly string[]
   /** Those of them that have this very path, this volume or a path inside of it mounted, and not only a folder above. Absent: not known, so all of them may. */
   readonly usersInside?: readonly string[]
+  /** More about those of `otherUsers`. Absent: only their names are known. */
+  readonly possibleWriters?: readonly PossibleWriter[]
 }
 
 export interface StopEvidence {
@@ -184,7 +198,29 @@ export interface WatchReport {
   readonly readyAt: number | null
   readonly ended: readonly ContainerEnd[]
   /** Starts and unpauses of containers that use the stack's sources, its own among them, by time. */
-  readonly starts: readonly { readonly at: number; readonly container: string; readonly isOfStack: boolean }[]
+  readonly starts: readonly {
+    readonly at: number
+    readonly container: string
+    readonly isOfStack: boolean
+    /** Of a container that does not belong to the stack, as far as it could be asked: what {@link PossibleWriter} says of it. */
+    readonly writer?: Omit<PossibleWriter, 'paths'>
+  }[]
+  /** Containers of other projects that ran before, share a network with the stack and have ended since its stop. Absent: not known. */
+  readonly neighboursEnded?: readonly NeighbourEnd[]
+}
+
+/** How a container ended that shares a network with a stack and does not belong to it. */
+export interface NeighbourEnd {
+  readonly container: string
+  /** Its Compose project; empty for none. */
+  readonly project: string
+  readonly exitCode: number | null
+  /** Networks that it shares with the stack. */
+  readonly networks: readonly string[]
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** It was started since, or its restart policy starts it again. */
+  readonly runsAgain: boolean
 }
 
 /** An open ear on the engine's events. */

@@ -40,7 +40,7 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
   }
   const docker = createDocker(context.exec, { socketPath, log: context.log, requestedVariables })
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), layers: new Layers(docker) }
+  const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), layers: new Layers(docker), neighbours: new Map() }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 

@@ -3,19 +3,20 @@ import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, ContainerState, Source, SourceKind, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, SourceKind, StackState } from '@stackbk/contract'
 
-import { isAlive, toState } from './container.js'
+import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
+import { neighbourOf } from './neighbours.js'
 import { ownPart } from './own-part.js'
 import { deviceOf, isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
 import { usersInside } from './users-inside.js'
 import { existingVolumes, type Volume, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
-import { isOfTheSystem, mayChange } from './watch.js'
+import { isOfTheSystem, reachOf } from './watch.js'
 
 /** A source before it was looked at. */
 interface Place {
@@ -42,6 +43,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     runningStrangers(tools, state, options),
   ])
   if (!strangers.ok) return strangers
+  tools.neighbours.set(state.directory, strangers.value.map(neighbourOf))
   for (const { model } of declared) if (!model.ok && model.failure.kind !== 'configuration') return model
   const resolved = await Promise.all(declared.map(async ({ project, model }) => ({ project: project.name, model: model.ok ? await ownPart(state, project, record(withPlainDollars(model.value))) : null })))
   const labelled = await volumesOfProjects(tools.docker, resolved.flatMap(({ project, model }) => (model === null ? [project] : [])), options)
@@ -63,8 +65,8 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
   const sources = await gather(state.directory, places)
-  const withUsers = await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) })))
-  return answered(await Promise.all(withUsers.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
+  const used = await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value))))
+  return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
 }
 
 /** Adds volumes of which only their label tells that they belong to the project. */
@@ -169,18 +171,30 @@ async function whyUnreadable(place: Place, path: string): Promise<{ readonly why
   }
 }
 
-async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<ContainerState[]>> {
+async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<Container[]>> {
   const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const listed = await listContainers(tools.docker, options)
   if (!listed.ok) return listed
   const ids = listed.value.filter((container) => isAlive(container) && !own.has(container.id)).map((container) => container.id)
   const inspected = await inspectContainers(tools.docker, ids, options)
-  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive).map(toState)) : inspected
+  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive)) : inspected
 }
 
-async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly ContainerState[]): Promise<string[]> {
+async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly Container[]): Promise<readonly PossibleWriter[]> {
   if (!source.canBeRead && source.volume === '') return []
   const places = { paths: [source.path], volumes: source.volume === '' ? [] : [source.volume] }
-  const users = await Promise.all(strangers.map(async (container) => ((await mayChange(container, places)) ? [container.name] : [])))
+  const users = await Promise.all(
+    strangers.map(async (container): Promise<PossibleWriter[]> => {
+      const reach = await reachOf(container, places)
+      if (reach.paths.length === 0 && reach.volumes.length === 0) return []
+      const { id, name, image, labels } = container
+      return [{ id, name, image: image.reference, labels, paths: reach.volumes.length > 0 ? [source.path] : reach.paths }]
+    }),
+  )
   return users.flat()
+}
+
+function withUsers(source: Omit<Source, 'otherUsers'>, possibleWriters: readonly PossibleWriter[]): Source {
+  const otherUsers = possibleWriters.map(({ name }) => name)
+  return possibleWriters.length === 0 ? { ...source, otherUsers } : { ...source, otherUsers, possibleWriters }
 }

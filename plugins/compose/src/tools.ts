@@ -3,6 +3,7 @@ import type { Log } from '@stackbk/contract'
 import type { Docker } from './docker.js'
 import type { EngineEvents } from './engine-events.js'
 import type { Layers } from './layers.js'
+import type { Neighbour } from './neighbours.js'
 import type { Removals } from './removals.js'
 import type { HooksOfServices } from './service-hooks.js'
 import type { Whereabouts } from './whereabouts.js'
@@ -18,4 +19,6 @@ export interface Tools {
   readonly whereabouts: Whereabouts
   readonly removals: Removals
   readonly layers: Layers
+  /** By the folder of a stack: what ran elsewhere when the sources of the stack were last asked for. */
+  readonly neighbours: Map<string, readonly Neighbour[]>
 }

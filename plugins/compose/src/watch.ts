@@ -1,10 +1,11 @@
 import { answered } from '@stackbk/contract'
 import type { Answer, ContainerState, StackState, Watch, WatchReport } from '@stackbk/contract'
 
-import { isAlive, label } from './container.js'
+import { type Container, isAlive, label } from './container.js'
 import type { EngineEvent } from './engine-events.js'
 import { readEnds } from './ends.js'
 import { inspectContainers } from './look.js'
+import { neighboursEnded } from './neighbours.js'
 import { isMadeFrom, originOf } from './ownership.js'
 import { isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
@@ -33,16 +34,24 @@ export function isOfTheSystem(path: string): boolean {
   )
 }
 
-/** Whether a container may change something in these places: a mount that it can write to, of the same volume, or of a path that is equal, inside or above. */
-export async function mayChange(container: ContainerState, places: Places): Promise<boolean> {
+/**
+ * Returns what of these places a container can change through its writable mounts: of a mount of the same path or of one above,
+ * the whole place; of a mount inside it, that part. A volume counts by its name and by where its data lies.
+ */
+export async function reachOf(container: ContainerState, places: Places): Promise<Places> {
+  const paths = new Set<string>()
+  const volumes = new Set<string>()
   for (const mount of container.mounts) {
     if (!mount.writable) continue
-    if (mount.kind === 'volume' && places.volumes.includes(mount.name)) return true
-    if (mount.kind !== 'bind' || mount.source === '') continue
+    if (mount.kind === 'volume' && places.volumes.includes(mount.name)) volumes.add(mount.name)
+    if ((mount.kind !== 'bind' && mount.kind !== 'volume') || mount.source === '') continue
     const source = await realPath(mount.source)
-    if (places.paths.some((path) => isInside(path, source) || isInside(source, path))) return true
+    for (const path of places.paths) {
+      if (isInside(path, source)) paths.add(path)
+      else if (isInside(source, path)) paths.add(source)
+    }
   }
-  return false
+  return { paths: [...paths], volumes: [...volumes] }
 }
 
 /**
@@ -52,15 +61,17 @@ export async function mayChange(container: ContainerState, places: Places): Prom
 export async function watchStack(tools: Tools, state: StackState, places: Places): Promise<Answer<Watch>> {
   const ids = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const isOfStack = (event: EngineEvent): boolean => ids.has(event.id) || state.projects.some((project) => isMadeFrom(originOf(event.attributes), project, state.directory))
-  /** `undefined`: not asked yet or gone before the answer. */
-  const strangers = new Map<string, boolean | undefined>()
+  /** `undefined`: not asked yet or gone before the answer. `null`: it cannot write to the places. */
+  const strangers = new Map<string, Container | null | undefined>()
   let begun = false
   const heard = await tools.events.listen((event) => {
     if (!begun || isOfStack(event) || strangers.has(event.id) || !['create', 'start', 'unpause'].includes(event.action)) return
     strangers.set(event.id, undefined)
     void inspectContainers(tools.docker, [event.id]).then(async (found) => {
       const container = found.ok ? found.value.get(event.id) : undefined
-      if (container !== undefined) strangers.set(event.id, await mayChange(container, places))
+      if (container === undefined) return
+      const reach = await reachOf(container, places)
+      strangers.set(event.id, reach.paths.length > 0 || reach.volumes.length > 0 ? container : null)
     })
   })
   if (!heard.ok) return heard
@@ -68,7 +79,10 @@ export async function watchStack(tools: Tools, state: StackState, places: Places
   const ear = heard.value
   tools.whereabouts.listening(state.directory, ear, performance.now())
   return answered({
-    report: () => report({ state, events: ear.events, isLossy: ear.isLossy, isOfStack, isNeighbour: (event) => strangers.get(event.id) ?? true, graces: tools.graces }),
+    report: () => ({
+      ...report({ state, events: ear.events, isLossy: ear.isLossy, isOfStack, isWriter: (event) => strangers.get(event.id) !== null, writerOf: (event) => strangers.get(event.id) ?? undefined, graces: tools.graces }),
+      neighboursEnded: neighboursEnded(state, tools.neighbours.get(state.directory) ?? [], ear.events),
+    }),
     close: async () => {
       tools.whereabouts.deaf(state.directory, ear)
       ear.close()
@@ -81,21 +95,27 @@ interface Heard {
   readonly events: readonly EngineEvent[]
   readonly isLossy: boolean
   readonly isOfStack: (event: EngineEvent) => boolean
-  readonly isNeighbour: (event: EngineEvent) => boolean
+  /** Of a container of elsewhere. */
+  readonly isWriter: (event: EngineEvent) => boolean
+  readonly writerOf: (event: EngineEvent) => Container | undefined
   readonly graces: ReadonlyMap<string, number>
 }
 
-function report({ state, events, isLossy, isOfStack, isNeighbour, graces }: Heard): WatchReport {
+function report({ state, events, isLossy, isOfStack, isWriter, writerOf, graces }: Heard): WatchReport {
   const own = events.filter(isOfStack)
   const containers = state.projects.flatMap((project) => project.containers)
-  const starts = events.filter((event) => isStart(event) && (isOfStack(event) || isNeighbour(event)))
+  const starts = events.filter((event) => isStart(event) && (isOfStack(event) || isWriter(event)))
   return {
     isLossy,
     firstStopAt: own.find((event) => event.action === 'die' || event.action === 'pause')?.at ?? null,
     lastStartAt: own.findLast(isStart)?.at ?? null,
     readyAt: readyAt(state, own),
     ended: readEnds(events, isOfStack, (id) => graces.get(id) ?? containers.find((container) => container.id === id)?.stopGraceSeconds ?? 10),
-    starts: starts.map((event) => ({ at: event.at, container: event.name, isOfStack: isOfStack(event) })),
+    starts: starts.map((event) => {
+      const writer = isOfStack(event) ? undefined : writerOf(event)
+      const start = { at: event.at, container: event.name, isOfStack: isOfStack(event) }
+      return writer === undefined ? start : { ...start, writer: { id: writer.id, name: writer.name, image: writer.image.reference, labels: writer.labels } }
+    }),
   }
 }
 

@@ -33,6 +33,8 @@ export interface StackReport {
   readonly warmPass: boolean
   /** Nothing of the stack ran while it was read; paused is quiet. */
   readonly quiet: boolean
+  /** Containers of other projects that ran and could write to its data, without those that are ignored. What they did write makes a snapshot live. */
+  readonly possibleWriters: readonly string[]
   readonly snapshot: SnapshotFigures | null
   /** First container stop to last container start, from the engine's own events; null when nothing was stopped. */
   readonly downtimeMs: number | null
@@ -84,6 +86,7 @@ export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): Stac
     frozenBy: null,
     warmPass: false,
     quiet: false,
+    possibleWriters: [],
     snapshot: null,
     downtimeMs: null,
     readyMs: null,

@@ -164,7 +164,7 @@ function notHeld(stack: string, source: Source): Problem {
 }
 
 /** A path within another one of the list says nothing new, and restic would read it twice, unless it lies in what is left out. */
-function withoutNested(paths: readonly string[], excluded: readonly string[]): readonly string[] {
+export function withoutNested(paths: readonly string[], excluded: readonly string[] = []): readonly string[] {
   const unique = [...new Set(paths)].sort()
   const holds = (other: string, path: string): boolean => other !== path && isWithin(path, other) && !excluded.some((left) => isWithin(left, other) && isWithin(path, left))
   return unique.filter((path) => !unique.some((other) => holds(other, path)))

@@ -1,9 +1,10 @@
-import type { Answer, SnapshotResult } from '@stackbk/contract'
+import type { Answer, NeighbourEnd, SnapshotResult } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import { worsen, type StackDraft } from './backup-result.js'
 import type { StackPlan } from './stack-plan.js'
 import type { WindowResult } from './stack-window.js'
+import { ignoreLabel, named, type WriterVerdict } from './writers.js'
 
 /** Without it a snapshot has the data, and not what makes a stack of it. `reason`: null where it was written. */
 export function judgeCapsule(draft: StackDraft, folder: string, reason: string | null): void {
@@ -100,12 +101,42 @@ export function judgeSnapshot(draft: StackDraft, snapshot: WindowResult['snapsho
   })
 }
 
-export function judgeQuiet(draft: StackDraft, result: WindowResult): void {
+export function judgeQuiet(draft: StackDraft, result: Pick<WindowResult, 'stop' | 'disturbedBy' | 'couldNotWatch'>, verdict: WriterVerdict): void {
   const wasStopped = result.stop.ok && result.stop.value.length === 0
-  draft.quiet = wasStopped && result.disturbedBy.length === 0 && !result.couldNotWatch
+  draft.quiet = wasStopped && result.disturbedBy.length === 0 && !result.couldNotWatch && isAtRest(verdict)
   if (draft.snapshot === null || draft.quiet || !wasStopped) return
-  if (result.couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran", 'Run the backup again')
-  else markLive(draft, `${result.disturbedBy.join(', ')} used its data`, otherUsersFix)
+  if (result.couldNotWatch) markLive(draft, "the engine's events broke off, so it is not known what ran", 'Run the backup again')
+  if (result.disturbedBy.length > 0) markLive(draft, `${result.disturbedBy.join(', ')} used its data`, otherUsersFix(draft.name))
+  if (!isAtRest(verdict)) judgeWriters(draft, verdict)
+}
+
+export function isAtRest({ changed, doubt }: WriterVerdict): boolean {
+  return changed.length === 0 && doubt === null
+}
+
+/** Something changed while the stack was read, or it cannot be known that nothing did. */
+function judgeWriters(draft: StackDraft, { writers, changed, doubt }: WriterVerdict): void {
+  draft.quiet = false
+  draft.marks.add('live')
+  worsen(draft, 'partial')
+  const who = `${writers.join(', ')} can write to its data`
+  const message = changed.length > 0 ? `the data changed while it was read: ${named(changed)}; ${who}` : `${who}, and whether anything did while it was read is not known: ${doubt}`
+  draft.problems.push({ severity: 'error', code: 'not-quiet', message, fix: otherUsersFix(draft.name), stack: draft.name })
+}
+
+/** A stop can end what was connected to the stack. */
+export function judgeNeighbours(draft: StackDraft, ends: readonly NeighbourEnd[]): void {
+  for (const { container, project, exitCode, networks, runsAgain } of ends) {
+    const who = project === '' ? container : `${container} of the project ${project}`
+    const how = exitCode === null ? 'ended' : `ended with exit code ${exitCode}`
+    draft.problems.push({
+      severity: 'warning',
+      code: 'neighbour-ended',
+      message: `${who} ${how} while ${draft.name} was stopped: they share the network ${networks.join(', ')}${runsAgain ? '. Its restart policy starts it again' : '. It was not started again'}`,
+      fix: runsAgain ? '' : `Start it: docker start ${container}. A restart policy starts it by itself: restart: unless-stopped`,
+      stack: draft.name,
+    })
+  }
 }
 
 export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
@@ -139,7 +170,10 @@ export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackP
   })
 }
 
-export const otherUsersFix = 'Back it up while those are stopped, or set STOP_MODE=none for this stack if a snapshot of running containers will do'
+/** The way out where facts cannot settle it. */
+export function otherUsersFix(stack: string): string {
+  return `Back it up while that is stopped. If that never writes to this stack's data, list it by name or image in IGNORE_WRITERS, in [docker] or [stack:${stack}], or give its container the label ${ignoreLabel}=true`
+}
 
 export function markLive(draft: StackDraft, why: string, fix = 'See the other problems of this stack'): void {
   draft.quiet = false

@@ -1,4 +1,5 @@
 import { problemFrom, type Problem } from '../../errors.js'
+import { pendingMarks } from '../pending-marks.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { BackupBody, StackDraft } from './backup-result.js'
@@ -16,10 +17,14 @@ const skipped: RetentionEnd = { report: { status: 'skipped', removed: 0 }, probl
 
 /**
  * Forgets by the policy and frees the space, once a run and with all stacks up again: only snapshots of this host, only of
- * stacks that were backed up well in this run, each stack and each set of tags with a quota of its own.
+ * stacks that were backed up well in this run or whose snapshot is live and nothing worse. Each stack and each set of tags has a
+ * quota of its own: live snapshots never count against those at rest, and the newest of each kind stays.
  */
 export async function applyRetention(run: Run, repository: OpenRepository, drafts: readonly StackDraft[]): Promise<RetentionEnd> {
-  const good = drafts.filter((draft) => draft.status === 'ok' && draft.snapshot !== null && draft.verification !== 'failed')
+  // By the tags that the repository shows, a snapshot whose mark is still to be made would take the place of a good one.
+  const unmarked = new Set(pendingMarks(run.state.marks).filter(({ madeAs }) => madeAs === null).map(({ snapshotId }) => snapshotId))
+  const waiting = new Set(repository.snapshots.filter(({ id }) => unmarked.has(id)).flatMap((snapshot) => stackOf(snapshot) ?? []))
+  const good = drafts.filter((draft) => mayForget(draft) && !waiting.has(draft.name) && !unmarked.has(draft.snapshot?.id ?? ''))
   if (good.length === 0 || run.signal.aborted) return skipped
   const host = run.configuration.backup.hostname
   const newest = repository.snapshots.at(-1)
@@ -59,6 +64,12 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   repository.record.didForget(retained.value.removed)
   run.log('info', 'retention', { removed: retained.value.removed.length, kept: retained.value.kept.length })
   return { report: { status: 'ok', removed: retained.value.removed.length }, problems: [] }
+}
+
+/** A stack that is live every night would grow without bound; what is marked partial or shrunk may be the sign of a loss, and then nothing goes. */
+function mayForget({ status, snapshot, verification, marks }: StackDraft): boolean {
+  if (snapshot === null || verification === 'failed') return false
+  return status === 'ok' || (status === 'partial' && marks.size === 1 && marks.has('live'))
 }
 
 /** What a half-done retention has removed is found out by looking; where even that fails, the next run does. */

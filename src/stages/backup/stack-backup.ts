@@ -11,12 +11,13 @@ import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { writeCapsule } from './capsule-file.js'
 import { chooseFreezer, readyToFreeze, releaseFrozen, settleBefore, type ChosenFreezer } from './freezing.js'
 import { beforeReading, hasLivingWriters } from './living-writers.js'
-import { giveUp, judgeCapsule, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
+import { giveUp, judgeCapsule, judgeLate, judgeNeighbours, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive } from './judging.js'
 import type { ReservedPlace } from './reserved-places.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
 import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
 import { seenBy, snapshotInWindow, type WindowResult } from './stack-window.js'
 import { decideWarmPass, renewSuspects, takeWarmPass, warmRequest, withWarmPass, type WarmPass } from './warm-pass.js'
+import { possibleWriters, WriterCheck, type WriterVerdict } from './writers.js'
 
 /** How often a stack is looked at again because it changed between the plan and the stop. */
 const planAttempts = 3
@@ -81,6 +82,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   }
   const draft = draftOf(plan, ownPaths.length, [...freezing.problems, ...warming.problems])
   draft.warmSnapshot = warm?.snapshot.id ?? null
+  draft.possibleWriters = possibleWriters(plan, run.configuration).map(({ name }) => name)
   const common = { plan, request, whyNoCapsule, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
   if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(request, plan)), isWarmPass: true, watch: null }
   const prepared = repository.engine.prepare(request)
@@ -111,7 +113,20 @@ async function takeSnapshot(first: ReadyStack, context: StackBackupContext & { r
   await settleBefore(context.run, first.plan, first.freezer)
   // What is frozen is settled by that.
   const afterReading = first.freezer === null && hasLivingWriters(first.plan) ? await beforeReading(context.run, first.plan) : null
-  const { ready, opened } = await freshlyPlanned(first.isWarmPass ? await warmedUp(first, context) : first, context)
+  const warmed = first.isWarmPass ? await warmedUp(first, context) : first
+  const [{ ready, opened }, prepared] = await Promise.all([freshlyPlanned(warmed, context), checkFor(warmed.plan, context)])
+  const check = opened.ok ? await refreshedCheck(prepared, ready.plan, context) : prepared
+  try {
+    await takeOpened({ ready, opened, check }, context)
+  } finally {
+    await Promise.all([ready.watch?.close(), check?.close()])
+  }
+  if (ready.draft.snapshot !== null) await afterReading?.()
+  ready.draft.durationMs = Math.round(performance.now() - first.startedAt)
+  return ready.draft
+}
+
+async function takeOpened({ ready, opened, check }: { readonly ready: ReadyStack; readonly opened: Opened; readonly check: WriterCheck | null }, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
   if (!opened.ok) {
     await ready.prepared.abandon()
     ready.draft.problems.push(problemFrom(opened.failure, { stack: ready.plan.stack.name }))
@@ -119,14 +134,22 @@ async function takeSnapshot(first: ReadyStack, context: StackBackupContext & { r
     ready.draft.codes.add(exitCodes.ofKind(opened.failure.kind))
     context.onStarting()
   } else if (ready.plan.willStop) {
-    await takeStopped(ready, context)
+    await takeStopped(ready, check, context)
   } else {
-    await takeAsItIs(ready, context)
+    await takeAsItIs(ready, check, context)
   }
-  await ready.watch?.close()
-  if (ready.draft.snapshot !== null) await afterReading?.()
-  ready.draft.durationMs = Math.round(performance.now() - first.startedAt)
-  return ready.draft
+}
+
+/** `null` where it does not matter who else writes: the stack is read as it runs. */
+async function checkFor(plan: StackPlan, { run }: StackBackupContext): Promise<WriterCheck | null> {
+  return isSensitive(plan) ? await WriterCheck.of(run, plan) : null
+}
+
+/** The same check, or another one where other containers can write to other places by now. */
+async function refreshedCheck(check: WriterCheck | null, plan: StackPlan, context: StackBackupContext): Promise<WriterCheck | null> {
+  if (isSensitive(plan) && check?.fits(plan) === true) return check
+  await check?.close()
+  return await checkFor(plan, context)
 }
 
 /** Makes the warm pass, and prepares the snapshot itself. A pass that fails costs the stack a longer stop, and no more. */
@@ -253,7 +276,7 @@ function versionOf(file: string): string {
   }
 }
 
-async function takeStopped(ready: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
+async function takeStopped(ready: ReadyStack, check: WriterCheck | null, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
   const { run, runtime } = context
   const { plan, draft, prepared, freezer, warm } = ready
   const name = plan.stack.name
@@ -278,8 +301,12 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
         // What was written before the stop is in the snapshot all the same.
         if (reason !== null) run.log('warning', 'the snapshot does not say how its containers ended', { stack: name, reason })
         judgeSuspects(draft, renewSuspects(run, plan, warm))
+        check?.begin()
       },
-      onStarting: context.onStarting,
+      onStarting: () => {
+        check?.end()
+        context.onStarting()
+      },
     })
   } catch (error) {
     await prepared.abandon()
@@ -309,7 +336,8 @@ async function takeStopped(ready: ReadyStack, context: StackBackupContext & { re
   else judgeSnapshot(draft, snapshot)
   if (draft.snapshot !== null && warm !== null) draft.snapshot = withWarmPass(draft.snapshot, warm)
   draft.warmPass = warm?.suspects != null
-  judgeQuiet(draft, result)
+  judgeQuiet(draft, result, draft.snapshot === null ? unread : await verdictOf(check, result.startedWriters))
+  judgeNeighbours(draft, result.neighboursEnded)
   judgeWhole(draft, plan)
   judgeCapsule(draft, run.state.root, ready.whyNoCapsule)
   judgeStart(draft, result, plan)
@@ -344,22 +372,31 @@ async function readFrozen(ready: ReadyStack, freezer: ChosenFreezer, result: Win
 }
 
 /** A stack that does not run, or that is read while it runs: because that was asked for, or because it must not be stopped. */
-async function takeAsItIs(ready: ReadyStack, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
+async function takeAsItIs(ready: ReadyStack, check: WriterCheck | null, context: StackBackupContext & { readonly onStarting: () => void }): Promise<void> {
   const { run } = context
   const { plan, draft, prepared } = ready
   run.reporter.stackPhase(plan.stack.name, 'snapshot')
+  check?.begin()
   const taking = prepared.take({ signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(plan.stack.name, 'snapshot', progress) })
   context.onStarting()
   judgeSnapshot(draft, await taking)
+  check?.end()
   if (isSensitive(plan)) {
-    const { disturbedBy, couldNotWatch } = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, run.log)
-    draft.quiet = disturbedBy.length === 0 && !couldNotWatch
-    if (disturbedBy.length > 0) markLive(draft, `used by ${disturbedBy.join(', ')} while it was read`, otherUsersFix)
-    else if (couldNotWatch) markLive(draft, "the engine's events broke off, so nobody knows what ran", 'Run the backup again')
+    const seen = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, run.log)
+    judgeQuiet(draft, { ...seen, stop: { ok: true, value: [] } }, await verdictOf(check, seen.startedWriters))
   }
   if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
   judgeWhole(draft, plan)
   judgeCapsule(draft, run.state.root, ready.whyNoCapsule)
+}
+
+/** There is nothing to judge. */
+const unread: WriterVerdict = { writers: [], changed: [], doubt: null }
+
+/** A check that fails against its contract leaves the question open. */
+async function verdictOf(check: WriterCheck | null, started: WindowResult['startedWriters']): Promise<WriterVerdict> {
+  if (check === null) return unread
+  return await check.verdict(started).catch((error: unknown) => ({ writers: started.map(({ container }) => container), changed: [], doubt: String(error) }))
 }
 
 function draftOf(plan: StackPlan, ownFiles: number, problems: readonly Problem[]): StackDraft {

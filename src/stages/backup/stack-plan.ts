@@ -40,11 +40,6 @@ export function runningServices(state: StackState): readonly string[] {
   return [...new Set(names)].sort()
 }
 
-/** Containers of elsewhere that may write to what the snapshot will hold, each once. */
-export function otherUsersOf(plan: Pick<StackPlan, 'sources' | 'paths'>): readonly string[] {
-  return [...new Set(plan.sources.filter((source) => plan.paths.includes(source.path)).flatMap((source) => source.otherUsers))]
-}
-
 /** A process of it exists, if only a frozen one. */
 export function isAlive(container: { readonly condition: string }): boolean {
   return container.condition === 'running' || container.condition === 'paused' || container.condition === 'restarting'

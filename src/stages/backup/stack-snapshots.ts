@@ -26,6 +26,28 @@ export function isGood(snapshot: Snapshot): boolean {
   return !marks.some((mark) => snapshot.tags.includes(mark))
 }
 
+/** Returns the marks of a snapshot, in the order of {@link marks}. */
+export function marksOf(snapshot: Snapshot): readonly Mark[] {
+  return marks.filter((mark) => snapshot.tags.includes(mark))
+}
+
+/** Whether it was read while something may have written to it, and nothing else is wrong with it. */
+export function isOnlyLive(snapshot: Snapshot): boolean {
+  const [mark, ...others] = marksOf(snapshot)
+  return mark === 'live' && others.length === 0
+}
+
+/** The newest snapshot of a stack on a host, whatever its marks; `snapshots` oldest first. */
+export function newestSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
+  return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host)
+}
+
+/** The snapshot to recover from: the newest good one, else the newest that is marked live and nothing else. `snapshots` oldest first. */
+export function bestSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
+  const ofStack = snapshots.filter((snapshot) => stackOf(snapshot) === name && snapshot.host === host)
+  return ofStack.findLast(isGood) ?? ofStack.findLast(isOnlyLive)
+}
+
 /** The newest good snapshot of a stack on a host; `snapshots` oldest first. */
 export function lastGoodSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
   return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host && isGood(snapshot))

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Answer, ContainerEnd, FrozenCopy, Log, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
 import { deviceOf, mountPointOf, nearestExisting } from '../../host/mounts.js'
@@ -8,7 +8,8 @@ import { longestTimerMs } from '../../host/timer.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { StackPhase } from '../reporter.js'
-import { otherUsersOf, type StackPlan } from './stack-plan.js'
+import type { StackPlan } from './stack-plan.js'
+import type { StartedWriter } from './writers.js'
 
 /** The engine's events may arrive a little after what they tell of is already visible. */
 const eventsLimitMs = 2_000
@@ -63,8 +64,12 @@ export interface WindowResult {
   readonly up: Answer<UpReport>
   readonly downtimeMs: number | null
   readonly readyMs: number | null
-  /** Containers that used the stack's data while it was read, and whether that could be seen at all. */
+  /** Containers of the stack that ran while it was read, and whether that could be seen at all. */
   readonly disturbedBy: readonly string[]
+  /** Containers of elsewhere that were started while the stack was read, and can write to its data. */
+  readonly startedWriters: readonly StartedWriter[]
+  /** What the stop did to containers of other projects. */
+  readonly neighboursEnded: readonly NeighbourEnd[]
   readonly couldNotWatch: boolean
 }
 
@@ -135,7 +140,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
   const movedSources = sourcesThatMoved(entry)
   if (movedSources.length > 0) {
     log('error', 'not started: sources are not where they were', { stack: plan.stack.name, movedSources })
-    return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], couldNotWatch: false }
+    return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: false }
   }
   const { start, up } = await startAndConfirm(entry, since, context)
   return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, log)) }
@@ -260,18 +265,17 @@ export async function seenBy(
   plan: StackPlan,
   reading: { from: number; until: number },
   log: Log,
-): Promise<Pick<WindowResult, 'downtimeMs' | 'readyMs' | 'disturbedBy' | 'couldNotWatch'>> {
-  const others = otherUsersOf(plan)
+): Promise<Pick<WindowResult, 'downtimeMs' | 'readyMs' | 'disturbedBy' | 'startedWriters' | 'neighboursEnded' | 'couldNotWatch'>> {
   const report = await lastReport(watch, log)
-  if (report === null) return { downtimeMs: null, readyMs: null, disturbedBy: others, couldNotWatch: true }
-  const during = report.starts
-    .filter(({ at, isOfStack }) => at > (isOfStack ? reading.from : plan.othersSeenAt) && at < reading.until)
-    .map(({ container }) => container)
+  if (report === null) return { downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: true }
+  const during = report.starts.filter(({ at, isOfStack }) => at > (isOfStack ? reading.from : plan.othersSeenAt) && at < reading.until)
   const since = (moment: number | null): number | null => (report.firstStopAt === null || moment === null ? null : Math.max(0, moment - report.firstStopAt))
   return {
     downtimeMs: since(report.lastStartAt),
     readyMs: since(report.readyAt),
-    disturbedBy: [...new Set([...others, ...during])],
+    disturbedBy: [...new Set(during.filter(({ isOfStack }) => isOfStack).map(({ container }) => container))],
+    startedWriters: during.filter(({ isOfStack }) => !isOfStack),
+    neighboursEnded: report.neighboursEnded ?? [],
     couldNotWatch: report.isLossy,
   }
 }

@@ -46,6 +46,6 @@ export async function verifySnapshots(run: Run, repository: OpenRepository, draf
           }
         : problemFrom(answer.failure, { code: 'verification-failed', stack: draft.name }),
     )
-    if (verdict?.isSound === false) await markDamaged(repository, draft)
+    if (verdict?.isSound === false) await markDamaged(run, repository, draft)
   }
 }

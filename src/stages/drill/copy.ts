@@ -4,6 +4,7 @@ import type { Engine, Snapshot } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
+import { withPendingMarks } from '../pending-marks.js'
 import { withinSilence } from '../repository.js'
 import type { Run } from '../run.js'
 import { probe } from '../sync.js'
@@ -26,7 +27,7 @@ export interface DrillSource {
 export async function localSource(run: Run): Promise<DrillSource> {
   const engine = await run.engine()
   valueOf(await engine.ready({ signal: run.signal }))
-  const snapshots = valueOf(await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal })))
+  const snapshots = withPendingMarks(valueOf(await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))), run.state.marks)
   return { source: engine.location().display, snapshots, bytes: 0, fetch: () => Promise.resolve(engine) }
 }
 
@@ -49,7 +50,7 @@ export async function cloudSource(run: Run, folder: string): Promise<DrillSource
   await fetchFromCloud(run, transport, folder, part(list, false))
   valueOf(await engine.completeCopy(folder))
   const copy = engine.at(folder)
-  const snapshots = valueOf(await copy.snapshots({}, { signal: run.signal }))
+  const snapshots = withPendingMarks(valueOf(await copy.snapshots({}, { signal: run.signal })), run.state.marks)
   const data = part(list, true)
   return {
     source: transport.location,

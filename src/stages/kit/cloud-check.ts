@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import type { Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
-import { isGood, stackOf } from '../backup/stack-snapshots.js'
+import { bestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
+import { withPendingMarks } from '../pending-marks.js'
 import { probe } from '../sync.js'
 import { groupFiles, type FileList } from '../sync/file-list.js'
 import { asked } from '../sync/transfer.js'
@@ -83,7 +84,7 @@ async function proven(run: Run, { engine, transport, copy, manifest }: Proof): P
   const opened = engine.at(copy)
   const { id } = valueOf(await opened.open({ signal: run.signal }))
   if (id !== manifest.repositoryId) throw unusable(`the copy is another repository: its ID is ${id.slice(0, 10)}, the kit's ${manifest.repositoryId.slice(0, 10)}`)
-  const snapshots = valueOf(await opened.snapshots({}, { signal: run.signal }))
+  const snapshots = withPendingMarks(valueOf(await opened.snapshots({}, { signal: run.signal })), run.state.marks)
   const read: string[] = []
   const newest = newestOfEach(snapshots)
   const hosts = new Set(newest.map(({ host }) => host))
@@ -97,8 +98,8 @@ async function proven(run: Run, { engine, transport, copy, manifest }: Proof): P
 
 function newestOfEach(snapshots: readonly Snapshot[]): readonly Snapshot[] {
   const newest = new Map<string, Snapshot>()
-  for (const snapshot of snapshots) if (stackOf(snapshot) !== null && isGood(snapshot)) newest.set(`${snapshot.host}\0${stackOf(snapshot)}`, snapshot)
-  return [...newest.values()]
+  for (const snapshot of snapshots) if (stackOf(snapshot) !== null) newest.set(`${snapshot.host}\0${stackOf(snapshot)}`, snapshot)
+  return [...newest.values()].flatMap((last) => bestSnapshot(snapshots, stackOf(last) ?? '', last.host) ?? [])
 }
 
 /** The capsule is small and in every snapshot. The engine says which packs it lacks, and those alone are fetched. */

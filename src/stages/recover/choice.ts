@@ -2,7 +2,7 @@ import type { Snapshot } from '@stackbk/contract'
 
 import { nearestName } from '../../config/nearest-name.js'
 import { StackbkError, type Problem } from '../../errors.js'
-import { isGood, marks, stackOf } from '../backup/stack-snapshots.js'
+import { bestSnapshot, isGood, marksOf, newestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 
 /** Which snapshot of a stack is to be brought back. */
 export interface ChosenSnapshot {
@@ -14,8 +14,10 @@ export interface Choice {
   readonly host: string
   /** By name of the stack. */
   readonly chosen: readonly ChosenSnapshot[]
-  /** Stacks that were wanted and have no whole snapshot. */
+  /** Stacks that were wanted and have no snapshot that is taken without being asked for. */
   readonly lacking: readonly string[]
+  /** The newest snapshot of each of those, whatever its marks, by the stack's name. */
+  readonly marked?: ReadonlyMap<string, Snapshot>
   readonly problems: readonly Problem[]
 }
 
@@ -36,7 +38,7 @@ export interface ChoiceRequest {
 
 /**
  * The snapshots to bring back: of this host, of the one asked for, or of the only one that the repository knows; of each stack
- * the latest whole one, or the one that was asked for.
+ * the newest good one, else the newest that is marked live and nothing else, or the one that was asked for.
  *
  * Throws `usage`: no stack and no `all`, an unknown stack, snapshot or host, several hosts to choose from.
  */
@@ -53,12 +55,13 @@ export function chooseSnapshots(request: ChoiceRequest): Choice {
   for (const name of names) if (!known.includes(name)) throw unknownStack(name, known, host)
   const left = all ? known.filter((name) => request.switchedOff.includes(name)) : []
   const wanted = all ? known.filter((name) => !left.includes(name)) : [...new Set(names)]
-  const found = wanted.map((stack) => ({ stack, snapshot: ofHost.findLast((snapshot) => stackOf(snapshot) === stack && isGood(snapshot)) }))
+  const found = wanted.map((stack) => ({ stack, snapshot: bestSnapshot(ofHost, stack, host), newest: newestSnapshot(ofHost, stack, host) }))
   return {
     host,
     chosen: found.flatMap(({ stack, snapshot }) => (snapshot === undefined ? [] : [{ stack, snapshot }])),
     lacking: found.flatMap(({ stack, snapshot }) => (snapshot === undefined ? [stack] : [])),
-    problems: [...problems, ...left.map(switchedOff)],
+    marked: new Map(found.flatMap(({ stack, snapshot, newest }) => (snapshot === undefined && newest !== undefined ? [[stack, newest]] : []))),
+    problems: [...problems, ...left.map(switchedOff), ...found.flatMap(({ stack, snapshot, newest }) => markProblems(stack, snapshot, newest))],
   }
 }
 
@@ -71,9 +74,19 @@ function chosenById({ names, all, host }: ChoiceRequest, own: readonly Snapshot[
   const stack = stackOf(snapshot) ?? ''
   if (all || names.length > 1 || (names[0] ?? stack) !== stack) throw usage('snapshot-of-another', `the snapshot ${id} is of the stack ${stack} alone`, `Run: stackbk recover ${stack} --snapshot ${id}`)
   if (host !== undefined && snapshot.host !== host) throw usage('snapshot-of-another', `the snapshot ${id} is of the host ${snapshot.host}`, 'Leave out --host')
-  const found = marks.filter((mark) => snapshot.tags.includes(mark))
+  const found = marksOf(snapshot)
   const problem: Problem = { severity: 'warning', code: 'not-whole', message: `the snapshot ${snapshot.id.slice(0, 8)} is marked ${found.join(', ')}: what it holds may not be whole`, fix: '', stack }
   return { host: snapshot.host, chosen: [{ stack, snapshot }], lacking: [], problems: found.length === 0 ? [] : [problem] }
+}
+
+/** Says that a live snapshot is taken because there is no better one, or that it was passed over for an older one that is better. */
+function markProblems(stack: string, taken: Snapshot | undefined, newest: Snapshot | undefined): readonly Problem[] {
+  if (taken === undefined) return []
+  if (!isGood(taken)) {
+    return [{ severity: 'warning', code: 'live-snapshot', message: `${stack} has no snapshot at rest: the newest one that is marked live is taken, ${taken.id.slice(0, 8)} of ${taken.time}. It was read while something wrote to it or may have written, so check the data, databases first`, fix: 'For another one, see: stackbk snapshots, then: stackbk recover --snapshot ID', stack }]
+  }
+  if (newest === undefined || newest === taken) return []
+  return [{ severity: 'warning', code: 'newer-marked', message: `${stack} has a newer snapshot, ${newest.id.slice(0, 8)} of ${newest.time}, which is marked ${marksOf(newest).join(', ')}: the newest good one is taken, ${taken.id.slice(0, 8)} of ${taken.time}`, fix: `To take the newer one: stackbk recover ${stack} --snapshot ${newest.id.slice(0, 8)}`, stack }]
 }
 
 /** Another host than this one is taken without being asked for only where there is no choice. */

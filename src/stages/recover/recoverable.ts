@@ -1,5 +1,6 @@
 import { errorFrom } from '../../errors.js'
 import { isGood, marks, stackOf } from '../backup/stack-snapshots.js'
+import { withPendingMarks } from '../pending-marks.js'
 import { withinSilence } from '../repository.js'
 import type { Run } from '../run.js'
 import { chosenHost } from './choice.js'
@@ -31,7 +32,7 @@ export async function recoverableStacks(run: Run, { repository, host }: { readon
   if (!ready.ok) throw errorFrom(ready.failure)
   const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
-  const own = found.value.filter((snapshot) => stackOf(snapshot) !== null)
+  const own = withPendingMarks(found.value, run.state.marks).filter((snapshot) => stackOf(snapshot) !== null)
   const chosen = chosenHost({ host, ownHost: run.configuration.backup.hostname }, own)
   const ofHost = own.filter((snapshot) => snapshot.host === chosen.host).toReversed()
   const names = [...new Set(ofHost.flatMap((snapshot) => stackOf(snapshot) ?? []))].sort()

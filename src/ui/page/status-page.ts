@@ -44,12 +44,12 @@ function tile(name: string, figure: Html | string, remark: string, exact: { read
 }
 
 function card(stack: StackStatusReport, points: readonly BackupPoint[], plots: Plots): Html {
-  const { name, enabled, state, lastSnapshot, ageMs, lastDowntimeMs, lastReadyMs, overdue } = stack
+  const { name, enabled, state, lastSnapshot, newestSnapshot, ageMs, lastDowntimeMs, lastReadyMs, overdue } = stack
   const mark = overdue ? badge('bad', 'overdue') : enabled ? badge('ok', 'ok') : badge('off', 'off')
   return html`<section class="card${overdue ? ' late' : ''}" data-stack="${name}" data-age-ms="${ageMs}" data-last-downtime-ms="${lastDowntimeMs}" data-last-ready-ms="${lastReadyMs}" data-state="${state}" data-enabled="${String(enabled)}" data-overdue="${String(overdue)}" data-snapshot="${lastSnapshot?.id ?? null}">
 <div class="head"><h3>${name}</h3>${mark}</div>
 <p><span class="big">${lastSnapshot === null ? 'never saved' : `${formatDuration(ageMs)} old`}</span></p>
-<p class="soft">${lastSnapshot === null ? 'There is no good snapshot' : html`Snapshot <code>${lastSnapshot.id.slice(0, 8)}</code> of ${time(lastSnapshot.time)}`}; ${state}. ${lastDowntimeMs === null ? '' : `Last down ${formatDuration(lastDowntimeMs)}, healthy after ${formatDuration(lastReadyMs)}.`}</p>
+<p class="soft">${lastSnapshot === null ? 'There is no good snapshot' : html`Snapshot <code>${lastSnapshot.id.slice(0, 8)}</code> of ${time(lastSnapshot.time)}`}${newestSnapshot === null || newestSnapshot.marks.length === 0 ? '' : html`; the newest, <code>${newestSnapshot.id.slice(0, 8)}</code> of ${time(newestSnapshot.time)}, is marked ${newestSnapshot.marks.join(', ')}`}; ${state}. ${lastDowntimeMs === null ? '' : `Last down ${formatDuration(lastDowntimeMs)}, healthy after ${formatDuration(lastReadyMs)}.`}</p>
 ${plots.downtime(points)}${plots.newData(points)}${backupTable(name, points)}
 </section>`
 }

@@ -70,6 +70,7 @@ describe('the settings', () => {
       warmPass: 'auto',
       freeze: 'auto',
       maxDowntimeMs: null,
+      ignoreWriters: [],
       dirlist: at('dirlist'),
       runtime: 'compose',
     })
@@ -102,8 +103,8 @@ describe('the settings', () => {
 
   it('of a stack stand over the general ones', () => {
     const configuration = load(
-      '[docker]\nSTOP_MODE=down\nMAX_DOWNTIME=60\n[local_backup]\nIGNORE_MOUNTS=/a\nINCLUDE_VOLUMES=true\n[drill]\nPROBE=curl x\n' +
-        '[stack:My Stack]\nSTOP_MODE=none\nEXCLUDE=*.log, cache\nINCLUDE_VOLUMES=false\nIGNORE_MOUNTS=/b, /a\nMAX_DOWNTIME=none\nSHRINK_GUARD=0\nWARM_PASS=true\nFREEZE=none\n',
+      '[docker]\nSTOP_MODE=down\nMAX_DOWNTIME=60\nIGNORE_WRITERS=*/dockge*, portainer_agent\n[local_backup]\nIGNORE_MOUNTS=/a\nINCLUDE_VOLUMES=true\n[drill]\nPROBE=curl x\n' +
+        '[stack:My Stack]\nSTOP_MODE=none\nEXCLUDE=*.log, cache\nINCLUDE_VOLUMES=false\nIGNORE_MOUNTS=/b, /a\nMAX_DOWNTIME=none\nSHRINK_GUARD=0\nWARM_PASS=true\nFREEZE=none\nIGNORE_WRITERS=files\n',
     )
     expect(configuration.stackSections).toEqual(['My Stack'])
     expect(configuration.stack('My Stack')).toEqual({
@@ -112,6 +113,7 @@ describe('the settings', () => {
       includeVolumes: false,
       includeBinds: 'none',
       ignoreMounts: ['/a', '/b'],
+      ignoreWriters: ['*/dockge*', 'portainer_agent', 'files'],
       warmPass: true,
       freeze: 'none',
       maxDowntimeMs: null,

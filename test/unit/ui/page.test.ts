@@ -19,7 +19,7 @@ function run(changes: Readonly<Record<string, unknown>> = {}): PastRun {
 function status(changes: Partial<StatusResult> = {}): StatusResult {
   return {
     schemaVersion: 1, command: 'status', runId: 'r', status: 'ok', dryRun: false, startedAt: at, finishedAt: at, durationMs: 1, problems: [],
-    stacks: [{ name: evil, enabled: true, state: 'running', lastSnapshot: { id: 'abcdef0123', time: at }, ageMs: 3_600_000, lastDowntimeMs: 1200, lastReadyMs: null, overdue: false }],
+    stacks: [{ name: evil, enabled: true, state: 'running', lastSnapshot: { id: 'abcdef0123', time: at }, ageMs: 3_600_000, newestSnapshot: null, lastDowntimeMs: 1200, lastReadyMs: null, overdue: false }],
     repository: { path: `/mnt/${evil}`, id: 'x', bytes: 5_000_000, snapshots: 3, reachable: true },
     cloud: { remote: evil, lastSync: at, ageMs: 5, behindSnapshots: 0, overdue: false },
     lastDrill: null, kit: null, nextRun: null,

@@ -31,9 +31,22 @@ describe('the snapshot of a stack', () => {
     expect(await errorOf(() => chooseSnapshots(request([snapshot('a1', 'web'), snapshot('a2', 'web')], more)))).toMatchObject({ kind: 'usage', code })
   })
 
-  it('that has none whole is told, and keeps no other', () => {
-    const choice = chooseSnapshots(request([snapshot('a1', 'web', { marks: ['live'] }), snapshot('b1', 'shop')], { all: true }))
-    expect([choice.lacking, choice.chosen.map(({ stack }) => stack)]).toEqual([['web'], ['shop']])
+  it('is the newest that is only live where there is no good one, with a warning that says so', () => {
+    const snapshots = [snapshot('a1', 'web', { marks: ['live'] }), snapshot('a2', 'web', { marks: ['live'] }), snapshot('a3', 'web', { marks: ['live', 'partial'] }), snapshot('a4', 'web', { marks: ['shrunk'] }), snapshot('b1', 'shop')]
+    const choice = chooseSnapshots(request(snapshots, { all: true }))
+    expect(choice.chosen.map(({ stack, snapshot: { id } }) => `${stack} ${id}`)).toEqual(['shop b1', 'web a2'])
+    expect([choice.lacking, choice.problems]).toMatchObject([[], [{ severity: 'warning', code: 'live-snapshot', stack: 'web', message: expect.stringContaining('a2') as string }]])
+  })
+
+  it('is the newest good one, however old, and a newer one that is marked is named with the way to it', () => {
+    const choice = chooseSnapshots(request([snapshot('a1', 'web'), snapshot('a2', 'web', { marks: ['live'] })], { names: ['web'] }))
+    expect(choice.chosen.map(({ snapshot: { id } }) => id)).toEqual(['a1'])
+    expect(choice.problems).toMatchObject([{ severity: 'warning', code: 'newer-marked', fix: expect.stringContaining('--snapshot a2') as string }])
+  })
+
+  it('is missing where all are partial or shrunk: the newest of those is named, other stacks are recovered', () => {
+    const choice = chooseSnapshots(request([snapshot('a1', 'web', { marks: ['shrunk'] }), snapshot('a2', 'web', { marks: ['partial'] }), snapshot('b1', 'shop')], { all: true }))
+    expect([choice.lacking, choice.chosen.map(({ stack }) => stack), choice.marked?.get('web')?.id]).toEqual([['web'], ['shop'], 'a2'])
   })
 })
 

@@ -1,0 +1,193 @@
+import { readFileSync, watch, type Dirent, type FSWatcher } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
+
+/** So many names are kept for the report; more say nothing new. */
+const keptNames = 100
+
+/** A walk through more folders than this is given up: the kernel keeps each of them in memory. */
+const mostFolders = 100_000
+
+/** How long the walk through the folders may take. */
+const walkLimitMs = 60_000
+
+const separator = Buffer.from('/')
+
+/** What changed between {@link ChangeWatch.begin} and {@link ChangeWatch.end}. */
+export interface WatchedChanges {
+  /** Paths of files and folders that were written to, added, removed, renamed or given other attributes. At most 100. */
+  readonly changed: readonly string[]
+  /** Folders that appeared so late that they were not watched from the beginning. */
+  readonly late: readonly string[]
+  /** Why there may be more changes than these; `null` where there are not. */
+  readonly doubt: string | null
+}
+
+type Phase = 'before' | 'begun' | 'within' | 'over'
+
+/**
+ * Watches all folders at or below some paths for changes, through the kernel's notifications (inotify). It sees every change that
+ * a program of this host makes through a file descriptor or to an entry, on every file system, whatever the clock says and
+ * however often a file is changed. It does not see writes through a memory map, nor those through another hard link that lies
+ * elsewhere.
+ */
+export class ChangeWatch {
+  readonly #watchers = new Map<string, FSWatcher>()
+  readonly #isIgnored: (path: string) => boolean
+  readonly #changed = new Set<string>()
+  readonly #late = new Set<string>()
+  readonly #walks = new Set<Promise<void>>()
+  readonly #limit: number
+  #phase: Phase = 'before'
+  #doubt: string | null = null
+  #ending: Promise<void> | null = null
+
+  private constructor(isIgnored: (path: string) => boolean) {
+    this.#isIgnored = isIgnored
+    this.#limit = Math.min(mostFolders, Math.floor(watchLimit() / 4))
+  }
+
+  /**
+   * Watches from before the answer on. What cannot be watched is a doubt of the result. Never throws.
+   *
+   * @param isIgnored these paths are not reported, and not entered
+   */
+  static async of(paths: readonly string[], isIgnored: (path: string) => boolean = () => false): Promise<ChangeWatch> {
+    const made = new ChangeWatch(isIgnored)
+    const limit = AbortSignal.timeout(walkLimitMs)
+    const walk = Promise.all(paths.map((path) => made.#enter(Buffer.from(path), limit)))
+    const givenUp = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve(made.#doubtThat(`not all of its folders could be looked at within ${walkLimitMs / 1000} s`)), { once: true }))
+    await Promise.race([walk, givenUp])
+    return made
+  }
+
+  /** From now on changes count. What the kernel has reported until now, and was not delivered yet, does not. */
+  begin(): void {
+    if (this.#phase !== 'before') return
+    this.#phase = 'begun'
+    void this.#delivered().then(() => {
+      if (this.#phase === 'begun') this.#phase = 'within'
+    })
+  }
+
+  /** Changes from now on do not count any more. */
+  end(): Promise<void> {
+    this.#ending ??= this.#delivered().then(() => {
+      this.#phase = 'over'
+      this.#close()
+    })
+    return this.#ending
+  }
+
+  /** Whether this folder, or this single file, is watched by now. */
+  isWatching(path: string): boolean {
+    return this.#watchers.has(Buffer.from(path).toString('latin1'))
+  }
+
+  /** Ends it, if it has not ended, and returns what it saw. */
+  async result(): Promise<WatchedChanges> {
+    await this.end()
+    await Promise.allSettled(this.#walks)
+    return { changed: [...this.#changed], late: [...this.#late], doubt: this.#doubt }
+  }
+
+  /** Two turns of the event loop: between them it has read all that the kernel had to report when this was called. */
+  async #delivered(): Promise<void> {
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  async #enter(path: Buffer, limit?: AbortSignal): Promise<void> {
+    const waiting: { readonly path: Buffer; readonly isRoot: boolean }[] = [{ path, isRoot: true }]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (this.#phase === 'over' || limit?.aborted === true || this.#doubt !== null) return
+      let entries: Dirent<Buffer>[] = []
+      try {
+        if (next.isRoot && !(await lstat(next.path)).isDirectory()) this.#watch(next.path, null)
+        else {
+          // Watched first: what is added while it is listed is reported.
+          await lstat(next.path)
+          this.#watch(next.path, next.path)
+          entries = await readdir(next.path, { encoding: 'buffer', withFileTypes: true })
+        }
+      } catch (error) {
+        if (!isGone(error)) this.#doubtThat(`${next.path.toString()} cannot be watched for changes: ${reasonOf(error)}`)
+        continue
+      }
+      for (const entry of entries) {
+        const path = Buffer.concat([next.path, separator, entry.name])
+        if (entry.isDirectory() && !this.#isIgnored(path.toString())) waiting.push({ path, isRoot: false })
+      }
+    }
+  }
+
+  /** @param folder `null`: the path is a file */
+  #watch(path: Buffer, folder: Buffer | null): void {
+    const key = path.toString('latin1')
+    if (this.#watchers.has(key)) return
+    if (this.#watchers.size >= this.#limit) return this.#doubtThat(`it has more than ${this.#limit} folders, too many to watch for changes`)
+    const watcher = watch(path, { persistent: false, encoding: 'buffer' }, (event, name) => this.#onChange(path, folder === null ? null : (name as Buffer | null), event === 'rename'))
+    watcher.on('error', (error) => this.#doubtThat(`${path.toString()} cannot be watched for changes: ${reasonOf(error)}`))
+    this.#watchers.set(key, watcher)
+  }
+
+  #onChange(path: Buffer, name: Buffer | null, isEntry: boolean): void {
+    if (this.#phase === 'over') return
+    // What happens to the folder itself is reported with its own name.
+    const isItself = name === null || name.equals(path.subarray(path.lastIndexOf(separator) + 1))
+    const changed = isItself ? path : Buffer.concat([path, separator, name])
+    if (this.#isIgnored(changed.toString())) return
+    if (this.#phase === 'within' && this.#changed.size < keptNames) this.#changed.add(changed.toString())
+    if (isEntry && name !== null) this.#follow(Buffer.concat([path, separator, name]))
+  }
+
+  /** A folder that was made or moved here has to be watched too. */
+  #follow(path: Buffer): void {
+    const walk = (async () => {
+      const stats = await lstat(path).catch(() => null)
+      if (stats?.isDirectory() !== true) return
+      const isLate = this.#phase !== 'before'
+      this.#unwatch(path)
+      await this.#enter(path)
+      if (isLate || this.#phase !== 'before') this.#late.add(path.toString())
+    })()
+    this.#walks.add(walk)
+    void walk.finally(() => this.#walks.delete(walk))
+  }
+
+  /** Under these paths other folders may be watched, which are somewhere else by now. */
+  #unwatch(path: Buffer): void {
+    const key = path.toString('latin1')
+    for (const [watched, watcher] of this.#watchers) {
+      if (watched !== key && !watched.startsWith(`${key}/`)) continue
+      watcher.close()
+      this.#watchers.delete(watched)
+    }
+  }
+
+  #doubtThat(reason: string): void {
+    this.#doubt ??= reason
+    this.#close()
+  }
+
+  #close(): void {
+    for (const watcher of this.#watchers.values()) watcher.close()
+    this.#watchers.clear()
+  }
+}
+
+/** The kernel's limit for all programs of a user together, containers of that user among them. */
+function watchLimit(): number {
+  try {
+    return Number.parseInt(readFileSync('/proc/sys/fs/inotify/max_user_watches', 'utf8'), 10) || 8192
+  } catch {
+    return 8192
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' ? 'the limit of fs.inotify.max_user_watches is reached' : (code ?? message)
+}
