@@ -1,4 +1,4 @@
-import type { PossibleWriter, Runtime, StackState } from '@stackbk/contract'
+import type { PossibleWriter, Runtime } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
