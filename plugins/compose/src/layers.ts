@@ -16,7 +16,7 @@ const namedPaths = 3
 const looksAtATime = 4
 
 /** What is known of a container's own layer: `null` when the engine did not say in time. */
-type Layer = { readonly bytes: number; readonly paths: readonly string[] } | null
+type Layer = { readonly bytes: number; readonly isData: boolean; readonly paths: readonly string[] } | null
 
 /** Sentences for the report, by container. */
 export interface DataInLayers {
@@ -68,13 +68,13 @@ export class Layers {
     const bytes = sizes?.get(container.id)
     if (bytes === undefined) return null
     // Folders and empty files, such as the places of mounts, have no size.
-    if (bytes === 0) return { bytes, paths: [] }
+    if (bytes === 0) return { bytes, isData: false, paths: [] }
+    const isLarge = bytes > largeLayer
     const printed = await this.#docker.ask(`docker diff of ${container.name}`, ['diff', container.id], { ...options, timeoutMs: layerLimitMs })
-    if (!printed.ok) return null
+    if (!printed.ok) return isLarge ? { bytes, isData: true, paths: [] } : null
     const changes = readChanges(printed.value)
     const data = changes.filter((change) => isData(change, changes, container.mounts))
-    if (data.length === 0 && bytes <= largeLayer) return { bytes, paths: [] }
-    return { bytes, paths: (data.length > 0 ? data : changes.filter((change) => change.kind !== 'deleted' && isLeaf(change, changes))).map((change) => change.path) }
+    return { bytes, isData: isLarge || data.length > 0, paths: (data.length > 0 ? data : changes.filter((change) => change.kind !== 'deleted' && isLeaf(change, changes))).map((change) => change.path) }
   }
 }
 
@@ -90,10 +90,10 @@ function readChanges(printed: string): LayerChange[] {
 }
 
 function sentence(container: ContainerState, layer: NonNullable<Layer>): string[] {
-  if (layer.paths.length === 0) return []
+  if (!layer.isData) return []
   const named = layer.paths.slice(0, namedPaths).join(', ')
   const more = layer.paths.length > namedPaths ? ` and ${layer.paths.length - namedPaths} more` : ''
-  return [`${container.name} keeps files in its own layer (${size(layer.bytes)}), in no volume and no bind, which a new container would not have: ${named}${more}`]
+  return [`${container.name} keeps files in its own layer (${size(layer.bytes)}), in no volume and no bind, which a new container would not have${named === '' ? '' : `: ${named}`}${more}`]
 }
 
 function size(bytes: number): string {

@@ -60,6 +60,11 @@ describe('an engine that', () => {
     expect((await new Layers(half).dataIn([container])).unknown).toHaveLength(1)
   })
 
+  test('knows that there is a lot, and not which files, still says that', async () => {
+    const { docker: half } = engine((what) => (what.startsWith('docker diff') ? failed({ kind: 'tool-not-answering', message: 'no' }) : answered('a1 6000000\n')))
+    expect((await new Layers(half).dataIn([container])).data).toEqual(['web-1 keeps files in its own layer (5.7 MiB), in no volume and no bind, which a new container would not have'])
+  })
+
   test('names a file whose name holds a line end names one file', async () => {
     const { docker: odd } = engine((what) => answered(what.startsWith('docker diff') ? 'C /data\nA /data/a\nb c\nA /data/--x\n' : 'a1 12\n'))
     expect((await new Layers(odd).dataIn([container])).data).toEqual(['web-1 keeps files in its own layer (12 bytes), in no volume and no bind, which a new container would not have: /data/a\nb c, /data/--x'])
