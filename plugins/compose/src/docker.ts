@@ -1,6 +1,7 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, Exec, Failure, Log, ToolResult } from '@stackbk/contract'
 
+import { findComposePlugin } from './compose-command.js'
 import { Confidential, withoutQuotedValues } from './confidential.js'
 import { localSocket } from './endpoint.js'
 import { type CallLimits, createEngine, type Engine, limitsOf, pathOf, questionLimitMs } from './engine.js'
@@ -43,9 +44,16 @@ const environment = {
   COMPOSE_MENU: 'false',
 }
 
-export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {} }: { readonly socketPath?: () => Promise<Answer<string>>; readonly log?: Log } = {}): Docker {
+export interface DockerOptions {
+  readonly socketPath?: () => Promise<Answer<string>>
+  readonly log?: Log
+  readonly findPlugin?: () => Promise<string | null>
+}
+
+export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
   const engine = createEngine({ socketPath, confidential, log })
+  let composePlugin: Promise<string | null> | null = null
 
   return {
     confidential,
@@ -53,9 +61,9 @@ export function createDocker(exec: Exec, { socketPath = localSocket, log = () =>
 
     async ask(what, args, call = {}) {
       const hideQuoted = withoutQuotedValues()
+      const plugin = args[0] === 'compose' ? await (composePlugin ??= findPlugin()) : null
       const result = await exec.run({
-        file: 'docker',
-        args,
+        ...(plugin === null ? { file: 'docker', args } : { file: plugin, args: args.slice(1) }),
         env: environment,
         hideIn: (line) => confidential.hideIn(hideQuoted(line)),
         timeoutMs: call.timeoutMs ?? questionLimitMs,

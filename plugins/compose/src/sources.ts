@@ -7,7 +7,7 @@ import type { Answer, CallOptions, ContainerState, ProjectState, Source, SourceK
 
 import { isAlive, toState } from './container.js'
 import { children, type Json, list, record, text, withPlainDollars } from './json.js'
-import { inspectContainers, listContainers } from './look.js'
+import { describeListed, listContainers } from './look.js'
 import { filesInModel, filesReadByModel } from './model-files.js'
 import type { Models } from './models.js'
 import { deviceOf, isInside, realPath } from './paths.js'
@@ -137,9 +137,8 @@ async function runningStrangers(tools: Tools, state: StackState, options: CallOp
   const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const listed = await listContainers(tools.docker, options)
   if (!listed.ok) return listed
-  const ids = listed.value.filter((container) => isAlive(container) && !own.has(container.id)).map((container) => container.id)
-  const inspected = await inspectContainers(tools.docker, ids, options)
-  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive).map(toState)) : inspected
+  const described = await describeListed(tools.docker, listed.value.filter((container) => isAlive(container) && !own.has(container.id)), options)
+  return described.ok ? answered(described.value.map(toState)) : described
 }
 
 async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly ContainerState[]): Promise<string[]> {
