@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, politeCommand } from '../fixtures/compose-stack.js'
+import { startEngineProxy } from '../fixtures/engine-proxy.js'
 import type { EngineEvent } from '../fixtures/engine-watch.js'
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -95,12 +96,13 @@ describe('an engine that does not answer', () => {
   })
 
   it('defect 3: lost in mid-run, the stack is snapshotted live and partial, never taken for stopped', async () => {
-    // The real client and engine, until the stacks have been looked at once.
-    const flag = join(world.root, 'engine-lost')
-    const real = await which('docker')
-    world.fake('docker', `#!/bin/sh\n[ -e ${flag} ] && { echo "Cannot connect to the Docker daemon" >&2; exit 1; }\n[ "$1 $2" = "container inspect" ] || exec ${real} "$@"\n${real} "$@"\ncode=$?\ntouch ${flag}\nexit $code\n`)
+    // The real engine, until the stacks have been looked at once.
+    const proxy = await startEngineProxy()
+    for (let nth = 2; nth < 100; nth += 1) proxy.fail({ path: /^\/containers\/json/, nth, answer: 'reset' })
+    proxy.fail({ path: /^\/(images|volumes|networks|events)/, answer: 'reset' })
     const before = await web.containers()
-    const call = await world.backup([], { environment: { PATH: world.fakePath } })
+    const call = await world.backup([], { environment: { DOCKER_HOST: proxy.host } })
+    await proxy.close()
     expect(call.stack('web')).toMatchObject({ status: 'partial', stateBefore: 'unknown', quiet: false, stopMode: 'none' })
     expect(call.stack('web').snapshot).not.toBeNull()
     expect(call.exitCode).toBe(3)
@@ -189,8 +191,3 @@ describe('stop modes', () => {
     expect(await stubborn.running()).toEqual(['app'])
   })
 })
-
-async function which(tool: string): Promise<string> {
-  const { execFileSync } = await import('node:child_process')
-  return execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim()
-}

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as passTime } from 'node:timers/promises'
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, politeCommand, quickHealthcheck } from '../fixtures/compose-stack.js'
+import { type EngineFault, type EngineProxy, startEngineProxy } from '../fixtures/engine-proxy.js'
 import type { EngineEvent, EngineWatch } from '../fixtures/engine-watch.js'
 import { sampled } from '../fixtures/sampled.js'
 import { slowRestic } from '../fixtures/slow-restic.js'
@@ -64,19 +65,22 @@ describe('a stop or a start that fails', () => {
     stack = await world.stack('told', { services: { app: polite } })
   })
 
-  /** The real client, but for the first calls that have one of these words for their verb. */
-  function fakeDocker(words: readonly string[], { calls, instead }: { readonly calls: number; readonly instead: string }): { readonly PATH: string } {
-    const count = join(world.root, 'calls-of-docker')
-    rmSync(count, { force: true })
-    const real = join(world.pathOf('docker'), 'docker')
-    const cases = words.map((word) => `" ${word} "`).map((word) => `*${word}*`).join('|')
-    world.fake('docker', `#!/bin/sh\nreal=${real}\ncase " $* " in ${cases}) echo >> ${count}; if [ $(wc -l < ${count}) -le ${calls} ]; then ${instead}; fi;; esac\nexec $real "$@"\n`)
-    return { PATH: world.fakePath }
+  let proxy: EngineProxy
+  beforeAll(async () => {
+    proxy = await startEngineProxy()
+  })
+  afterEach(() => proxy.clear())
+  afterAll(() => proxy.close())
+
+  /** The engine, which refuses these calls. */
+  function refusing(fault: Omit<EngineFault, 'answer' | 'method'>): { readonly DOCKER_HOST: string } {
+    proxy.fail({ ...fault, method: 'POST', answer: 500 })
+    return { DOCKER_HOST: proxy.host }
   }
-  const refuse = 'echo "Error response from daemon: cannot do that: the moon is full" >&2; exit 1'
-  /** Of a `down`, the stop is one by one, and the removal comes after it. */
-  const stops = { down: ['down', 'stop'], stop: ['stop'] } as const
-  const starts = { down: ['up', 'start'], stop: ['start'] } as const
+  const stops = { path: /^\/containers\/[0-9a-f]+\/stop/ }
+  /** After a `down` containers are made before they are started. */
+  const starts = { down: { path: /^\/containers\/(create|[0-9a-f]+\/start)/ }, stop: { path: /^\/containers\/[0-9a-f]+\/start/ } } as const
+  const engineWords = "refused by the test's proxy"
 
   /** What all that is scripted against says of the run. */
   async function recorded(): Promise<{ readonly status: string; readonly exitCode: number; readonly last: string | null }> {
@@ -91,11 +95,11 @@ describe('a stop or a start that fails', () => {
   it.each(sampled(['down', 'stop'] as const))('defect 18: a stop that fails (%s) is told with the engine\'s words, the stack is partial everywhere, and its snapshot is not the last good one', async (mode) => {
     const before = await stack.containers()
     const earlier = (await recorded()).last
-    const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(stops[mode], { calls: 9, instead: refuse }) })
+    const call = await world.backup(['told', '--stop-mode', mode], { environment: refusing(stops) })
     expect(call.exitCode).toBe(3)
     expect(call.result).toMatchObject({ status: 'partial', stacks: [{ name: 'told', status: 'partial', quiet: false, downtimeMs: null, stopMode: mode }] })
     const failure = call.stack('told').problems.find(({ code }) => code === 'stop-failed')
-    expect(failure).toMatchObject({ severity: 'error', message: expect.stringContaining('the moon is full') as string })
+    expect(failure).toMatchObject({ severity: 'error', message: expect.stringContaining(engineWords) as string })
     expect(await stack.containers()).toBe(before)
     expect(world.journal()).toEqual([])
     expect(await recorded()).toEqual({ status: 'partial', exitCode: 3, last: earlier })
@@ -103,7 +107,7 @@ describe('a stop or a start that fails', () => {
   })
 
   it.each(sampled(['stop', 'down'] as const))('defect 18: a stop that is called a failure (%s) and was none is none', async (mode) => {
-    const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(stops[mode], { calls: 9, instead: '$real "$@"; echo "unexpected EOF" >&2; exit 1' }) })
+    const call = await world.backup(['told', '--stop-mode', mode], { environment: refusing({ ...stops, isCarriedOut: true }) })
     expect(call.result.problems).toEqual([])
     expect([call.exitCode, call.stack('told')]).toMatchObject([0, { status: 'ok', quiet: true, problems: [] }])
     expect(await stack.running()).toEqual(['app'])
@@ -111,8 +115,8 @@ describe('a stop or a start that fails', () => {
   })
 
   it.each(sampled(['down', 'stop'] as const))('defect 18: a start that fails once (%s) and works when it is tried again is a success', async (mode) => {
-    const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(starts[mode], { calls: 1, instead: refuse }) })
-    expect(JSON.stringify(world.log())).toContain('the moon is full')
+    const call = await world.backup(['told', '--stop-mode', mode], { environment: refusing({ ...starts[mode], nth: 1 }) })
+    expect(JSON.stringify(world.log())).toContain(engineWords)
     expect(call.stack('told').problems.filter(({ severity }) => severity === 'error')).toEqual([])
     expect([call.exitCode, call.result.status, call.stack('told').status]).toEqual([0, 'ok', 'ok'])
     expect(await stack.running()).toEqual(['app'])
@@ -121,9 +125,9 @@ describe('a stop or a start that fails', () => {
   })
 
   it.each(sampled(['stop', 'down'] as const))('defect 18: a start that fails for good (%s) is a failed stack with the engine\'s words, whatever became of its snapshot, until resume', async (mode) => {
-    const call = await world.backup(['told', '--stop-mode', mode], { environment: fakeDocker(starts[mode], { calls: 999, instead: refuse }) })
+    const call = await world.backup(['told', '--stop-mode', mode], { environment: refusing(starts[mode]) })
     expect([call.exitCode, call.result.status]).toEqual([1, 'failed'])
-    expect(call.stack('told')).toMatchObject({ status: 'failed', problems: [{ severity: 'error', code: 'not-up', message: expect.stringContaining('the moon is full') as string }] })
+    expect(call.stack('told')).toMatchObject({ status: 'failed', problems: [{ severity: 'error', code: 'not-up', message: expect.stringContaining(engineWords) as string }] })
     expect(await recorded()).toMatchObject({ status: 'failed', exitCode: 1 })
     expect(world.journal().map(({ name }) => name)).toEqual(['told'])
     const { exitCode, result } = await world.resume()

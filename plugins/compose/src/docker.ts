@@ -1,6 +1,7 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, Exec, Failure, Log, ToolResult } from '@stackbk/contract'
 
+import { findComposePlugin } from './compose-command.js'
 import { Confidential, withoutQuotedValues } from './confidential.js'
 import { localSocket } from './endpoint.js'
 import { type CallLimits, createEngine, type Engine, limitsOf, pathOf, questionLimitMs } from './engine.js'
@@ -41,11 +42,13 @@ export interface DockerOptions {
   readonly log?: Log
   /** Names from COMPOSE_ENV, which Compose gets too. */
   readonly requestedVariables?: readonly string[]
+  readonly findPlugin?: () => Promise<string | null>
 }
 
-export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {}, requestedVariables = [] }: DockerOptions = {}): Docker {
+export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {}, requestedVariables = [], findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
   const engine = createEngine({ socketPath, confidential, log })
+  let composePlugin: Promise<string | null> | null = null
 
   return {
     confidential,
@@ -57,9 +60,9 @@ export function createDocker(exec: Exec, { socketPath = localSocket, log = () =>
       // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither. What is asked
       // about a project is called in that project's folder.
       const cwd = call.cwd ?? '/'
+      const plugin = args[0] === 'compose' ? await (composePlugin ??= findPlugin()) : null
       const result = await exec.run({
-        file: 'docker',
-        args,
+        ...(plugin === null ? { file: 'docker', args } : { file: plugin, args: args.slice(1) }),
         env: environmentChanges(process.env, requestedVariables, cwd),
         hideIn: (line) => confidential.hideIn(hideQuoted(line)),
         timeoutMs: call.timeoutMs ?? questionLimitMs,

@@ -7,14 +7,14 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { answered, failed } from '@stackbk/contract'
 import type { Answer } from '@stackbk/contract'
 
-import { record, text } from './json.js'
+import { type Json, record, text } from './json.js'
 
 const defaultSocket = '/var/run/docker.sock'
 
 /** A home folder on a file system that does not answer must not hold up a run. */
 const readLimitMs = 10_000
 
-/** Where the docker client looks for its configuration; for tests. */
+/** Where the docker client looks for its configuration. */
 export interface EndpointSources {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly home: string
@@ -29,12 +29,12 @@ export async function localSocket(sources: EndpointSources = { environment: proc
   const { environment, home } = sources
   const given = environment['DOCKER_HOST'] ?? ''
   if (given !== '') return socketOf(given, 'Run stackbk where the engine runs, or unset DOCKER_HOST')
-  const folder = environment['DOCKER_CONFIG'] || join(home, '.docker')
+  const { folder, content } = await clientConfiguration({ environment, home })
   const chosen = environment['DOCKER_CONTEXT'] ?? ''
-  const context = chosen === '' ? await currentContext(folder) : answered(chosen)
-  if (!context.ok) return context
-  if (context.value === '' || context.value === 'default') return answered(defaultSocket)
-  const endpoint = await endpointOf(folder, context.value)
+  if (chosen === '' && !content.ok) return content
+  const context = chosen === '' && content.ok ? text(content.value['currentContext']) : chosen
+  if (context === '' || context === 'default') return answered(defaultSocket)
+  const endpoint = await endpointOf(folder, context)
   return endpoint.ok ? socketOf(endpoint.value, 'Run stackbk where the engine runs, or choose a local context with docker context use') : endpoint
 }
 
@@ -45,10 +45,12 @@ function socketOf(endpoint: string, fix: string): Answer<string> {
   return failed({ kind: 'configuration', message: `The Docker engine is at ${withoutPassword(endpoint)}, which is not a socket of this host`, fix })
 }
 
-/** Returns the name of the context that `docker context use` chose, or an empty text. Like the docker client, it ignores a configuration that it cannot read. */
-async function currentContext(folder: string): Promise<Answer<string>> {
+/** Returns the docker client's folder and its configuration. Like that client, it takes one that it cannot read for empty. */
+export async function clientConfiguration({ environment, home }: EndpointSources): Promise<{ readonly folder: string; readonly content: Answer<Json> }> {
+  const given = environment['DOCKER_CONFIG'] ?? ''
+  const folder = given === '' ? join(home, '.docker') : given
   const content = await readWithin(join(folder, 'config.json'))
-  return content.ok ? answered(text(record(parsed(content.value))['currentContext'])) : content
+  return { folder, content: content.ok ? answered(record(parsed(content.value))) : content }
 }
 
 /** The docker client keeps each context in a folder that is named by the SHA-256 of the context's name. */

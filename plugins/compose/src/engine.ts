@@ -68,6 +68,12 @@ export function pathOf(...segments: readonly string[]): string {
   return segments.map((segment) => `/${segment.split('/').map(encodeURIComponent).join('/')}`).join('')
 }
 
+/** Returns the path with a star for the thing that it is about, so that equal calls have equal words in the log. */
+function withoutNames(path: string): string {
+  const [, kind = '', name = '', ...rest] = path.split('/')
+  return ['', 'json', 'create'].includes(name) ? path : ['', kind, '*', ...rest.slice(-1)].join('/')
+}
+
 /** Returns the engine's way to write a filter in a query. */
 export function filtersOf(filters: Readonly<Record<string, readonly string[]>>): { readonly filters: string } {
   return { filters: JSON.stringify(filters) }
@@ -97,7 +103,7 @@ class SocketEngine implements Engine {
     const limit = new Limit(call)
     try {
       const answer = await this.#requestWithin(call, limit)
-      if (!answer.ok || call.isLogged !== false) this.#log('debug', `engine: ${call.method ?? 'GET'} ${call.path}`, { ms: Math.round(performance.now() - begunAt), ...(answer.ok ? { status: answer.value.status } : { failure: answer.failure.kind }) })
+      if (!answer.ok || call.isLogged !== false) this.#log('debug', `engine: ${call.method ?? 'GET'} ${withoutNames(call.path)}`, { path: call.path, ms: Math.round(performance.now() - begunAt), ...(answer.ok ? { status: answer.value.status } : { failure: answer.failure.kind }) })
       return answer
     } finally {
       limit.end()

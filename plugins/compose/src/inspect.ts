@@ -6,7 +6,7 @@ import type { Answer, CallOptions, ContainerState, ProjectState, StackState } fr
 import { type Container, isAlive, label, toState } from './container.js'
 import type { Docker } from './docker.js'
 import { projectOfFolder } from './folder.js'
-import { inspectContainers, type Listed, listContainers } from './look.js'
+import { describeListed, inspectContainers, type Listed, listContainers } from './look.js'
 import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin, originOf } from './ownership.js'
 import { realPath, splitPaths } from './paths.js'
 import type { Whereabouts } from './whereabouts.js'
@@ -44,16 +44,22 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     }
     // Sharing another's network namespace shows as having no network; sharing another one is told by the look at a container alone.
     const strangers = listed.value.filter((container) => container.networks.length === 0 || isAlive(container))
-    const wanted = new Set([...[...matched.values()].flat(), ...strangers].map((container) => container.id))
-    const inspected = await inspectContainers(docker, [...wanted], options)
+    const own = new Set([...matched.values()].flat().map((container) => container.id))
+    const inspected = await inspectContainers(docker, [...own], options)
     if (!inspected.ok) return inspected
-    if (inspected.value.size < wanted.size && attempt < attempts) continue
+    const others = await describeListed(docker, strangers, options)
+    if (!others.ok) return others
+    const sharing = new Set([...matched.values()].flatMap((rows) => dependentsOf(rows, others.value)).map((container) => container.id).filter((id) => !own.has(id)))
+    const guests = await inspectContainers(docker, [...sharing], options)
+    if (!guests.ok) return guests
+    const containers = new Map([...inspected.value, ...guests.value])
+    if (containers.size < own.size + sharing.size && attempt < attempts) continue
     const takenAt = new Date().toISOString()
-    const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => inspected.value.get(row.id) ?? [])
+    const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => containers.get(row.id) ?? [])
     const states = await Promise.all(
       directories.map((directory) => {
-        const containers = containersOf(matched.get(directory) ?? [])
-        return stateOf({ directory, containers, others: containersOf(strangers), vacant: vacant.get(directory) ?? null, takenAt })
+        const found = containersOf(matched.get(directory) ?? [])
+        return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, takenAt })
       }),
     )
     for (const state of states) {
@@ -86,18 +92,23 @@ async function stateOf(about: { directory: string; containers: readonly Containe
 
 type Namespaces = Pick<ContainerState, 'networkMode' | 'pidMode' | 'ipcMode'>
 
+interface Owner {
+  readonly id: string
+  readonly name: string
+}
+
 /** What it has of that one: it goes with it. The processes in another's process IDs die with that one's first. */
-export function sharedNamespaces(container: Namespaces, owner: { readonly id: string; readonly name: string }): ('network' | 'process IDs' | 'shared memory')[] {
+export function sharedNamespaces(container: Namespaces, owner: Owner): ('network' | 'process IDs' | 'shared memory')[] {
   // `container:` and an ID or a name.
   const isShared = (mode: string | undefined): boolean => mode === `container:${owner.id}` || mode === `container:${owner.name}`
   return [...(isShared(container.networkMode) ? ['network' as const] : []), ...(isShared(container.pidMode) ? ['process IDs' as const] : []), ...(isShared(container.ipcMode) ? ['shared memory' as const] : [])]
 }
 
 /** Containers of elsewhere that live in a namespace of these, and those that live in one of theirs. */
-function dependentsOf(containers: readonly Container[], others: readonly Container[]): Container[] {
+function dependentsOf(containers: readonly Owner[], others: readonly Container[]): Container[] {
   const found: Container[] = []
   for (let owners = containers; owners.length > 0; ) {
-    const next = others.filter((other) => !containers.includes(other) && !found.includes(other) && owners.some((owner) => sharedNamespaces(other, owner).length > 0))
+    const next = others.filter((other) => !containers.some((container) => container.id === other.id) && !found.includes(other) && owners.some((owner) => sharedNamespaces(other, owner).length > 0))
     found.push(...next)
     owners = next
   }

@@ -1,5 +1,5 @@
 import { answered } from '@stackbk/contract'
-import type { Answer, ContainerCondition } from '@stackbk/contract'
+import type { Answer, ContainerCondition, StackState } from '@stackbk/contract'
 
 import { conditionOf, type Container, label, readContainer } from './container.js'
 import type { Docker } from './docker.js'
@@ -48,13 +48,61 @@ export async function inspectContainers(docker: Docker, ids: readonly string[], 
   const inspected = await docker.inspect('container', ids, call)
   if (!inspected.ok) return inspected
   const containers = inspected.value.found.map(readContainer)
+  const known = knownOf(docker)
+  for (const container of containers) known.set(container.id, container)
   return answered(new Map(containers.map((container) => [container.id, container])))
 }
 
+/** By client and ID: what was last seen of a container. */
+const seen = new WeakMap<Docker, Map<string, Container>>()
+
+function knownOf(docker: Docker): Map<string, Container> {
+  const known = seen.get(docker) ?? new Map<string, Container>()
+  seen.set(docker, known)
+  return known
+}
+
+/**
+ * Returns the listed containers with what never changes while a container exists: its mounts, its namespaces, its labels, its
+ * image. Each is asked for once in a run, so that a host with many containers costs each stack no more than one with few. Name,
+ * condition and networks are those of the listing; health and times may be old.
+ */
+export async function describeListed(docker: Docker, listed: readonly Listed[], call: CallLimits = {}): Promise<Answer<Container[]>> {
+  const known = knownOf(docker)
+  const asked = await inspectContainers(docker, listed.filter((row) => !known.has(row.id)).map((row) => row.id), call)
+  if (!asked.ok) return asked
+  return answered(listed.flatMap((row) => {
+    const container = known.get(row.id)
+    return container === undefined ? [] : [{ ...container, name: row.name, condition: row.condition, networks: row.networks }]
+  }))
+}
+
+/** All containers of these projects, and those with these IDs, as a listing shows them. The engine looks for them, so a host with many containers costs no more. */
+export async function listWithin(docker: Docker, { projects, ids }: Scope, call: CallLimits = {}): Promise<Answer<Listed[]>> {
+  const filters = [...projects.map((project) => ({ label: [`${label.project}=${project}`] })), ...(ids.length === 0 ? [] : [{ id: ids }])]
+  const answers = await Promise.all(filters.map((filter) => listContainers(docker, call, filter)))
+  const found = new Map<string, Listed>()
+  for (const answer of answers) {
+    if (!answer.ok) return answer
+    for (const container of answer.value) found.set(container.id, container)
+  }
+  return answered([...found.values()])
+}
+
+export interface Scope {
+  readonly projects: readonly string[]
+  readonly ids: readonly string[]
+}
+
+/** Returns what may be of the stack: its projects, by name, and the containers that it had. */
+export function scopeOf(state: StackState): Scope {
+  const containers = [...state.projects.flatMap((project) => project.containers), ...state.dependents]
+  return { projects: state.projects.map((project) => project.name), ids: containers.map((container) => container.id) }
+}
+
 /** All containers of these projects as they are now, and those with these IDs. */
-export async function lookAt(docker: Docker, request: { readonly projects: readonly string[]; readonly ids: readonly string[] }, call: CallLimits = {}): Promise<Answer<ReadonlyMap<string, Container>>> {
-  const listed = await listContainers(docker, call)
+export async function lookAt(docker: Docker, scope: Scope, call: CallLimits = {}): Promise<Answer<ReadonlyMap<string, Container>>> {
+  const listed = await listWithin(docker, scope, call)
   if (!listed.ok) return listed
-  const wanted = listed.value.filter((container) => request.projects.includes(container.project) || request.ids.includes(container.id))
-  return inspectContainers(docker, wanted.map((container) => container.id), call)
+  return inspectContainers(docker, listed.value.map((container) => container.id), call)
 }

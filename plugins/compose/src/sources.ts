@@ -7,7 +7,7 @@ import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, Sourc
 
 import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
-import { inspectContainers, listContainers } from './look.js'
+import { describeListed, listContainers } from './look.js'
 import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
 import { neighbourOf } from './neighbours.js'
@@ -175,9 +175,8 @@ async function runningStrangers(tools: Tools, state: StackState, options: CallOp
   const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const listed = await listContainers(tools.docker, options)
   if (!listed.ok) return listed
-  const ids = listed.value.filter((container) => isAlive(container) && !own.has(container.id)).map((container) => container.id)
-  const inspected = await inspectContainers(tools.docker, ids, options)
-  return inspected.ok ? answered([...inspected.value.values()].filter(isAlive)) : inspected
+  const described = await describeListed(tools.docker, listed.value.filter((container) => isAlive(container) && !own.has(container.id)), options)
+  return described.ok ? answered(described.value.filter(isAlive)) : described
 }
 
 async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly Container[]): Promise<readonly PossibleWriter[]> {

@@ -5,7 +5,7 @@ import { askCompose } from './compose.js'
 import { pauseContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
 import { isAlive } from './container.js'
 import { imageIds } from './images.js'
-import { inspectContainers, type Listed, listContainers } from './look.js'
+import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
 import { waitUntilSettled } from './settle.js'
 import { isMadeFrom } from './ownership.js'
@@ -48,7 +48,7 @@ export async function startStack(tools: Tools, state: StackState, request: Start
     if (!present.ok) return present
     const made = await makeMissing(tools, state, units, { present: present.value, images })
     failures.push(...made.failures)
-    const containers = made.projects.length === 0 ? present : await listContainers(tools.docker)
+    const containers = made.projects.length === 0 ? present : await listWithin(tools.docker, scopeOf(state))
     if (!containers.ok) return containers
     const chosen = new Map(units.map((unit) => [unit.key, chooseContainers(state, unit, containers.value)]))
     const unfrozen = await unfreeze(tools, state, [...chosen.values()].flat())
@@ -92,7 +92,7 @@ async function startUnitEarly(tools: Tools, state: StackState, unit: Unit, slots
 
 /** What is there, after stops that are still under way. */
 async function presentOnceSettled(tools: Tools, state: StackState, units: readonly Unit[], { request, areSettled }: { request: StartRequest; areSettled: boolean }): Promise<Answer<readonly Listed[]>> {
-  const present = await listContainers(tools.docker)
+  const present = await listWithin(tools.docker, scopeOf(state))
   if (!present.ok || areSettled || request.mode === 'none' || request.mode === 'pause') return present
   const recorded = units.flatMap((unit) => unit.containers)
   const unsettled = present.value.filter((container) => recorded.some((one) => one.id === container.id) && (isAlive(container) || container.condition === 'removing'))
@@ -100,7 +100,7 @@ async function presentOnceSettled(tools: Tools, state: StackState, units: readon
   const longestGraceMs = Math.max(...recorded.map((container) => tools.graces.get(container.id) ?? container.stopGraceSeconds)) * 1000
   const settled = await waitUntilSettled(tools, state, { timeoutMs: Math.max(settleLeastMs, longestGraceMs) + settleMarginMs })
   if (!settled.ok) tools.log('warning', settled.failure.message, { directory: state.directory })
-  return listContainers(tools.docker)
+  return listWithin(tools.docker, scopeOf(state))
 }
 
 /** Of the service's containers: those that ran, then those made since; never one that the user had stopped. */

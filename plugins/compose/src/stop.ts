@@ -6,7 +6,7 @@ import { type Named, pauseContainer, removeContainer, stopContainer, withEach } 
 import { isAlive } from './container.js'
 import type { Ear } from './engine-events.js'
 import { readEnd, readEnds } from './ends.js'
-import { inspectContainers, type Listed, listContainers } from './look.js'
+import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
 import { inOrder, type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom } from './ownership.js'
 import type { Tools } from './tools.js'
@@ -46,7 +46,7 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     const graceSecondsOf = (id: string): number => tools.graces.get(id) ?? request.graceSeconds
     const heardEnds = failures.length === 0 ? await collectEnds(ear, wasAlive, graceSecondsOf) : null
     const isProven = heardEnds !== null && tools.whereabouts.nothingRuns(state)
-    const listed = isProven ? answered([]) : await listContainers(tools.docker, request)
+    const listed = isProven ? answered([]) : await listWithin(tools.docker, scopeOf(state), request)
     if (!listed.ok) return listed
     const alive = listed.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
     const remaining = new Set(alive.map((container) => container.id))
@@ -125,7 +125,7 @@ async function pause(tools: Tools, state: StackState, containers: readonly Conta
       tools.log('warning', failure.message, { directory: state.directory, toolOutput: failure.toolOutput })
     }
   }
-  const now = await listContainers(tools.docker, request)
+  const now = await listWithin(tools.docker, scopeOf(state), request)
   if (!now.ok) return now
   const unfrozen = now.value.filter((container) => isWithin(container, state, containers)).filter((container) => container.condition === 'running' || container.condition === 'restarting')
   if (unfrozen.length > 0 && failure !== null) return failed(failure)

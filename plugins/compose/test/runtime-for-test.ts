@@ -35,8 +35,8 @@ export async function unownedRuntime(): Promise<LiveRuntime> {
     {},
     {
       signal: new AbortController().signal,
-      log: (level, message) => {
-        if (level === 'debug' && message.startsWith('engine: ')) calls.push(message.slice('engine: '.length))
+      log: (level, message, fields) => {
+        if (level === 'debug' && message.startsWith('engine: ')) calls.push(`${/^engine: (\S+)/.exec(message)![1]} ${String(fields?.['path'])}`)
         else log.push({ level, message })
       },
       exec: counting,

@@ -7,9 +7,11 @@ import type { Runtime, StackState } from '@stackbk/contract'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
-import { docker, healthyCommand, quickHealthcheck, service, stubbornCommand } from '../../../test/fixtures/compose-stack.js'
+import { type ComposeStack, docker, healthyCommand, quickHealthcheck, service, stubbornCommand } from '../../../test/fixtures/compose-stack.js'
+import { startEngineProxy } from '../../../test/fixtures/engine-proxy.js'
 import { sampled } from '../../../test/fixtures/sampled.js'
 import { until } from '../../../test/fixtures/world.js'
+import { useEngine } from './fake-engine.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
 const db = service({ command: healthyCommand, healthcheck: quickHealthcheck(), volumes: ['data:/data'] })
@@ -484,4 +486,116 @@ test.each([
   expect(await docker('inspect', '--format', '{{.State.Running}}', first, second)).toBe('true\ntrue')
   const network = (name: string): Promise<string> => docker('exec', name, 'readlink', '/proc/self/ns/net')
   expect(await network(second)).toBe(await network(`${stack.project}-owner-1`))
+})
+
+/** Two folders with one project name, each with a service of its own. */
+async function neighbours(): Promise<readonly [ComposeStack, ComposeStack]> {
+  const one = await liveStack({ compose: { services: { app: service(), idle: service({ profiles: ['idle'] }) } }, isUp: false })
+  const other = await liveStack({ compose: { name: one.project, services: { neighbour: service(), done: service({ command: ['true'] }) } }, isUp: false })
+  await docker('compose', '-p', one.project, '--project-directory', one.directory, '-f', join(one.directory, 'compose.yaml'), 'up', '-d')
+  await docker('compose', '-p', one.project, '--project-directory', other.directory, '-f', join(other.directory, 'compose.yaml'), 'up', '-d')
+  return [one, other]
+}
+
+/** By service: ID and start of each container of the project, running or not. */
+async function startsOf(project: string): Promise<Record<string, string>> {
+  const ids = (await docker('ps', '-aq', '--no-trunc', '--filter', `label=com.docker.compose.project=${project}`)).split('\n').filter((id) => id !== '')
+  const rows = await docker('inspect', '--format', '{{index .Config.Labels "com.docker.compose.service"}} {{.Id}} {{.State.Status}} {{.State.StartedAt}}', ...ids)
+  return Object.fromEntries(rows.split('\n').map((row) => [row.split(' ')[0]!, row]))
+}
+
+test.each(['down', 'stop'] as const)('mode %s touches no container of another folder with the same project name', async (mode) => {
+  const { runtime } = await liveRuntime()
+  const [one, other] = await neighbours()
+  const state = await look(runtime, one.directory)
+  const before = await startsOf(one.project)
+  expect(Object.keys(before).sort()).toEqual(['app', 'done', 'neighbour'])
+  await stopAndStart(runtime, { ...state, projects: state.projects.map((project) => ({ ...project, containers: project.containers.filter(({ service: name }) => name === 'app') })) }, mode)
+  const after = await startsOf(one.project)
+  expect([after['neighbour'], after['done']]).toEqual([before['neighbour'], before['done']])
+  expect(after['app']).not.toBe(before['app'])
+  await other.remove()
+})
+
+test('by mode down, networks keep their IDs and subnets, and a stopped guest of a network can start again', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db, web: service({ networks: ['default', 'named'] }) }, networks: { named: { name: `shared-${process.pid}` } }, volumes: { data: {} } } })
+  const guest = `${stack.project}-guest`
+  await docker('run', '-d', '--name', guest, '--network', `shared-${process.pid}`, testImage, 'sleep', '1000')
+  onTestFinished(async () => void (await docker('rm', '-f', guest)))
+  await docker('stop', '-t', '0', guest)
+  const networks = (): Promise<string> => docker('network', 'inspect', '--format', '{{.Name}} {{.Id}} {{range .IPAM.Config}}{{.Subnet}}{{end}}', `${stack.project}_default`, `shared-${process.pid}`)
+  const before = await networks()
+  await stopAndStart(runtime, await look(runtime, stack.directory), 'down')
+  expect(await networks()).toBe(before)
+  await docker('start', guest)
+  expect(await docker('inspect', '--format', '{{.State.Status}}', guest)).toBe('running')
+  await docker('rm', '-f', guest)
+  expect(await stack.running()).toEqual(['db', 'web'])
+})
+
+test('by mode down, a container that is started again between the stop and the removal stays', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  const state = await look(runtime, stack.directory)
+  const proxy = await startEngineProxy()
+  onTestFinished(() => proxy.close())
+  useEngine(proxy.socketPath)
+  proxy.fail({ method: 'DELETE', path: /^\/containers\//, answer: 409 })
+  const { runtime: refused, log } = await liveRuntime()
+  good(await refused.stop(state, { mode: 'down', graceSeconds: 5 }))
+  expect(JSON.stringify(log)).toContain(`docker rm of ${stack.project}-web-1 failed`)
+  good(await refused.start(state, { mode: 'down', healthTimeoutMs: 5_000 }))
+  expect(containersOf(await look(runtime, stack.directory)).map(({ id, condition }) => [id, condition])).toEqual([[containersOf(state)[0]!.id, 'running']])
+})
+
+test.each([
+  ['stop', /\/stop/, 500],
+  ['stop', /\/stop/, 'reset'],
+  ['start', /\/start/, 500],
+  ['start', /\/start/, 'reset'],
+] as const)('a %s that the engine refuses once (%s, %s) is a failure with its words, and works when it is asked again', async (verb, path, answer) => {
+  const proxy = await startEngineProxy()
+  onTestFinished(() => proxy.close())
+  useEngine(proxy.socketPath)
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  const state = await look(runtime, stack.directory)
+  proxy.fail({ method: 'POST', path, nth: 1, answer })
+  const since = new Date()
+  const stopped = await runtime.stop(state, { mode: 'stop', graceSeconds: 5 })
+  const first = verb === 'stop' ? stopped : await runtime.start(state, { mode: 'stop', healthTimeoutMs: 5_000 })
+  expect(first).toMatchObject({ ok: false, failure: answer === 'reset' ? { kind: 'tool-not-answering' } : { kind: 'failed', message: `docker ${verb} of ${stack.project}-web-1 failed`, toolOutput: expect.stringContaining('refused by the test') as string } })
+  if (verb === 'stop') good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 5_000 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 30_000 })).isUp).toBe(true)
+})
+
+test('a stop that the engine refuses for good leaves the stack running and removes nothing', async () => {
+  const proxy = await startEngineProxy()
+  onTestFinished(() => proxy.close())
+  useEngine(proxy.socketPath)
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db, web: service() }, volumes: { data: {} } } })
+  const state = await look(runtime, stack.directory)
+  proxy.fail({ method: 'POST', path: new RegExp(`/${containersOf(state).find(({ service: name }) => name === 'db')!.id}/stop`), answer: 500 })
+  expect(await runtime.stop(state, { mode: 'down', graceSeconds: 5 })).toMatchObject({ ok: false, failure: { message: `docker stop of ${stack.project}-db-1 failed` } })
+  expect(proxy.calls.filter(({ method }) => method === 'DELETE')).toEqual([])
+  good(await runtime.start(state, { mode: 'down', healthTimeoutMs: 20_000 }))
+  expect(Object.keys(running(await look(runtime, stack.directory))).sort()).toEqual(containersOf(state).map(({ id }) => id).sort())
+})
+
+test('an engine that does not answer a stop or a start is a failure after the grace and some time more, and nothing hangs', async () => {
+  const proxy = await startEngineProxy()
+  onTestFinished(() => proxy.close())
+  useEngine(proxy.socketPath)
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { web: service() } } })
+  const state = await look(runtime, stack.directory)
+  proxy.fail({ method: 'POST', path: /\/stop/, answer: 'hang' })
+  const cancelled = new AbortController()
+  const stopping = runtime.stop(state, { mode: 'stop', graceSeconds: 5, signal: cancelled.signal })
+  await until('the engine has been asked', () => proxy.failed.length > 0)
+  cancelled.abort()
+  expect(await stopping).toMatchObject({ ok: false, failure: { kind: 'cancelled' } })
 })
