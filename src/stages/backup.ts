@@ -11,6 +11,7 @@ import { chooseFreezer } from './backup/freezing.js'
 import { applyRetention } from './backup/retention.js'
 import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBackupContext } from './backup/stack-backup.js'
 import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
+import { startOnceMore } from './backup/second-start.js'
 import { confirmSteady } from './backup/steadiness.js'
 import { verifySnapshots } from './backup/verification.js'
 import { removeWarmSnapshots } from './backup/warm-pass.js'
@@ -60,6 +61,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
   run.log('info', 'backing up', { stacks: stacks.map((stack) => stack.name) })
   run.reporter.stacks(stacks.map((stack) => stack.name))
   const drafts = await backUpAll(run, stacks, { run, runtime, repository, stopMode: choices.stopMode, firstLook })
+  await startOnceMore(run, runtime, drafts)
   await run.events.deliver()
   return await conclude(run, {
     stacks,

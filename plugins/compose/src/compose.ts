@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
-
 import type { Answer, ProjectState } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import type { Docker, DockerCall } from './docker.js'
 
@@ -20,7 +19,7 @@ export function askCompose(docker: Docker, project: ProjectState, request: { rea
     ...request.args,
   ]
   // Compose also reads `.env` of the folder that it is called in: that has to be the project's own.
-  return docker.ask(request.what, args, { ...(existsSync(project.workingDirectory) ? { cwd: project.workingDirectory } : {}), ...call })
+  return docker.ask(request.what, args, { ...(files.isThereNow(project.workingDirectory) ? { cwd: project.workingDirectory } : {}), ...call })
 }
 
 /** Calls Compose on a project by its name alone: on all of its containers, whatever its files say now, so services of profiles too. */

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
+import { files as fileSystem } from '@stackbk/tool-runner/files'
 
 /** Compose's own order of preference (compose-go, DefaultFileNames). */
 const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
@@ -16,19 +15,22 @@ const overrideFiles = ['compose.override.yml', 'compose.override.yaml', 'docker-
 export async function projectOfFolder(directory: string): Promise<ProjectState | null> {
   // These of our own environment are not asked, nor passed on: they cannot be meant for each of many stacks.
   const environment = await readEnvironmentFile(join(directory, '.env'))
-  const files = configFilesOf(directory, environment)
+  const files = await configFilesOf(directory, environment)
   if (files.length === 0) return null
   const name = normalized(environment['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, environment)) || normalized(basename(directory))
   if (name === '') return null
   return { name, workingDirectory: directory, configFiles: files, environmentFiles: [], containers: [] }
 }
 
-function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): string[] {
+async function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): Promise<string[]> {
   const given = environment['COMPOSE_FILE']
   if (given !== undefined && given !== '') return given.split(environment['COMPOSE_PATH_SEPARATOR'] ?? ':').map((file) => resolve(directory, file))
-  const first = (names: readonly string[]): string[] => names.map((name) => join(directory, name)).filter((file) => existsSync(file)).slice(0, 1)
-  const main = first(composeFiles)
-  return main.length === 0 ? [] : [...main, ...first(overrideFiles)]
+  const first = async (names: readonly string[]): Promise<string[]> => {
+    for (const name of names) if (await fileSystem.isThere(join(directory, name))) return [join(directory, name)]
+    return []
+  }
+  const main = await first(composeFiles)
+  return main.length === 0 ? [] : [...main, ...(await first(overrideFiles))]
 }
 
 /** The last file's top-level `name:` counts. */
@@ -72,7 +74,7 @@ async function readEnvironmentFile(path: string): Promise<Record<string, string>
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8')
+    return await fileSystem.readText(path)
   } catch {
     return ''
   }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
+import { files as fileSystem } from '@stackbk/tool-runner/files'
 
 import type { Docker, DockerCall } from './docker.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
@@ -100,7 +100,7 @@ async function parseYaml(docker: Docker, project: ProjectState, content: string,
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8')
+    return await fileSystem.readText(path)
   } catch {
     return ''
   }

@@ -14,7 +14,7 @@ export interface Coverage {
   readonly paths: readonly string[]
   /** Writable places that the snapshot will not hold, and those that it should hold and cannot. */
   readonly problems: readonly Problem[]
-  /** One of them is closed to this user alone: the snapshot is not whole. */
+  /** One of them is closed to this user alone, or does not answer: the snapshot is not complete. */
   readonly isIncomplete: boolean
 }
 
@@ -23,7 +23,7 @@ export function coverageOf(stack: string, sources: readonly Source[], choices: C
   const held = sources.filter((source) => source.canBeRead && isIncluded(source, choices)).map((source) => source.path)
   const paths = withoutNested(held)
   const isIgnored = (source: Source): boolean => choices.ignoreMounts.some((ignored) => isWithin(source.path, ignored))
-  const closed = sources.filter((source) => source.isForbidden === true && isIncluded(source, choices) && !isIgnored(source))
+  const closed = sources.filter((source) => (source.isForbidden === true || source.isUnanswered === true) && isIncluded(source, choices) && !isIgnored(source))
   const unheld = sources
     .filter((source) => source.isWritable && !closed.includes(source) && !paths.some((path) => isWithin(source.path, path)))
     .filter((source) => !isIgnored(source))
@@ -57,7 +57,7 @@ function notReadable(stack: string, source: Source): Problem {
     severity: 'error',
     code: 'not-readable',
     message: `${nameOf(source)} belongs into the backup, and ${source.whyNot}`,
-    fix: `Run stackbk as root, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
+    fix: `${source.isUnanswered === true ? 'See what is wrong with it' : 'Run stackbk as root'}, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
     stack,
   }
 }

@@ -25,6 +25,8 @@ export interface StackPlan {
   /** Milliseconds since the epoch: before the sources' other users were looked at. Who comes later only the engine's events tell. */
   readonly othersSeenAt: number
   readonly paths: readonly string[]
+  /** Below those paths, and not to be read: their file systems do not answer. */
+  readonly unansweredPaths: readonly string[]
   readonly capsule: Capsule | null
   readonly problems: readonly Problem[]
   /** A part of the stack's data could not even be named. */
@@ -90,7 +92,8 @@ export async function planStack(
   const runs = state.condition === 'running'
   const { mode, reason } = settledMode(requested, preflight?.ok ? preflight.value : null)
   const wantsStop = mode !== 'none'
-  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))
+  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : [...obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))]
+  if (runs && wantsStop) obstacles.push(...places.filter(({ isUnanswered, services }) => isUnanswered === true && services.length > 0).map((source) => hangingSource(stack, source)))
   problems.push(...obstacles, ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
   const isLiveUnasked = wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown')
@@ -105,6 +108,7 @@ export async function planStack(
     sources: places,
     othersSeenAt,
     paths: coverage.paths.length > 0 ? coverage.paths : [stack.directory],
+    unansweredPaths: places.filter(({ isUnanswered }) => isUnanswered === true).map(({ path }) => path),
     capsule: capsule.ok ? capsule.value : null,
     problems,
     isIncomplete: !sources.ok || coverage.isIncomplete || (!isLiveUnasked && obstacles.length > 0),
@@ -131,6 +135,17 @@ function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: b
     problems.push({ severity: 'error', code: 'stop-would-lose', message: loss, fix: 'Set STOP_MODE=none or pause for this stack', stack: stack.name })
   }
   return problems
+}
+
+/** The engine looks at what it mounts, and so hangs on it, or refuses. */
+function hangingSource(stack: Stack, { path, services }: Source): Problem {
+  return {
+    severity: 'error',
+    code: 'source-not-answering',
+    message: `${stack.name} is not stopped, because it could not be started again: the file system of ${path}, which ${services.join(', ')} uses, does not answer`,
+    fix: `See what is wrong with it (is its server or its disk there?), or unmount it: umount -l ${path}`,
+    stack: stack.name,
+  }
 }
 
 function unknownState(stack: Stack, state: StackState): Problem {
