@@ -8,6 +8,7 @@ const alias = [
   { find: /^@stackbk\/contract\/conformance$/, replacement: at('packages/contract/src/conformance/index.ts') },
   { find: /^@stackbk\/contract$/, replacement: at('packages/contract/src/index.ts') },
   { find: /^@stackbk\/tool-runner\/processes$/, replacement: at('packages/tool-runner/src/processes.ts') },
+  { find: /^@stackbk\/tool-runner\/files$/, replacement: at('packages/tool-runner/src/files.ts') },
   { find: /^@stackbk\/tool-runner$/, replacement: at('packages/tool-runner/src/index.ts') },
   { find: /^@stackbk\/plugin-([a-z-]+)$/, replacement: at('plugins/$1/src/index.ts') },
 ]

@@ -1,33 +1,48 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 
-/** The file system's device number; `null` when nothing is there. */
+import { files, isUnknown, type FileLimit } from '@stackbk/tool-runner/files'
+
+/** The file system's device number; `null` when nothing is there, or its file system does not answer. */
 export function deviceOf(path: string): number | null {
   try {
-    return statSync(path).dev
+    return files.statNow(path).dev
   } catch {
     return null
   }
 }
 
-/** The path with symbolic links resolved as far as it exists, so that a folder has one name before and after it is made. */
-export function realPathSoFar(path: string): string {
+/**
+ * The device that a path, or the nearest folder above that exists, lies on; `unknown` where its file system does not answer.
+ * Does not hold up the event loop.
+ */
+export async function nearestDevice(path: string, limit: FileLimit): Promise<number | 'unknown'> {
   try {
-    return realpathSync(path)
-  } catch {
+    return (await files.stat(path, limit)).dev
+  } catch (error) {
     const parent = dirname(path)
-    return parent === path ? path : join(realPathSoFar(parent), basename(path))
+    return isUnknown(error) || parent === path ? 'unknown' : await nearestDevice(parent, limit)
   }
 }
 
-/** The nearest folder above (or the path itself) that exists. */
-export function nearestExisting(path: string): string {
+/** The path with symbolic links resolved as far as it exists, so that a folder has one name before and after it is made. */
+export function realPathSoFar(path: string, limit: FileLimit = {}): string {
   try {
-    statSync(path)
-    return path
+    return files.realPathNow(path, limit)
   } catch {
     const parent = dirname(path)
-    return parent === path ? path : nearestExisting(parent)
+    return parent === path ? path : join(realPathSoFar(parent, limit), basename(path))
+  }
+}
+
+/** The nearest folder above (or the path itself) that exists. What does not answer counts as there: it is no empty folder. */
+export function nearestExisting(path: string): string {
+  try {
+    files.statNow(path)
+    return path
+  } catch (error) {
+    const parent = dirname(path)
+    return isUnknown(error) || parent === path ? path : nearestExisting(parent)
   }
 }
 
@@ -38,9 +53,15 @@ export function isWithin(path: string, folder: string): boolean {
 }
 
 /** The mount point of the file system that this path, or the nearest folder above that exists, lies on. */
-export function mountPointOf(path: string): string {
-  const real = realPathSoFar(path)
+export function mountPointOf(path: string, limit: FileLimit = {}): string {
+  const real = realPathSoFar(path, limit)
   return mountPoints().filter((point) => isWithin(real, point)).reduce((longest, point) => (point.length > longest.length ? point : longest), '/')
+}
+
+/** The system's own trees, whose mounts come and go with sessions and services. Disks of desktop users are mounted below /run/media. */
+export function isOfTheSystem(path: string): boolean {
+  if (isWithin(path, '/run/media') || isWithin(path, '/var/run/media')) return false
+  return ['/proc', '/sys', '/dev', '/run', '/var/run'].some((tree) => isWithin(path, tree))
 }
 
 /** Every mount point of this machine, as the kernel lists them (proc(5), mountinfo, field 5). */

@@ -1,5 +1,6 @@
-import { type Dirent, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
+
+import { files, type FolderEntry } from '@stackbk/tool-runner/files'
 
 import type { Problem } from '../errors.js'
 import type { Stack } from './identity.js'
@@ -9,7 +10,8 @@ export const composeFileNames = ['compose.yaml', 'compose.yml', 'docker-compose.
 
 /**
  * - `gone`: there is nothing under this path
- * - `unreachable`: there is something, and it cannot be looked into: a link to nowhere, a folder of somebody else's
+ * - `unreachable`: there is something, and it cannot be looked into: a link to nowhere, a folder of another user, a file system
+ *   that does not answer
  * - `no-compose-file`: a folder, and no stack; an empty one may be a mount point
  */
 export type Absence = 'gone' | 'unreachable' | 'no-compose-file'
@@ -30,13 +32,13 @@ export interface Discovery {
 
 /** The stacks right below this folder, linked ones too. Reads folders, never a compose file. */
 export function discoverStacks(directory: string): Discovery {
-  let entries: Dirent[]
+  let entries: readonly FolderEntry[]
   try {
-    entries = readdirSync(directory, { withFileTypes: true })
+    entries = files.readFolderNow(directory)
   } catch (error) {
     return { directory, stacks: [], state: 'missing', reason: String((error as Error).message), problems: [] }
   }
-  const looks = entries.filter((entry) => !entry.isFile()).map(({ name }) => ({ name, look: lookForStack(join(directory, name), false) }))
+  const looks = entries.filter(({ kind }) => kind !== 'file').map(({ name }) => ({ name, look: lookForStack(join(directory, name), false) }))
   const stacks = looks.flatMap(({ look }) => (look.stack ? [look.stack] : [])).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const problems = looks.flatMap(({ name, look }) => (look.stack === null && look.absence === 'unreachable' ? [unreachable(name, look.reason)] : []))
   return { directory, stacks, state: stacks.length > 0 ? 'populated' : 'without-stacks', reason: '', problems }
@@ -45,11 +47,11 @@ export function discoverStacks(directory: string): Discovery {
 /** Whether a stack is at this path, and if not, why. */
 export function lookForStack(entryPath: string, isExternal: boolean): Look {
   try {
-    if (!statSync(entryPath).isDirectory()) return { stack: null, absence: 'no-compose-file', reason: 'it is no folder' }
-    const names = new Set(readdirSync(entryPath))
-    const composeFile = composeFileNames.find((name) => names.has(name) && statSync(join(entryPath, name)).isFile())
+    if (files.statNow(entryPath).kind !== 'directory') return { stack: null, absence: 'no-compose-file', reason: 'it is no folder' }
+    const names = new Set(files.readFolderNow(entryPath).map(({ name }) => name))
+    const composeFile = composeFileNames.find((name) => names.has(name) && files.statNow(join(entryPath, name)).kind === 'file')
     if (composeFile === undefined) return { stack: null, absence: 'no-compose-file', reason: 'it holds no compose file' }
-    return { stack: { name: basename(entryPath), directory: realpathSync.native(entryPath), entryPath, isExternal, composeFile } }
+    return { stack: { name: basename(entryPath), directory: files.realPathNow(entryPath), entryPath, isExternal, composeFile } }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' && !isThere(entryPath)) return { stack: null, absence: 'gone', reason: 'there is no such folder' }
@@ -59,7 +61,12 @@ export function lookForStack(entryPath: string, isExternal: boolean): Look {
 
 /** Also a link to nowhere is something. */
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  try {
+    files.lstatNow(path)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
 }
 
 function unreachable(name: string, reason: string): Problem {

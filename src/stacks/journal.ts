@@ -25,6 +25,11 @@ export interface JournalEntry {
    * the same disk may have another number: then its mount point tells.
    */
   readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string }[]
+  /**
+   * The least grace that the stop gave each container, in seconds. Until it is over a container that still runs may be about to
+   * end. Absent in entries of earlier versions.
+   */
+  readonly graceSeconds?: number
 }
 
 /** An entry that cannot be read: that a stack was stopped, and not how it was. */

@@ -12,6 +12,7 @@ import { reservedPlaces } from './backup/reserved-places.js'
 import { applyRetention } from './backup/retention.js'
 import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBackupContext } from './backup/stack-backup.js'
 import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
+import { startOnceMore } from './backup/second-start.js'
 import { confirmSteady } from './backup/steadiness.js'
 import { verifySnapshots } from './backup/verification.js'
 import { ignoreLabel, named, possibleWriters } from './backup/writers.js'
@@ -63,6 +64,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
   run.log('info', 'backing up', { stacks: stacks.map((stack) => stack.name) })
   run.reporter.stacks(stacks.map((stack) => stack.name))
   const drafts = await backUpAll(run, stacks, { run, runtime, repository, stopMode: choices.stopMode, reserved, firstLook })
+  await startOnceMore(run, runtime, drafts)
   await run.events.deliver()
   return await conclude(run, {
     stacks,

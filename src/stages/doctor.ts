@@ -1,6 +1,7 @@
-import { accessSync, constants, statfsSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 
 import type { Finding, Transport } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import { StackbkError } from '../errors.js'
 import { nearestExisting } from '../host/mounts.js'
@@ -149,7 +150,7 @@ async function engineFindings(run: Run): Promise<Finding[]> {
 }
 
 function spaceFinding(path: string): Finding {
-  const { bavail, bsize } = statfsSync(nearestExisting(path))
+  const { bavail, bsize } = files.fileSystemNow(nearestExisting(path))
   const free = bavail * bsize
   const isLittle = free < littleSpace
   return { id: 'repository.space', status: isLittle ? 'warning' : 'ok', found: `${(free / 1024 ** 3).toFixed(1)} GiB free`, needed: '1 GiB free', fix: isLittle ? 'Make room on the disk of the repository' : '' }

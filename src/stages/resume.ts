@@ -1,11 +1,12 @@
-import type { Runtime, StackState } from '@stackbk/contract'
+import type { Answer, Runtime, StackState } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../errors.js'
 import { endLeftovers, type Leftovers } from '../host/child-record.js'
 import { realPathSoFar } from '../host/mounts.js'
 import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
 import { releaseLeftFrozen } from './backup/freezing.js'
-import { isMountedAnew, sourcesThatMoved, startAndConfirm } from './backup/stack-window.js'
+import { isMountedAnew, sourcesThatMoved, startAndConfirm, wasRebootedSince } from './backup/stack-window.js'
+import { notYetHealthy, whyNotUp } from './backup/judging.js'
 import { isAlive, runningServices } from './backup/stack-plan.js'
 import { removeDrills } from './drill/record.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -111,17 +112,33 @@ async function replayEntries(run: Run, choices: ResumeChoices): Promise<Omit<Rep
     if (name !== undefined && ![...entries, ...recovered.stacks].some((entry) => entry.name === name)) throw noSuchEntry(name, entries, problems)
   }
   const stacks: ResumedStack[] = recovered.stacks.flatMap(({ name, servicesBefore, action, status }) => (action === null ? [] : [{ name, servicesBefore, action, status }]))
-  for (const entry of entries) {
-    try {
-      stacks.push(await replayEntry(run, runtime, entry, choices, problems))
-    } catch (error) {
-      // A provider that throws against its contract must not keep the other stacks down.
-      run.log('error', 'an error ended the attempt to bring it back', { stack: entry.name, reason: String(error) })
-      problems.push({ severity: 'error', code: 'not-up', message: `${entry.name} could not be brought back: ${String(error)}`, fix: 'Run: stackbk resume', stack: entry.name })
-      stacks.push({ name: entry.name, servicesBefore: runningServices(entry.state), action: 'waiting', status: 'failed' })
-    }
+  const attempts: { readonly entry: JournalEntry; readonly attempt: Attempt }[] = []
+  for (const entry of entries) attempts.push({ entry, attempt: await attemptReplay(run, runtime, entry, choices) })
+  for (const { entry, attempt } of attempts) {
+    // With all others up, what could not be started is tried once more: a port or an address may be free by now.
+    const isWorthwhile = attempt.problems.some(({ code }) => code === 'not-up')
+    const { stack, problems: found } = isWorthwhile ? await attemptReplay(run, runtime, entry, choices) : attempt
+    stacks.push(stack)
+    problems.push(...found)
   }
   return { stacks, problems }
+}
+
+interface Attempt {
+  readonly stack: ResumedStack
+  readonly problems: readonly Problem[]
+}
+
+/** Never throws: a provider that throws against its contract must not keep the other stacks down. */
+async function attemptReplay(run: Run, runtime: Runtime, entry: JournalEntry, choices: ResumeChoices): Promise<Attempt> {
+  const problems: Problem[] = []
+  try {
+    return { stack: await replayEntry(run, runtime, entry, choices, problems), problems }
+  } catch (error) {
+    run.log('error', 'an error ended the attempt to bring it back', { stack: entry.name, reason: String(error) })
+    problems.push({ severity: 'error', code: 'not-up', message: `${entry.name} could not be brought back: ${String(error)}`, fix: 'Run: stackbk resume', stack: entry.name })
+    return { stack: { name: entry.name, servicesBefore: runningServices(entry.state), action: 'waiting', status: 'failed' }, problems }
+  }
 }
 
 /** A full disk, say, which must not keep the other stacks down. */
@@ -155,10 +172,16 @@ async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choi
     return stack('discarded', 'ok')
   }
   run.reporter.notice(`${entry.name} was left stopped by an interrupted run: starting it`)
-  const settled = await runtime.waitUntilSettled(entry.state, { timeoutMs: entry.healthTimeoutMs + settleMarginMs })
+  // With the machine, every stop that was under way has ended.
+  const isAfterReboot = wasRebootedSince(entry)
+  const settled: Answer<void> = isAfterReboot ? { ok: true, value: undefined } : await runtime.waitUntilSettled(entry.state, stopsOf(entry))
+  if (!settled.ok && settled.failure.kind === 'timed-out' && choices.force !== entry.name) {
+    complain('stop-under-way', `${entry.name} is not started yet: ${settled.failure.message}`, `Wait until it has ended (docker ps), then run: stackbk resume`)
+    return stack('waiting', 'failed')
+  }
   if (!settled.ok) problems.push(problemFrom(settled.failure, { severity: 'warning', stack: entry.name }))
 
-  const moved = sourcesThatMoved(entry)
+  const moved = await withoutOwnMounts(runtime, entry, await sourcesThatMoved(entry))
   if (moved.length > 0 && choices.force !== entry.name) {
     const fix = moved.every((path) => isMountedAnew(entry, path)) ? `If what is mounted there now is the right disk, run: stackbk resume --force ${entry.name}` : 'Mount the disk, then run: stackbk resume'
     complain('source-moved', `${entry.name} is not started: ${moved.join(', ')} is not on the disk it was on`, fix)
@@ -188,10 +211,26 @@ async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choi
     onPhase: (phase, progress) => run.reporter.stackPhase(entry.name, phase, progress),
     onStarting: () => {},
   })
-  if (up.ok && up.value.isUp) return stack(wasUp ? 'already-running' : 'started', 'ok')
-  const reason = !start.ok ? problemFrom(start.failure).message : up.ok ? up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : up.failure.message
-  complain('not-up', `${entry.name} could not be brought back: ${reason}`, `Start it by hand (docker compose up -d in ${entry.directory}), then run: stackbk resume`)
+  if (up.ok && up.value.isUp) {
+    problems.push(...notYetHealthy(entry.name, up.value))
+    return stack(wasUp ? 'already-running' : 'started', 'ok')
+  }
+  complain('not-up', `${entry.name} could not be brought back: ${whyNotUp({ start, up })}`, `Start it by hand (docker compose up -d in ${entry.directory}), then run: stackbk resume`)
   return stack('waiting', 'failed')
+}
+
+/** Entries of earlier versions also name what only the stack itself mounts, which is gone for as long as it is down. */
+async function withoutOwnMounts(runtime: Runtime, entry: JournalEntry, moved: readonly string[]): Promise<readonly string[]> {
+  if (moved.length === 0 || entry.graceSeconds !== undefined) return moved
+  const sources = await runtime.sources(entry.state)
+  return sources.ok ? moved.filter((path) => !sources.value.some((source) => source.path === path && source.isMountedByStack === true)) : moved
+}
+
+/** How long stops of this entry may still be under way. In entries of earlier versions the containers' own grace is all that is known. */
+function stopsOf({ state, graceSeconds, healthTimeoutMs }: JournalEntry): { readonly timeoutMs: number; readonly graceSeconds?: number } {
+  const containers = [...state.projects.flatMap((project) => project.containers), ...state.dependents]
+  const longestMs = 1000 * Math.max(graceSeconds ?? 0, ...containers.map(({ stopGraceSeconds }) => stopGraceSeconds))
+  return { timeoutMs: Math.max(healthTimeoutMs, longestMs) + settleMarginMs, ...(graceSeconds === undefined ? {} : { graceSeconds }) }
 }
 
 /** Every service has at least as many containers running as before. */

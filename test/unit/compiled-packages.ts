@@ -14,7 +14,8 @@ export function compileWithPackages(target: string, parts: readonly string[]): s
     compileFolder(join(root, 'packages', name, 'src'), home)
     writeFileSync(join(home, 'package.json'), JSON.stringify({ type: 'module', exports: { '.': './index.js', './*': './*.js' } }))
   }
-  mkdirSync(join(target, 'node_modules'), { recursive: true })
+  // They lie next to what is compiled of the package, as they lie next to its `dist`.
+  symlinkSync(join(root, 'packages/tool-runner/programs'), join(target, 'node_modules/@stackbk/programs'))
   symlinkSync(join(root, 'node_modules/execa'), join(target, 'node_modules/execa'))
   return target
 }

@@ -30,6 +30,8 @@ export interface ContainerMount {
   readonly isAnonymous: boolean
   /** The volume's driver; empty for others. */
   readonly driver: string
+  /** What the container mounts below its target shows on the host, too. Absent: it does not. */
+  readonly isShared?: boolean
 }
 
 /** One container, as it was when the stack was looked at. */
@@ -152,6 +154,13 @@ export interface Source {
   readonly missing?: 'nowhere' | 'elsewhere'
   /** The file system's device number; `null` when the path is not there. */
   readonly device: number | null
+  /**
+   * What lies there now is mounted by a container of the stack, or by the engine for one: it is gone while the stack is down, and
+   * comes back with its start. Absent: it stays.
+   */
+  readonly isMountedByStack?: boolean
+  /** The file system did not answer, so a start that needs this path would hang or fail. Absent: it answered. */
+  readonly isUnanswered?: boolean
   /** Running containers that do not belong to this stack and use it too, by name. */
   readonly otherUsers: readonly string[]
   /** Those of them that have this very path, this volume or a path inside of it mounted, and not only a folder above. Absent: not known, so all of them may. */
@@ -175,8 +184,10 @@ export interface StopRequest extends CallOptions {
 export interface StartRequest {
   /** What was asked of the stop, or of the one before a crash. */
   readonly mode: StopMode
-  /** How long a service may take to become healthy where another waits for that; its own healthcheck's needs count if longer. */
+  /** How long a service may take to become healthy where another waits for that; its own healthcheck's needs count if longer, up to 10 minutes. */
   readonly healthTimeoutMs: number
+  /** The machine was restarted since the stop: no stop of before is still under way, and clocks tell nothing. */
+  readonly isAfterReboot?: boolean
 }
 
 /** Whether all that ran before runs again. */
@@ -186,6 +197,8 @@ export interface UpReport {
   readonly missing: readonly { readonly service: string; readonly reason: string }[]
   /** One-shots that ended with 0 since: these count as up. */
   readonly completed: readonly string[]
+  /** Services that run and whose healthcheck had no verdict yet when the wait ended: these count as up. Absent: none. */
+  readonly notYetHealthy?: readonly { readonly service: string; readonly reason: string }[]
 }
 
 /** What was seen of a stack between `watch` and now. Times are milliseconds since the epoch, from the engine's own events. */
@@ -396,11 +409,18 @@ export interface Runtime extends LiveProvider {
   /** Starts exactly what ran, in dependency order, waiting for health where a dependency asks for it. Cannot be cancelled. Right also when all or a part already runs. */
   start(state: StackState, request: StartRequest): Promise<Answer<void>>
 
-  /** Waits until every service that ran runs, started after `since`, healthy where it was before. Polls facts, with a limit. */
-  waitUntilUp(state: StackState, request: { readonly since: Date; readonly timeoutMs: number } & CallOptions): Promise<Answer<UpReport>>
+  /**
+   * Waits until every service that ran runs, started after `since`, healthy where it was before. Polls facts, with a limit: a
+   * healthcheck that needs longer than `timeoutMs` gets its own time, up to 10 minutes, and a service that has no verdict by then
+   * counts as up. `isAfterReboot`: the machine was restarted since the stop, so what runs now was started since, whatever the clock says.
+   */
+  waitUntilUp(state: StackState, request: { readonly since: Date; readonly timeoutMs: number; readonly isAfterReboot?: boolean } & CallOptions): Promise<Answer<UpReport>>
 
-  /** Waits until containers that were told to stop, perhaps by a client that died since, have done so. */
-  waitUntilSettled(state: StackState, request: { readonly timeoutMs: number } & CallOptions): Promise<Answer<void>>
+  /**
+   * Waits until containers that were told to stop, perhaps by a client that died since, have done so. `graceSeconds`: the least
+   * grace that they were given; the containers' own longer one counts. Fails with `timed-out` while a stop is still under way.
+   */
+  waitUntilSettled(state: StackState, request: { readonly timeoutMs: number; readonly graceSeconds?: number } & CallOptions): Promise<Answer<void>>
 
   /** Listens from before the answer comes; `stop` comes after it. */
   watch(state: StackState): Promise<Answer<Watch>>

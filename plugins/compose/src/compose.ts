@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises'
-
 import type { Answer, ProjectState } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import type { Docker, DockerCall } from './docker.js'
 
@@ -30,10 +29,6 @@ const lookLimitMs = 2_000
  * where the folder is not on this host, as with a manager that has its own path to it.
  */
 export async function workingDirectoryOf(project: ProjectState): Promise<{ readonly cwd?: string }> {
-  let limit: NodeJS.Timeout | undefined
-  const tooLate = new Promise<false>((resolve) => (limit = setTimeout(resolve, lookLimitMs, false)))
-  const isFolder = stat(project.workingDirectory).then((found) => found.isDirectory(), () => false)
-  const isThere = await Promise.race([isFolder, tooLate])
-  clearTimeout(limit)
+  const isThere = await files.stat(project.workingDirectory, { limitMs: lookLimitMs }).then(({ kind }) => kind === 'directory', () => false)
   return isThere ? { cwd: project.workingDirectory } : {}
 }

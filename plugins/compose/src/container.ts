@@ -30,6 +30,8 @@ export interface Container extends ContainerState {
   readonly finishedAt: string | null
   /** What its healthcheck may take at most to call it healthy or unhealthy; 0 without one. */
   readonly healthLimitMs: number
+  /** When its healthcheck runs for the first time after its start; 0 without one. */
+  readonly firstHealthCheckMs: number
 }
 
 /** From the engine's own description. */
@@ -69,12 +71,13 @@ export function readContainer(description: unknown): Container {
     wasOutOfMemory: state['OOMKilled'] === true,
     finishedAt: time(state['FinishedAt']),
     healthLimitMs: healthLimitOf(record(config['Healthcheck'])),
+    firstHealthCheckMs: firstHealthCheckOf(record(config['Healthcheck'])),
   }
 }
 
 /** Without what the journal need not hold. One that crashes over and over counts as restarting, even if it was met at work. */
 export function toState(container: Container): ContainerState {
-  const { allLabels: _labels, restartCount: _count, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, ...state } = container
+  const { allLabels: _labels, restartCount: _count, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, firstHealthCheckMs: _first, ...state } = container
   return container.condition === 'running' && crashedLately(container) ? { ...state, condition: 'restarting' } : state
 }
 
@@ -131,6 +134,7 @@ function readMount(mount: Json): ContainerMount {
     writable: mount['RW'] !== false,
     isAnonymous: type === 'volume' && randomName.test(name),
     driver: text(mount['Driver']),
+    ...(['shared', 'rshared'].includes(text(mount['Propagation'])) ? { isShared: true } : {}),
   }
 }
 
@@ -142,6 +146,17 @@ function temporaryMount(target: string): ContainerMount {
 function time(value: unknown): string | null {
   const written = text(value)
   return written === '' || written.startsWith('0001-') ? null : written
+}
+
+/**
+ * The engine waits for the interval before the first run, and during a start period for the start interval: 5 s where none is
+ * given, before version 25 the interval there too. So this is the least that it can be.
+ */
+function firstHealthCheckOf(check: Json): number {
+  if (healthLimitOf(check) === 0) return 0
+  const interval = (number(check['Interval']) || 30e9) / 1e6
+  if (number(check['StartPeriod']) === 0) return interval
+  return Math.min(interval, (number(check['StartInterval']) || 5e9) / 1e6)
 }
 
 /** Durations in nanoseconds; the engine's defaults are 30 s, 30 s and 3. */

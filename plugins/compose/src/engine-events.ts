@@ -33,9 +33,6 @@ const attachLimitMs = 10_000
 /** The engine subscribes a client just after it sent the response's headers; what happened in between it sends too if asked for a moment before. */
 const overlapMs = 2_000
 
-/** The engine remembers so many events, of all kinds; each run of a healthcheck is three. */
-const engineMemory = 256
-
 /**
  * The engine's events, read from its own socket: the headers of its response prove that it listens to us, which a started
  * `docker events` does not tell; asked afterwards it has often forgotten, since healthchecks fill its memory. One stream
@@ -67,10 +64,14 @@ export class EngineEvents {
     return answered(ear)
   }
 
-  /** What the engine remembers since then, and whether that is all. */
+  /**
+   * What the engine remembers since then, and whether that is all. It remembers 256 events of all kinds, and each run of a
+   * healthcheck is three. Only one that is older than that moment proves that none since has been forgotten: their number does
+   * not, since one that happens meanwhile takes the place of the oldest, and an engine that was restarted remembers nothing.
+   */
   async remembered(since: number): Promise<Answer<{ readonly events: readonly EngineEvent[]; readonly isComplete: boolean }>> {
     const events: EngineEvent[] = []
-    const response = await this.#ask({ since: seconds(since), until: seconds(Date.now()) })
+    const response = await this.#ask({ since: seconds(1), until: seconds(Date.now()) })
     if (!response.ok) return response
     const { body, close } = response.value
     return new Promise((resolve) => {
@@ -82,7 +83,7 @@ export class EngineEvents {
       }
       body.on('data', lineReader((line) => events.push(...readEvent(line))))
       body.on('error', (error) => finish(unreachable(error.message)))
-      body.on('end', () => finish(answered({ events, isComplete: events.length < engineMemory })))
+      body.on('end', () => finish(answered({ events: events.filter((event) => event.at >= since), isComplete: events.some((event) => event.at < since) })))
     })
   }
 

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
-import { access, readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
+import { files as fileSystem } from '@stackbk/tool-runner/files'
 
 /** Compose's own order of preference (compose-go, DefaultFileNames). */
 const composeFiles = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
@@ -17,7 +16,7 @@ const overrideFiles = ['compose.override.yml', 'compose.override.yaml', 'docker-
  */
 export async function projectOfFolder(directory: string, environment: Readonly<Record<string, string>>): Promise<ProjectState | null> {
   const ownVariables = await readEnvironmentFile(join(directory, '.env'))
-  const files = configFilesOf(directory, ownVariables)
+  const files = await configFilesOf(directory, ownVariables)
   if (files.length === 0) return null
   const variables = { ...ownVariables, ...environment, PWD: directory }
   const name = normalized(ownVariables['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, variables)) || normalized(basename(directory))
@@ -27,16 +26,19 @@ export async function projectOfFolder(directory: string, environment: Readonly<R
 
 /** Whether the folder holds a compose file by one of the names that Compose looks for. */
 export async function hasComposeFile(directory: string): Promise<boolean> {
-  const found = await Promise.all(composeFiles.map((name) => access(join(directory, name)).then(() => true, () => false)))
+  const found = await Promise.all(composeFiles.map((name) => fileSystem.isThere(join(directory, name))))
   return found.includes(true)
 }
 
-function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): string[] {
+async function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): Promise<string[]> {
   const given = environment['COMPOSE_FILE']
   if (given !== undefined && given !== '') return given.split(environment['COMPOSE_PATH_SEPARATOR'] ?? ':').map((file) => resolve(directory, file))
-  const first = (names: readonly string[]): string[] => names.map((name) => join(directory, name)).filter((file) => existsSync(file)).slice(0, 1)
-  const main = first(composeFiles)
-  return main.length === 0 ? [] : [...main, ...first(overrideFiles)]
+  const first = async (names: readonly string[]): Promise<string[]> => {
+    for (const name of names) if (await fileSystem.isThere(join(directory, name))) return [join(directory, name)]
+    return []
+  }
+  const main = await first(composeFiles)
+  return main.length === 0 ? [] : [...main, ...(await first(overrideFiles))]
 }
 
 /** Returns the last top-level `name:` of the files, with its variables filled in. */
@@ -92,7 +94,7 @@ async function readEnvironmentFile(path: string): Promise<Record<string, string>
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8')
+    return await fileSystem.readText(path)
   } catch {
     return ''
   }

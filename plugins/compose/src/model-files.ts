@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
+import { files as fileSystem } from '@stackbk/tool-runner/files'
 
 import { workingDirectoryOf } from './compose.js'
 import type { Docker, DockerCall } from './docker.js'
@@ -160,7 +160,7 @@ export function documentsOf(content: string): string[][] {
 
 async function readText(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8')
+    return await fileSystem.readText(path)
   } catch {
     return null
   }

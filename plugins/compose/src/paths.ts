@@ -1,11 +1,14 @@
-import { existsSync } from 'node:fs'
-import { realpath, stat } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 
-/** Symbolic links resolved; the path itself, tidied, when it is not there. */
+import { files } from '@stackbk/tool-runner/files'
+
+/** How long a file system may take to answer for a path of a stack that was perhaps not asked for. */
+const lookLimitMs = 5_000
+
+/** Symbolic links resolved; the path itself, tidied, when it is not there, or its file system does not answer. */
 export async function realPath(path: string): Promise<string> {
   try {
-    return await realpath(path)
+    return await files.realPath(path, { limitMs: lookLimitMs })
   } catch {
     return resolve(path)
   }
@@ -16,10 +19,10 @@ export function isInside(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
 
-/** The device number of its file system; `null` when it is not there. */
+/** The device number of its file system; `null` when it is not there, or its file system does not answer. */
 export async function deviceOf(path: string): Promise<number | null> {
   try {
-    return (await stat(path)).dev
+    return (await files.stat(path)).dev
   } catch {
     return null
   }
@@ -40,7 +43,7 @@ export function splitPaths(joined: string, folder = ''): string[] {
     let end = start + 1
     for (let length = parts.length; length > start; length -= 1) {
       const candidate = parts.slice(start, length).join(',')
-      if ((isAbsolute(candidate) || isAbsolute(folder)) && existsSync(resolve(folder, candidate))) {
+      if ((isAbsolute(candidate) || isAbsolute(folder)) && (parts.length === 1 || files.isThereNow(resolve(folder, candidate), { limitMs: lookLimitMs }))) {
         end = length
         break
       }

@@ -1,5 +1,5 @@
 import { done, failed } from '@stackbk/contract'
-import type { Answer, StackState } from '@stackbk/contract'
+import type { Answer, ContainerState, StackState } from '@stackbk/contract'
 
 import { type Container, isAlive } from './container.js'
 import { inspectContainers } from './look.js'
@@ -9,15 +9,46 @@ import { beginWaiting } from './waiting.js'
 /** Signals that programs take as news rather than as their end: HUP, USR1, USR2, WINCH. */
 const harmless = new Set(['1', '10', '12', '28'])
 
+/** What the engine may need to kill a container once its grace is over. */
+const killMarginMs = 5_000
+
+/** By runtime: states, by the time at which they were taken, whose stops have been waited for. */
+const settledStates = new WeakMap<Tools, Set<string>>()
+
+/** By runtime: containers that were told to stop and had not done so when the wait for them ended. */
+const pendingStops = new WeakMap<Tools, Set<string>>()
+
+/** The stops of this state have been waited for already. */
+export function isSettled(tools: Tools, state: StackState): boolean {
+  return settledStates.get(tools)?.has(state.takenAt) === true
+}
+
+/** It was told to stop and still had not when it was last waited for: that it runs does not mean that it stays up. */
+export function isStopPending(tools: Tools, id: string): boolean {
+  return pendingStops.get(tools)?.has(id) === true
+}
+
 /**
  * Waits until containers that were told to stop have done so. The engine finishes a stop whose client has died
  * (https://github.com/moby/moby/issues/45738), and until then calls the container running: who starts it meanwhile sees
  * nothing to do, and the stack ends down. That a container was told shows in the engine's events alone. Where those do not
- * reach back far enough, the longest grace that a container asks for itself is waited for.
+ * reach back far enough, the longest grace that a container may have been given is waited for.
  */
-export async function waitUntilSettled(tools: Tools, state: StackState, request: { readonly timeoutMs: number; readonly signal?: AbortSignal }): Promise<Answer<void>> {
-  const containers = [...state.projects.flatMap((project) => project.containers), ...state.dependents].filter(isAlive)
-  const ids = containers.map((container) => container.id)
+export async function waitUntilSettled(tools: Tools, state: StackState, request: { readonly timeoutMs: number; readonly graceSeconds?: number; readonly signal?: AbortSignal }): Promise<Answer<void>> {
+  const pending = new Set<string>()
+  pendingStops.set(tools, new Set([...(pendingStops.get(tools) ?? [])].filter((id) => !containersOf(state).some((container) => container.id === id))))
+  const settled = await waitForStops(tools, state, request, pending)
+  if (settled.ok) settledStates.set(tools, new Set([...(settledStates.get(tools) ?? []), state.takenAt]))
+  pendingStops.set(tools, new Set([...(pendingStops.get(tools) ?? []), ...pending]))
+  return settled
+}
+
+function containersOf(state: StackState): ContainerState[] {
+  return [...state.projects.flatMap((project) => project.containers), ...state.dependents].filter(isAlive)
+}
+
+async function waitForStops(tools: Tools, state: StackState, request: { readonly timeoutMs: number; readonly graceSeconds?: number; readonly signal?: AbortSignal }, pending: Set<string>): Promise<Answer<void>> {
+  const ids = containersOf(state).map((container) => container.id)
   const begunAt = performance.now()
   const waiting = await beginWaiting(tools)
   try {
@@ -31,10 +62,14 @@ export async function waitUntilSettled(tools: Tools, state: StackState, request:
       if (alive.length > 0) told ??= await toldToStop(tools, Date.parse(state.takenAt))
       const ending = told === null ? [] : alive.filter((container) => told!.ids.has(container.id) && !startedAfter(container, state))
       const elapsed = performance.now() - begunAt
-      const patienceMs = told === null || told.isComplete ? 0 : Math.max(0, ...alive.map((container) => container.stopGraceSeconds * 1000))
+      // Who was started since has done whatever it was told before.
+      const untold = alive.filter((container) => !startedAfter(container, state))
+      const graceOf = (container: Container): number => Math.max(tools.graces.get(container.id) ?? request.graceSeconds ?? 0, container.stopGraceSeconds)
+      const patienceMs = told === null || told.isComplete || untold.length === 0 ? 0 : Math.max(...untold.map(graceOf)) * 1000 + killMarginMs
       if (leaving.length === 0 && ending.length === 0 && (alive.length === 0 || elapsed >= patienceMs)) return done
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: `Waiting for the stop of ${state.directory} was cancelled` })
       if (elapsed >= request.timeoutMs) {
+        for (const container of ending) pending.add(container.id)
         const names = [...ending, ...leaving].map((container) => container.name)
         if (names.length === 0) return done
         return failed({ kind: 'timed-out', message: `${names.join(', ')} was told to stop and still has not after ${Math.round(elapsed / 1000)} s`, fix: 'See whether the engine still stops it: docker ps' })

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { answered } from '@stackbk/contract'
+import { files, isUnknown } from '@stackbk/tool-runner/files'
 import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, SourceKind, StackState } from '@stackbk/contract'
 
 import { type Container, isAlive } from './container.js'
@@ -13,6 +13,7 @@ import type { Models } from './models.js'
 import { neighbourOf } from './neighbours.js'
 import { ownPart } from './own-part.js'
 import { deviceOf, isInside, realPath } from './paths.js'
+import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
 import { usersInside } from './users-inside.js'
 import { existingVolumes, type Volume, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
@@ -27,6 +28,8 @@ interface Place {
   readonly isWritable: boolean
   readonly whyNot: string
   readonly missing?: 'nowhere' | 'elsewhere'
+  /** The engine mounts it for a container, and unmounts it with the last one. */
+  readonly isMountedByStack?: boolean
 }
 
 /**
@@ -64,7 +67,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     }),
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
-  const sources = await gather(state.directory, places)
+  const sources = await gather(state, places)
   const used = await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value))))
   return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
 }
@@ -107,12 +110,12 @@ function modelFile(path: string): Place {
 }
 
 /** Where a volume's data really is. The local driver can be told to mount something else in its place. */
-function placeOf(volume: Volume): { path: string; whyNot: string } {
-  if (volume.driver !== 'local') return { path: volume.mountpoint, whyNot: `its driver ${volume.driver} keeps it elsewhere` }
+function placeOf(volume: Volume): { path: string; whyNot: string; isMountedByStack?: boolean } {
+  if (volume.driver !== 'local') return { path: volume.mountpoint, whyNot: `its driver ${volume.driver} keeps it elsewhere`, isMountedByStack: true }
   const device = volume.options['device'] ?? ''
   if (device === '' && (volume.options['type'] ?? '') === '') return { path: volume.mountpoint, whyNot: '' }
   if (/(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '') && device.startsWith('/')) return { path: device, whyNot: '' }
-  return { path: volume.mountpoint, whyNot: `it is mounted from ${device || 'elsewhere'} (${volume.options['type'] ?? 'no type'}) only while it is used` }
+  return { path: volume.mountpoint, whyNot: `it is mounted from ${device || 'elsewhere'} (${volume.options['type'] ?? 'no type'}) only while it is used`, isMountedByStack: true }
 }
 
 function bindsOf(state: StackState, models: readonly (Json | null)[]): Place[] {
@@ -130,16 +133,18 @@ function bind(path: string, service: string, isWritable: boolean): Place {
 }
 
 /** Each real path once, and what of the folder is simply part of it not at all. */
-async function gather(directory: string, places: readonly Place[]): Promise<Omit<Source, 'otherUsers'>[]> {
+async function gather(state: StackState, places: readonly Place[]): Promise<Omit<Source, 'otherUsers'>[]> {
+  const { directory } = state
+  const mounts = await StackMounts.of(state)
   const folderDevice = await deviceOf(directory)
   const looked = await Promise.all(places.map(async (place) => ({ place, path: await realPath(place.path) })).map(async (entry) => ({ ...(await entry), device: await deviceOf((await entry).path) })))
   const sources = new Map<string, Omit<Source, 'otherUsers'>>()
   for (const { place, path, device } of looked) {
-    const why = place.whyNot === '' ? await whyUnreadable(place, path) : { whyNot: place.whyNot, isForbidden: false }
+    const why: Unreadable = place.whyNot === '' ? await whyUnreadable(place, path) : { whyNot: place.whyNot, isForbidden: false }
     // A model file that is not there is optional, or its absence fails the model.
     if (place.kind === 'model-file' && why.whyNot === absent) continue
     const isPart = path !== directory && isInside(path, directory) && (place.kind === 'bind' || place.kind === 'model-file')
-    if (isPart && (device === null || device === folderDevice)) continue
+    if (isPart && (device === null || device === folderDevice) && why.isUnanswered !== true) continue
     const known = sources.get(path)
     const links = [...new Set([...(known?.links ?? []), ...(place.path === path ? [] : [place.path])])]
     const withLinks = links.length === 0 ? {} : { links }
@@ -148,25 +153,40 @@ async function gather(directory: string, places: readonly Place[]): Promise<Omit
       continue
     }
     const missing = place.missing === undefined ? {} : { missing: place.missing }
-    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: why.whyNot === '', ...why, ...missing, ...withLinks, device })
+    const isMountedByStack = place.isMountedByStack === true || mounts.isMadeByStack(path)
+    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: why.whyNot === '', ...why, ...missing, ...withLinks, device, ...(isMountedByStack ? { isMountedByStack } : {}) })
+  }
+  const read = [...sources.values()].filter((source) => source.canBeRead).map((source) => source.path)
+  for (const path of await mounts.hangingWithin(read)) {
+    const known = sources.get(path)
+    sources.set(path, { kind: 'directory', volume: '', services: [], isWritable: true, device: null, ...known, path, ...doesNotAnswer, canBeRead: false })
   }
   return [...sources.values()]
 }
 
+interface Unreadable {
+  readonly whyNot: string
+  /** To this user alone. */
+  readonly isForbidden: boolean
+  readonly isUnanswered?: boolean
+}
+
+const doesNotAnswer: Unreadable = { whyNot: 'its file system does not answer', isForbidden: false, isUnanswered: true }
+
 const absent = 'it is not there'
 
-/** `isForbidden`: to this user alone. */
-async function whyUnreadable(place: Place, path: string): Promise<{ readonly whyNot: string; readonly isForbidden: boolean }> {
-  const because = (whyNot: string, isForbidden = false): { whyNot: string; isForbidden: boolean } => ({ whyNot, isForbidden })
+async function whyUnreadable(place: Place, path: string): Promise<Unreadable> {
+  const because = (whyNot: string, isForbidden = false): Unreadable => ({ whyNot, isForbidden })
   if (place.kind === 'bind' && isOfTheSystem(path)) return because('it belongs to the system')
   try {
-    const found = await stat(path)
-    if (!found.isFile() && !found.isDirectory()) return because(found.isSocket() ? 'it is a socket' : 'it is a device or a pipe')
-    await access(path, found.isDirectory() ? constants.R_OK | constants.X_OK : constants.R_OK)
+    const { kind } = await files.stat(path)
+    if (kind !== 'file' && kind !== 'directory') return because(kind === 'socket' ? 'it is a socket' : 'it is a device or a pipe')
+    await files.access(path, kind === 'directory' ? constants.R_OK | constants.X_OK : constants.R_OK)
     return because('')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR') return because(absent)
+    if (isUnknown(error)) return doesNotAnswer
     return code === 'EACCES' || code === 'EPERM' ? because('this user may not read it', true) : because(`it cannot be looked at (${code ?? String(error)})`)
   }
 }

@@ -4,11 +4,12 @@ import type { Answer, ContainerState, Failure, ProjectState, StackState, StartRe
 import { askCompose } from './compose.js'
 import { pauseContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
 import { isAlive } from './container.js'
+import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { imageIds } from './images.js'
 import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
-import { waitUntilSettled } from './settle.js'
 import { isMadeFrom } from './ownership.js'
+import { isSettled, waitUntilSettled } from './settle.js'
 import type { Tools } from './tools.js'
 import { beginWaiting, type Waiting } from './waiting.js'
 
@@ -93,7 +94,7 @@ async function startUnitEarly(tools: Tools, state: StackState, unit: Unit, slots
 /** What is there, after stops that are still under way. */
 async function presentOnceSettled(tools: Tools, state: StackState, units: readonly Unit[], { request, areSettled }: { request: StartRequest; areSettled: boolean }): Promise<Answer<readonly Listed[]>> {
   const present = await listWithin(tools.docker, scopeOf(state))
-  if (!present.ok || areSettled || request.mode === 'none' || request.mode === 'pause') return present
+  if (!present.ok || areSettled || request.mode === 'none' || request.mode === 'pause' || request.isAfterReboot === true || isSettled(tools, state)) return present
   const recorded = units.flatMap((unit) => unit.containers)
   const unsettled = present.value.filter((container) => recorded.some((one) => one.id === container.id) && (isAlive(container) || container.condition === 'removing'))
   if (unsettled.length === 0) return present
@@ -241,7 +242,11 @@ async function waitForNeed(tools: Tools, { need, units, chosen, request, waiting
     if (need.condition === 'service_completed_successfully' && states.every((container) => !isAlive(container))) return []
     const dead = states.find((container) => !isAlive(container) && !restartsByItself(container))
     if (dead !== undefined) return [{ kind: 'failed', message: `${dead.name} ended with exit code ${dead.exitCode ?? 'unknown'} right after its start`, fix: `Look at docker logs ${dead.name}` }]
-    const limitMs = Math.max(request.healthTimeoutMs, ...states.map((container) => container.healthLimitMs))
+    const limitMs = healthWaitMs(states, request.healthTimeoutMs)
+    if (need.condition === 'service_healthy' && states.every((container) => container.health === 'healthy' || !isCheckedWithin(container, limitMs))) {
+      tools.log('warning', `${target.service} is not waited for: its health check has no verdict for longer than ${Math.round(limitMs / 1000)} s`, { service: target.service })
+      return []
+    }
     if (performance.now() - begunAt > limitMs) {
       return [{ kind: 'timed-out', message: `${target.service} did not become ${need.condition === 'service_healthy' ? 'healthy' : 'complete'} within ${Math.round(limitMs / 1000)} s`, fix: `Look at docker logs ${states[0]?.name ?? target.service}` }]
     }

@@ -2,27 +2,33 @@ import { answered, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, StackState, UpReport } from '@stackbk/contract'
 
 import { type Container, crashedLately, isAlive } from './container.js'
+import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { lookAt } from './look.js'
 import { type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom, originOf } from './ownership.js'
+import { isStopPending } from './settle.js'
 import type { Tools } from './tools.js'
 import { beginWaiting } from './waiting.js'
 
 interface UpRequest {
   readonly since: Date
   readonly timeoutMs: number
+  /** The machine was restarted since the stop: what runs was started since, whatever the clock says. */
+  readonly isAfterReboot?: boolean
   readonly signal?: AbortSignal
 }
 
 /** - `up`, `completed`: as it should be
+ * - `unchecked`: runs, and its healthcheck has no verdict yet; counts as up once there is no more waiting for one
  * - `waiting`: may still come
  * - `lost`: will not come by itself */
-type Verdict = { readonly is: 'up' } | { readonly is: 'completed' } | { readonly is: 'waiting' | 'lost'; readonly reason: string }
+type Verdict = { readonly is: 'up' } | { readonly is: 'completed' } | { readonly is: 'unchecked'; readonly reason: string; readonly mayBeChecked: boolean } | { readonly is: 'waiting' | 'lost'; readonly reason: string }
 
 /**
  * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
  * container of elsewhere that lives in a namespace of one of them. A container counts if it was started after `since`, or if
- * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while.
+ * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while. The wait
+ * for health has a cap: what runs then, and whose healthcheck has said nothing yet, is up and not yet healthy.
  */
 export async function waitUntilUp(tools: Tools, state: StackState, request: UpRequest): Promise<Answer<UpReport>> {
   const units = unitsThatRan(state)
@@ -34,13 +40,17 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
       const now = await lookAt(tools.docker, scope, request)
       if (!now.ok) return now
       const containers = [...now.value.values()]
-      const verdicts = units.map((unit) => ({ unit, verdict: judge(state, unit, containers, request) }))
-      const limitMs = Math.max(request.timeoutMs, ...containers.map((container) => container.healthLimitMs))
+      const limitMs = healthWaitMs(containers, request.timeoutMs)
+      const verdicts = units.map((unit) => ({ unit, verdict: judge(state, unit, containers, { ...request, limitMs, isPending: (id) => isStopPending(tools, id) }) }))
       const isOver = performance.now() - begunAt >= limitMs
-      if (isOver || !verdicts.some(({ verdict }) => verdict.is === 'waiting')) {
-        const missing = verdicts.flatMap(({ unit, verdict }) => ('reason' in verdict ? [{ service: unit.service || unit.containers[0]!.name, reason: verdict.reason }] : []))
+      const isHopeful = verdicts.some(({ verdict }) => verdict.is === 'waiting' || (verdict.is === 'unchecked' && verdict.mayBeChecked))
+      if (isOver || !isHopeful) {
+        const named = (is: readonly Verdict['is'][]): { service: string; reason: string }[] =>
+          verdicts.flatMap(({ unit, verdict }) => ('reason' in verdict && is.includes(verdict.is) ? [{ service: unit.service || unit.containers[0]!.name, reason: verdict.reason }] : []))
+        const missing = named(['waiting', 'lost'])
+        const notYetHealthy = named(['unchecked'])
         const completed = verdicts.flatMap(({ unit, verdict }) => (verdict.is === 'completed' ? [unit.service] : []))
-        return answered({ isUp: missing.length === 0, missing, completed })
+        return answered({ isUp: missing.length === 0, missing, completed, ...(notYetHealthy.length === 0 ? {} : { notYetHealthy }) })
       }
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: `Waiting for ${state.directory} to be up was cancelled` })
       await waiting.change()
@@ -50,7 +60,14 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
   }
 }
 
-function judge(state: StackState, unit: Unit, containers: readonly Container[], request: UpRequest): Verdict {
+type Judging = UpRequest & {
+  /** How long health is waited for. */
+  readonly limitMs: number
+  /** It was told to stop before and has not done so yet. */
+  readonly isPending: (id: string) => boolean
+}
+
+function judge(state: StackState, unit: Unit, containers: readonly Container[], request: Judging): Verdict {
   const known = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const isOneOff = unit.containers.some((container) => container.isOneOff)
   const project = state.projects.find((one) => one.name === unit.project)
@@ -63,12 +80,16 @@ function judge(state: StackState, unit: Unit, containers: readonly Container[], 
   if (good.length >= unit.containers.length) return good.some((verdict) => verdict.is === 'up') ? { is: 'up' } : { is: 'completed' }
   const bad = verdicts.filter((verdict) => 'reason' in verdict)
   const absent = unit.containers.length - candidates.length
+  if (good.length + bad.filter((verdict) => verdict.is === 'unchecked').length >= unit.containers.length) {
+    const unchecked = bad.filter((verdict) => verdict.is === 'unchecked')
+    return { is: 'unchecked', reason: unchecked.map(({ reason }) => reason).join('; '), mayBeChecked: unchecked.some(({ mayBeChecked }) => mayBeChecked) }
+  }
   const reasons = [...bad.map((verdict) => verdict.reason), ...(absent > 0 ? [candidates.length === 0 ? 'it has no container' : `${absent} of its ${unit.containers.length} containers are gone`] : [])]
-  const mayCome = bad.some((verdict) => verdict.is === 'waiting')
+  const mayCome = bad.some((verdict) => verdict.is === 'waiting' || verdict.is === 'unchecked')
   return { is: mayCome ? 'waiting' : 'lost', reason: reasons.join('; ') }
 }
 
-function judgeContainer(unit: Unit, container: Container, request: UpRequest): Verdict {
+function judgeContainer(unit: Unit, container: Container, request: Judging): Verdict {
   const before = unit.containers.find((one) => one.id === container.id)
   const wasRestarting = unit.containers.some((one) => one.condition === 'restarting')
   if (container.condition === 'paused') {
@@ -76,11 +97,15 @@ function judgeContainer(unit: Unit, container: Container, request: UpRequest): V
   }
   if (isAlive(container) && (before === undefined ? unit.containers : [before]).every((one) => one.condition === 'paused')) return { is: 'lost', reason: `${container.name} runs, and was paused before` }
   if (!isAlive(container)) return judgeEnded(container, request)
-  if (!isUninterrupted(container, before) && !wasStartedSince(container, request)) return { is: 'waiting', reason: `${container.name} runs but was not started again` }
+  if (isUninterrupted(container, before) && request.isPending(container.id)) return { is: 'waiting', reason: `${container.name} was told to stop and still has not` }
+  if (!isUninterrupted(container, before) && !wasStartedSince(container, request) && request.isAfterReboot !== true) return { is: 'waiting', reason: `${container.name} runs but was not started again` }
   // A crash loop that was there before cannot be held against the start.
   if (wasRestarting) return { is: 'up' }
   if (container.condition === 'restarting') return { is: 'waiting', reason: `${container.name} keeps restarting, last with exit code ${container.exitCode ?? 'unknown'}` }
   const wantsHealth = unit.containers.some((one) => one.health === 'healthy')
+  if (wantsHealth && container.health === 'starting' && container.healthLimitMs > request.limitMs) {
+    return { is: 'unchecked', reason: `${container.name} runs, and its health check has no verdict yet`, mayBeChecked: isCheckedWithin(container, request.limitMs) }
+  }
   if (wantsHealth && container.health !== 'healthy') return { is: 'waiting', reason: `${container.name} is ${container.health === 'none' ? 'without a health check' : container.health}, and was healthy before` }
   if (!isUninterrupted(container, before) && crashedLately(container)) {
     return { is: 'waiting', reason: `${container.name} crashed and was restarted ${container.restartCount} times` }

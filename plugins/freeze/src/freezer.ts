@@ -32,7 +32,7 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
         await foreseen('looking at the file systems', async () => {
           const here = work(options)
           // Most stacks lie on other file systems: for those no tool is asked for its version.
-          const shares = sharesOf(method, paths, here.mounts)
+          const shares = await sharesOf(method, paths, here.mounts)
           if (!shares.ok) return shares
           const isReady = await ready()
           return isReady.ok ? method.check(shares.value.flatMap(({ sources }) => sources), here) : isReady
@@ -43,7 +43,7 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
     async settle(paths, options) {
       return foreseen('writing to disk what is in memory', async () => {
         const { mounts, signal } = work(options)
-        const shares = sharesOf(method, paths, mounts)
+        const shares = await sharesOf(method, paths, mounts)
         if (!shares.ok) return shares
         const onePathOfEach = [...new Map(shares.value.flatMap(({ sources }) => sources).map(({ mount, path }) => [mount.device, path])).values()]
         const answers = await Promise.all(
@@ -62,7 +62,7 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
       const folders: string[] = []
       const copied = await foreseen('freezing', async () => {
         const here = work({ ...(signal === undefined ? {} : { signal }) })
-        const shares = sharesOf(method, paths, here.mounts)
+        const shares = await sharesOf(method, paths, here.mounts)
         return shares.ok ? copyShares({ method, shares: shares.value, label, folders, work: here }) : shares
       })
       if (copied.ok) return answered({ id: idOf(folders), bindMounts: inMountOrder(copied.value) })
@@ -92,8 +92,8 @@ export function createFreezer(method: Method, context: ProviderContext): Freezer
   }
 }
 
-function sharesOf(method: Method, paths: readonly string[], mounts: MountTable): Answer<readonly Share[]> {
-  const sources = sourcesOf(paths, mounts)
+async function sharesOf(method: Method, paths: readonly string[], mounts: MountTable): Promise<Answer<readonly Share[]>> {
+  const sources = await sourcesOf(paths, mounts)
   if (!sources.ok) return sources
   const foreign = sources.value.find(({ mount }) => !method.fileSystems.includes(mount.type))
   if (foreign !== undefined) return unsupported(`${foreign.target} lies on ${foreign.mount.type}, and ${method.id} needs ${method.fileSystems.join(' or ')}`)

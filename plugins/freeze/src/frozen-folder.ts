@@ -1,8 +1,9 @@
-import { lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync, statSync, type Stats } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, type Stats } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, normalize } from 'node:path'
 
 import { answered, failed, frozenFolderName, type Answer } from '@stackbk/contract'
+import { files, type FileFacts } from '@stackbk/tool-runner/files'
 
 import type { MountTable } from './mounts.js'
 
@@ -61,8 +62,8 @@ export function rootsFor(paths: readonly string[], mounts: MountTable): readonly
     .filter(({ device }) => devices.has(device))
     .map(({ point }) => point)
     .filter((point) => {
-      const stats = statSync(point, { throwIfNoEntry: false })
-      if (stats === undefined || !stats.isDirectory() || seen.has(`${stats.dev}:${stats.ino}`)) return false
+      const stats = factsOf(point)
+      if (stats?.kind !== 'directory' || seen.has(`${stats.dev}:${stats.ino}`)) return false
       seen.add(`${stats.dev}:${stats.ino}`)
       return true
     })
@@ -83,7 +84,7 @@ export function ownership(path: string, method: string): Ownership {
   const problem = hiddenFolderProblem(hidden)
   if (problem !== null) return foreign(problem)
   if (!isOwnFolder(stats)) return foreign('it is not a folder of this user')
-  return realpathSync.native(path) === path ? { is: 'ours' } : foreign('a symbolic link leads to it')
+  return files.realPathNow(path) === path ? { is: 'ours' } : foreign('a symbolic link leads to it')
 }
 
 /** Removes the emptied folder, and the hidden one if it held nothing else. Both stay removed after a power cut. */
@@ -121,9 +122,17 @@ function isOwnFolder(stats: Stats | undefined): boolean {
   return stats?.isDirectory() === true && stats.uid === process.geteuid?.()
 }
 
+function factsOf(path: string): FileFacts | null {
+  try {
+    return files.statNow(path)
+  } catch {
+    return null
+  }
+}
+
 function realPathSoFar(path: string): string {
   try {
-    return realpathSync.native(path)
+    return files.realPathNow(path)
   } catch {
     const parent = dirname(path)
     return parent === path ? path : join(realPathSoFar(parent), basename(path))

@@ -1,6 +1,5 @@
-import { statSync } from 'node:fs'
-
 import { answered, type Answer } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import { isWithin, type Mount, type MountTable } from './mounts.js'
 import { unsupported, type Source } from './sources.js'
@@ -40,7 +39,11 @@ export function placementOf(sources: readonly Source[], mounts: MountTable, { ac
 }
 
 function canHoldFolder(mount: Mount): boolean {
-  return mount.isWritable && statSync(mount.point, { throwIfNoEntry: false })?.isDirectory() === true
+  try {
+    return mount.isWritable && files.statNow(mount.point, { limitMs: 5_000 }).kind === 'directory'
+  } catch {
+    return false
+  }
 }
 
 /** The sources that hold this mount's root, by whatever mount they are seen. */

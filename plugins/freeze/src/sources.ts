@@ -1,7 +1,7 @@
-import { realpathSync, statSync } from 'node:fs'
 import { normalize } from 'node:path'
 
 import { answered, type Answer } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import { isWithin, pathOnFileSystem, type Mount, type MountTable } from './mounts.js'
 
@@ -16,16 +16,19 @@ export interface Source {
   readonly pathOnFileSystem: string
 }
 
+/** The stack may be down while this is asked. */
+const limit = { limitMs: 5_000 }
+
 /** What lies where; paths within others are left out, since those others hold them. Fails where something is mounted below one. */
-export function sourcesOf(paths: readonly string[], mounts: MountTable): Answer<readonly Source[]> {
+export async function sourcesOf(paths: readonly string[], mounts: MountTable): Promise<Answer<readonly Source[]>> {
   const sources: Source[] = []
   for (const given of paths) {
     const target = normalize(`${given}/`).replace(/(?<=.)\/$/, '')
     let path: string
     let isDirectory: boolean
     try {
-      path = realpathSync.native(target)
-      isDirectory = statSync(path).isDirectory()
+      path = await files.realPath(target, limit)
+      isDirectory = (await files.stat(path, limit)).kind === 'directory'
     } catch (error) {
       return unsupported(`${target} cannot be frozen: ${(error as Error).message}`)
     }

@@ -1,4 +1,3 @@
-import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -15,6 +14,7 @@ import {
   type SnapshotResult,
   type ToolResult,
 } from '@stackbk/contract'
+import { files, isUnknown } from '@stackbk/tool-runner/files'
 
 import { createGate, type Gate } from './gate.js'
 import { asNumber, asString, parseObject, type JsonObject } from './json.js'
@@ -54,7 +54,7 @@ export function prepareSnapshot(
   let hasEnded = false
 
   const begin = async (): Promise<Answer<void>> => {
-    const refused = refusal(restic, request)
+    const refused = await refusal(restic, request)
     if (refused !== null) return failed(refused)
     const lines = patternLines(request.excludes)
     if (!lines.ok) return lines
@@ -65,7 +65,7 @@ export function prepareSnapshot(
       gate.shut()
       return failed({ kind: 'cancelled', message: `${what}: it was given up` })
     }
-    run.missing.push(...request.paths.filter((path) => !existsSync(path)))
+    run.missing.push(...(await absentOf(request.paths)))
     running = startBackup(restic, request, gate, run)
     if (running.process !== null) standBack(running.process.pid)
     void running.result.then(() => {
@@ -154,16 +154,22 @@ class SnapshotRun {
   }
 }
 
-function refusal(restic: Restic, request: SnapshotRequest): Failure | null {
+/** The paths that are not there. What does not answer is there: it is shown as unreadable. */
+async function absentOf(paths: readonly string[]): Promise<readonly string[]> {
+  const verdicts = await Promise.all(paths.map((path) => files.stat(path).then(() => false, (error: unknown) => !isUnknown(error))))
+  return paths.filter((_, index) => verdicts[index])
+}
+
+async function refusal(restic: Restic, request: SnapshotRequest): Promise<Failure | null> {
   if (restic.place.problem !== null) return restic.place.problem
   if (request.paths.length === 0) return { kind: 'usage', message: 'there is no path to make a snapshot of' }
   for (const path of request.paths) {
     // restic would store the link, and end well.
-    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    if ((await files.lstat(path).catch(() => null))?.kind === 'link') {
       return { kind: 'usage', message: `${path} is a symbolic link: a snapshot of it would hold no file` }
     }
   }
-  if (!request.paths.some((path) => existsSync(path))) {
+  if ((await absentOf(request.paths)).length === request.paths.length) {
     return { kind: 'not-found', message: `${request.paths.join(', ')}: there is nothing to make a snapshot of` }
   }
   const { path } = restic.place
@@ -171,8 +177,8 @@ function refusal(restic: Restic, request: SnapshotRequest): Failure | null {
   if (
     path !== null &&
     request.parent !== null &&
-    existsSync(join(path, 'snapshots')) &&
-    !existsSync(join(path, 'snapshots', request.parent))
+    (await files.isThere(join(path, 'snapshots'))) &&
+    (await absentOf([join(path, 'snapshots', request.parent)])).length > 0
   ) {
     return { kind: 'not-found', message: `the parent snapshot ${request.parent} is not in the repository` }
   }

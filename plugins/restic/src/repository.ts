@@ -1,6 +1,5 @@
-import { realpath } from 'node:fs/promises'
-
 import { answered, failed, type Answer, type CallOptions, type Repository } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import { asString, parseObject } from './json.js'
 import type { Restic } from './restic.js'
@@ -36,5 +35,5 @@ export async function initRepository(restic: Restic, options: CallOptions = {}):
 
 async function repositoryWithId(restic: Restic, id: string): Promise<Repository> {
   const { display, path } = restic.place
-  return { id, location: display, path: path === null ? null : await realpath(path) }
+  return { id, location: display, path: path === null ? null : await files.realPath(path) }
 }

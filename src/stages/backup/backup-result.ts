@@ -69,6 +69,8 @@ export interface StackDraft extends Mutable<Omit<StackReport, 'problems'>> {
   before: StackState | null
   /** When it was confirmed up again; null when it was not, or was not stopped. */
   confirmedAt: Date | null
+  /** What was said of it when it was not up after its backup, and the status that it had without that; null when it was up. */
+  startFailure: { readonly problem: Problem; readonly statusWithout: StackReport['status'] } | null
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -100,6 +102,7 @@ export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): Stac
     ownFiles: 0,
     before: null,
     confirmedAt: null,
+    startFailure: null,
   }
 }
 
@@ -110,7 +113,7 @@ export function filesIn({ filesNew, filesChanged, filesUnmodified }: SnapshotFig
 
 /** The part that is shown. */
 export function reportOf(draft: StackDraft): StackReport {
-  const { warmSnapshot: _warmSnapshot, readsAllNext: _readsAllNext, marks: _marks, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, ...report } = draft
+  const { warmSnapshot: _warmSnapshot, readsAllNext: _readsAllNext, marks: _marks, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, startFailure: _startFailure, ...report } = draft
   return report
 }
 

@@ -22,7 +22,7 @@ export interface Coverage {
   readonly excludePaths: readonly string[]
   /** Writable places that the snapshot will not hold, and those that it should hold and cannot. */
   readonly problems: readonly Problem[]
-  /** One of them is closed to this user alone, or its data is elsewhere: the snapshot is not complete. */
+  /** One of them is closed to this user alone, does not answer, or has its data elsewhere: the snapshot is not complete. */
   readonly isIncomplete: boolean
 }
 
@@ -41,7 +41,7 @@ export function coverageOf(stack: Pick<Stack, 'name' | 'directory'>, sources: re
   const excludePaths = [...new Set([...left.map(({ path }) => path), ...choices.ignoreMounts.filter(isAbsolute).map((ignored) => resolve(ignored)).filter((ignored) => isBelow(ignored, binds))])].sort()
   const paths = withoutNested(held.map((source) => source.path), excludePaths)
 
-  const closed = included.filter((source) => source.isForbidden === true && !isIgnored(source))
+  const closed = included.filter((source) => (source.isForbidden === true || source.isUnanswered === true) && !isIgnored(source))
   const misplaced = sources.filter((source) => source.missing === 'elsewhere' && isIncluded(source, choices) && !isIgnored(source))
   const unheld = sources
     .filter((source) => source.isWritable && !closed.includes(source) && !misplaced.includes(source) && !paths.some((path) => isWithin(source.path, path)))
@@ -98,7 +98,7 @@ function notReadable(stack: string, source: Source): Problem {
     severity: 'error',
     code: 'not-readable',
     message: `${nameOf(source)} belongs into the backup, and ${source.whyNot}`,
-    fix: `Run stackbk as root, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
+    fix: `${source.isUnanswered === true ? 'See what is wrong with it' : 'Run stackbk as root'}, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
     stack,
   }
 }

@@ -101,7 +101,7 @@ export async function settleBefore(run: Run, plan: StackPlan, chosen: ChosenFree
 export function readyToFreeze(run: Run, plan: StackPlan, { id, freezer }: ChosenFreezer): (signal: AbortSignal) => Promise<Answer<FrozenCopy>> {
   const key = stackKey(plan.stack)
   const label = `${run.id}${labelEnd(key)}`
-  noteFrozen(run.state.frozen, { schemaVersion: 1, key, name: plan.stack.name, freezer: id, paths: plan.paths, mountPoints: plan.paths.map(mountPointOf) })
+  noteFrozen(run.state.frozen, { schemaVersion: 1, key, name: plan.stack.name, freezer: id, paths: plan.paths, mountPoints: plan.paths.map((path) => mountPointOf(path)) })
   // It tells of no progress, so this is what a stalled tool may take.
   const ms = run.configuration.backup.stallTimeoutMs
   return (signal) => answerWithin({ ms, signal }, (own) => freezer.freeze(plan.paths, { label, signal: own }))

@@ -1,4 +1,4 @@
-import type { Answer, NeighbourEnd, SnapshotResult } from '@stackbk/contract'
+import type { Answer, NeighbourEnd, SnapshotResult, UpReport } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import { worsen, type StackDraft } from './backup-result.js'
@@ -141,10 +141,12 @@ export function judgeNeighbours(draft: StackDraft, ends: readonly NeighbourEnd[]
 
 export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
   if (result.movedSources.length > 0) {
-    worsen(draft, 'failed')
-    // Nobody knows what of the disk had been read when it went: "latest" must not mean a snapshot of the empty folder below it.
-    if (draft.snapshot !== null) draft.marks.add('partial')
-    draft.problems.push({
+    // No one knows what of the disk had been read when it went: "latest" must not mean a snapshot of the empty folder below it.
+    if (draft.snapshot !== null) {
+      worsen(draft, 'partial')
+      draft.marks.add('partial')
+    }
+    recordStartFailure(draft, {
       severity: 'error',
       code: 'source-moved',
       message: `NOT STARTED: ${result.movedSources.join(', ')} is not on the disk it was on before the stop`,
@@ -156,18 +158,43 @@ export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackP
   if (result.up.ok && result.up.value.isUp) {
     draft.confirmedAt = new Date()
     if (!result.start.ok) draft.problems.push(problemFrom(result.start.failure, { severity: 'warning', code: 'start-trouble', stack: draft.name }))
+    draft.problems.push(...notYetHealthy(draft.name, result.up.value))
     return
   }
-  worsen(draft, 'failed')
-  const missing = result.up.ok ? result.up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : result.up.failure.message
-  const why = result.start.ok ? missing : `${problemFrom(result.start.failure).message}; ${missing}`
-  draft.problems.push({
+  recordStartFailure(draft, {
     severity: 'error',
     code: 'not-up',
-    message: `the stack is not up again: ${why}`,
+    message: `the stack is not up again: ${whyNotUp(result)}`,
     fix: `Look into docker compose logs in ${plan.stack.directory}; then run: stackbk resume`,
     stack: draft.name,
   })
+}
+
+function recordStartFailure(draft: StackDraft, problem: Problem): void {
+  draft.startFailure = { problem, statusWithout: draft.status }
+  worsen(draft, 'failed')
+  draft.problems.push(problem)
+}
+
+/** The start's failure and what is missing, as one sentence. */
+export function whyNotUp({ start, up }: Pick<WindowResult, 'start' | 'up'>): string {
+  const missing = up.ok ? up.value.missing.map(({ service, reason }) => `${service}: ${reason}`).join('; ') : up.failure.message
+  return start.ok ? missing : [problemFrom(start.failure).message, missing].filter((part) => part !== '').join('; ')
+}
+
+/** Services that run, and whose healthchecks had no verdict for as long as is waited for one. */
+export function notYetHealthy(stack: string, up: UpReport): readonly Problem[] {
+  const services = up.notYetHealthy ?? []
+  if (services.length === 0) return []
+  return [
+    {
+      severity: 'warning',
+      code: 'not-yet-healthy',
+      message: `the stack is up, and not all of it is known to be healthy again: ${services.map(({ service, reason }) => `${service}: ${reason}`).join('; ')}`,
+      fix: 'Look later with docker ps, or give the health check a shorter interval',
+      stack,
+    },
+  ]
 }
 
 /** The way out where facts cannot settle it. */

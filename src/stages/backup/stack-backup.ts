@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { files as fileSystem } from '@stackbk/tool-runner/files'
 import { frozenFolderName, type Answer, type PreparedSnapshot, type Runtime, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
@@ -75,7 +75,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
     tags: stackTags(stack.name),
     host: run.configuration.backup.hostname,
     parent: warm?.suspects != null ? warm.snapshot.id : parent,
-    excludes: [...run.configuration.stack(stack.name).exclude, frozenFolderName],
+    excludes: [...run.configuration.stack(stack.name).exclude, frozenFolderName, ...plan.unansweredPaths.map(asPattern)],
     ...(plan.excludePaths.length === 0 ? {} : { excludePaths: plan.excludePaths }),
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
@@ -89,6 +89,11 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   // Without it the snapshot is marked; with an error of it the prepared one would wait for ever.
   const watch = isSensitive(plan) ? await runtime.watch(plan.state).catch(() => null) : null
   return { ...common, prepared, isWarmPass: false, watch: watch?.ok ? watch.value : null }
+}
+
+/** An exclude pattern for one path alone. The engine does not even look at what is excluded. */
+function asPattern(path: string): string {
+  return path.replaceAll(/[\\*?[\]]/g, (mark) => `\\${mark}`)
 }
 
 /** Gives up what was prepared for a stack that is not backed up after all. */
@@ -269,7 +274,7 @@ function filesOf(state: StackState): string {
 
 function versionOf(file: string): string {
   try {
-    const { ino, size, mtimeMs } = statSync(file)
+    const { ino, size, mtimeMs } = fileSystem.statNow(file)
     return `${ino} ${size} ${mtimeMs}`
   } catch {
     return 'none'

@@ -28,6 +28,8 @@ export interface StackPlan {
   readonly paths: readonly string[]
   /** What of it the snapshot leaves out because it is not the stack's. */
   readonly excludePaths: readonly string[]
+  /** Below those paths, and not to be read: their file systems do not answer. */
+  readonly unansweredPaths: readonly string[]
   readonly capsule: Capsule | null
   readonly problems: readonly Problem[]
   /** A part of the stack's data could not even be named. */
@@ -88,7 +90,8 @@ export async function planStack(
   const runs = state.condition === 'running'
   const { mode, reason } = effectiveStopMode(requested, preflight?.ok ? preflight.value : null)
   const wantsStop = mode !== 'none'
-  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))
+  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : [...obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))]
+  if (runs && wantsStop) obstacles.push(...places.filter(({ isUnanswered, services }) => isUnanswered === true && services.length > 0).map((source) => hangingSource(stack, source)))
   problems.push(...obstacles, ...unresolvedModel(stack, preflight), ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
   if (runs && requested === 'auto' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
@@ -105,6 +108,7 @@ export async function planStack(
     othersSeenAt,
     paths: coverage.paths.length > 0 ? coverage.paths : [stack.directory],
     excludePaths: coverage.excludePaths,
+    unansweredPaths: places.filter(({ isUnanswered }) => isUnanswered === true).map(({ path }) => path),
     capsule: capsule.ok ? capsule.value : null,
     problems,
     isIncomplete: !sources.ok || coverage.isIncomplete || (!isLiveUnasked && obstacles.length > 0),
@@ -144,6 +148,17 @@ function unresolvedModel(stack: Stack, preflight: Answer<Preflight> | null): rea
   const { severity, code, message, fix } = problemFrom(preflight.value.model.failure, { severity: 'warning', code: 'model-does-not-resolve' })
   const means = 'its containers are stopped and started as they are, its hooks (pre_stop, post_start) do not run, and a volume that none of its containers has mounted may be missing from the snapshot'
   return [{ severity, code, message: `the compose model does not resolve, so ${means}: ${message}`, fix, stack: stack.name }]
+}
+
+/** The engine looks at what it mounts, and so hangs on it, or refuses. */
+function hangingSource(stack: Stack, { path, services }: Source): Problem {
+  return {
+    severity: 'error',
+    code: 'source-not-answering',
+    message: `${stack.name} is not stopped, because it could not be started again: the file system of ${path}, which ${services.join(', ')} uses, does not answer`,
+    fix: `See what is wrong with it (is its server or its disk there?), or unmount it: umount -l ${path}`,
+    stack: stack.name,
+  }
 }
 
 function unknownState(stack: Stack, state: StackState): Problem {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
-import { deviceOf, mountPointOf, nearestExisting } from '../../host/mounts.js'
+import { isOfTheSystem, mountPointOf, nearestDevice } from '../../host/mounts.js'
 import { longestTimerMs } from '../../host/timer.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
@@ -20,6 +20,9 @@ const pollMs = 10
  * in the kernel, with its disk, ends when it can, and the stack does not wait for that.
  */
 const givingUpMs = 2_000
+
+/** How long a file system may take to say on which device a source lies, while the stack is down. */
+const sourceLimitMs = 5_000
 
 /** How often an engine that went away is asked whether it is back. */
 const engineAwayPollMs = 500
@@ -39,7 +42,7 @@ export interface WindowContext {
   /** Makes a still copy of all that the snapshot will hold, to be read when the stack runs again; null: the stack is read in the window. */
   readonly freeze: ((signal: AbortSignal) => Promise<Answer<FrozenCopy>>) | null
   /** The stop is over, nothing is read yet: the last moment to write what the snapshot should hold of it. */
-  readonly onStopped: (ended: readonly ContainerEnd[]) => void
+  readonly onStopped: (ended: readonly ContainerEnd[]) => void | Promise<void>
   /** Called when the snapshot is over and the start begins: from here on something else may be prepared. */
   readonly onStarting: () => void
 }
@@ -106,7 +109,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     log('info', 'stopped', { stack: plan.stack.name, ended })
 
     if (!signal.aborted) {
-      context.onStopped(ended)
+      await context.onStopped(ended)
       reading.from = Date.now()
       if (context.freeze !== null) {
         onPhase('freezing')
@@ -137,7 +140,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
   // It may still end what the stop has left under way, and must not keep a run from ending that is over.
   timer?.unref()
   const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true && frozen?.ok !== true
-  const movedSources = sourcesThatMoved(entry)
+  const movedSources = await sourcesThatMoved(entry)
   if (movedSources.length > 0) {
     log('error', 'not started: sources are not where they were', { stack: plan.stack.name, movedSources })
     return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: false }
@@ -180,14 +183,16 @@ export async function startAndConfirm(
 ): Promise<{ start: Answer<void>; up: Answer<UpReport> }> {
   const { runtime, journal } = context
   const { log, onPhase, onStarting } = unfailing(context)
+  const isAfterReboot = wasRebootedSince(entry)
+  const startRequest = { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs, ...(isAfterReboot ? { isAfterReboot } : {}) }
   onPhase('starting')
   log('info', 'starting', { stack: entry.name })
   // The start's commands are on their way before anything else may use the processor.
-  const starting = settled(() => runtime.start(entry.state, { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs }))
+  const starting = settled(() => runtime.start(entry.state, startRequest))
   onStarting()
   let start = await starting
   onPhase('waiting')
-  const askUp = (): Promise<Answer<UpReport>> => settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs }))
+  const askUp = (): Promise<Answer<UpReport>> => settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs, ...(isAfterReboot ? { isAfterReboot } : {}) }))
   let up = await askUp()
   // An engine that is being restarted (an upgrade at night) comes back, and must not leave the stack down. What fails for
   // another reason is tried once more: a port or a network of the very stack may have been let go a moment too late.
@@ -198,7 +203,7 @@ export async function startAndConfirm(
   }
   for (let attempt = 1; await mayComeUp(attempt); attempt++) {
     log('warning', 'it is not up: starting again', { stack: entry.name, start: start.ok ? 'ok' : start.failure })
-    start = await settled(() => runtime.start(entry.state, { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs }))
+    start = await settled(() => runtime.start(entry.state, startRequest))
     up = await askUp()
   }
   const isUp = up.ok && up.value.isUp
@@ -227,19 +232,34 @@ async function comesBack(runtime: Runtime, deadline: number): Promise<boolean> {
 }
 
 /**
- * Sources that lie on another device than at the stop: a start would meet the folder below an unmounted disk. One that is
- * gone from the same device (a socket, say) is its owner's business and keeps nothing down.
+ * Returns the sources that lie on another device than at the stop: a start would meet the folder below an unmounted disk. One
+ * that is gone from the same device (a socket, say) is its owner's business and keeps nothing down. Neither does one that does
+ * not answer as long as it is mounted where it was: a start writes nothing below it. The system's own trees do not count.
  */
-export function sourcesThatMoved(entry: JournalEntry): readonly string[] {
-  const isSameBoot = entry.bootId === bootId()
-  return entry.devices
-    .filter(({ path, device, mountPoint }) => (isSameBoot || mountPoint === undefined ? deviceOf(nearestExisting(path)) !== device : mountPointOf(path) !== mountPoint))
-    .map(({ path }) => path)
+export async function sourcesThatMoved(entry: JournalEntry): Promise<readonly string[]> {
+  const isSameBoot = !wasRebootedSince(entry)
+  const compared = entry.devices.filter(({ path }) => !isOfTheSystem(path))
+  const verdicts = await Promise.all(compared.map((source) => hasMoved(source, isSameBoot)))
+  return compared.filter((_, index) => verdicts[index]).map(({ path }) => path)
+}
+
+async function hasMoved({ path, device, mountPoint }: JournalEntry['devices'][number], isSameBoot: boolean): Promise<boolean> {
+  if (isSameBoot || mountPoint === undefined) {
+    const now = await nearestDevice(path, { limitMs: sourceLimitMs })
+    if (now !== 'unknown') return now !== device
+  }
+  return mountPoint !== undefined && mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint
+}
+
+/** The machine was restarted since the entry was written. Boards without a clock tell that by nothing else. */
+export function wasRebootedSince(entry: Pick<JournalEntry, 'bootId'>): boolean {
+  const now = bootId()
+  return entry.bootId !== '' && now !== '' && entry.bootId !== now
 }
 
 /** A disk is mounted where it was at the stop, under another number: it was plugged in anew, or it is another disk. */
 export function isMountedAnew({ devices }: JournalEntry, path: string): boolean {
-  return devices.some((source) => source.path === path && source.mountPoint !== undefined && source.mountPoint === mountPointOf(path))
+  return devices.some((source) => source.path === path && source.mountPoint !== undefined && source.mountPoint === mountPointOf(path, { limitMs: sourceLimitMs }))
 }
 
 function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
@@ -255,7 +275,10 @@ function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
     healthTimeoutMs: context.healthTimeoutMs,
     state: plan.state,
     whyNotDown: plan.whyNotDown,
-    devices: plan.sources.flatMap(({ path, device }) => (device === null ? [] : [{ path, device, mountPoint: mountPointOf(path) }])),
+    devices: plan.sources.flatMap(({ path, device, isMountedByStack }) =>
+      device === null || isMountedByStack === true || isOfTheSystem(path) ? [] : [{ path, device, mountPoint: mountPointOf(path, { limitMs: sourceLimitMs }) }],
+    ),
+    graceSeconds: context.graceSeconds,
   }
 }
 

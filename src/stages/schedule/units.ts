@@ -100,7 +100,7 @@ export function unitPaths(folder: string): readonly string[] {
 
 /** Waited for, and not required: a run whose disk is missing must run, to tell so. */
 function wantedMounts(sources: readonly string[]): readonly string[] {
-  const mounts = [...new Set(sources.map(mountPointOf))].filter((point) => point !== '/').map(mountUnit)
+  const mounts = [...new Set(sources.map((source) => mountPointOf(source)))].filter((point) => point !== '/').map(mountUnit)
   return mounts.length === 0 ? [] : ['# A disk that is missing keeps no run from telling so.', `Wants=${mounts.join(' ')}`, `After=${mounts.join(' ')}`]
 }
 

@@ -12,7 +12,7 @@ import { entriesOf, readDirlist } from '../../../src/stacks/dirlist.js'
 import { addExternalStack, applyChoices, refreshDirlist, removeExternalStack, switchStacks } from '../../../src/stacks/dirlist-changes.js'
 import { editDirlist } from '../../../src/stacks/dirlist-file.js'
 import { selectStacks } from '../../../src/stacks/selection.js'
-import { compileSource } from '../compiled-source.js'
+import { compileWithPackages } from '../compiled-packages.js'
 import { at, dirlistText, errorOf, place, stack, world, writeDirlist } from './fixtures.js'
 
 const enabledNames = (): string[] => entriesOf(readDirlist(place())).flatMap(({ name, enabled }) => (enabled ? [name] : []))
@@ -238,7 +238,7 @@ describe('the file of the dirlist', () => {
     let compiled = ''
 
     beforeAll(() => {
-      compiled = compileSource(mkdtempSync(join(tmpdir(), 'stackbk-dirlist-')))
+      compiled = compileWithPackages(mkdtempSync(join(tmpdir(), 'stackbk-dirlist-')), ['errors.ts', 'host', 'config', 'stacks'])
     })
     afterAll(() => {
       rmSync(compiled, { recursive: true, force: true })

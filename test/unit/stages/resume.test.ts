@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import type { Answer, ContainerState, Runtime, StackState, UpReport } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
+import { bootId } from '../../../src/host/boot.js'
 import { stackKey } from '../../../src/stacks/identity.js'
 import type { JournalEntry } from '../../../src/stacks/journal.js'
 import { replayJournal, resume, type ResumeChoices } from '../../../src/stages/resume.js'
@@ -33,7 +34,7 @@ describe('resuming', () => {
       name,
       directory,
       writtenAt: '2026-01-01T00:00:00.000Z',
-      bootId: 'boot',
+      bootId: bootId(),
       mode: 'stop',
       healthTimeoutMs: 1000,
       state: stateOf([container('app'), container('db')], { directory }),

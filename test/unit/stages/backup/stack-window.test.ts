@@ -7,7 +7,7 @@ import { stackKey } from '../../../../src/stacks/identity.js'
 import { Journal, type JournalEntry } from '../../../../src/stacks/journal.js'
 import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
 import { snapshotInWindow, sourcesThatMoved, startAndConfirm, type WindowContext, type WindowResult } from '../../../../src/stages/backup/stack-window.js'
-import { compileSource } from '../../compiled-source.js'
+import { compileWithPackages } from '../../compiled-packages.js'
 import { nodeProcess } from '../../processes.js'
 import { at, container, failure, ok, partly, source, stackAt, stateOf, write } from '../fixtures.js'
 
@@ -354,7 +354,7 @@ describe('the window in which a stack is down', () => {
     })
 
     it('reaches the start also where nothing but the limit keeps the process from ending', async () => {
-      compileSource(at('compiled'), ['errors.ts', 'host', 'stacks', ...['stack-window', 'stack-plan', 'coverage'].map((name) => `stages/backup/${name}.ts`)])
+      compileWithPackages(at('compiled'), ['errors.ts', 'host', 'stacks', ...['stack-window', 'stack-plan', 'coverage'].map((name) => `stages/backup/${name}.ts`)])
       const { said } = await nodeProcess(
         at('compiled'),
         `import { Journal } from './stacks/journal.js'
@@ -391,9 +391,9 @@ describe('the window in which a stack is down', () => {
     const directory = at('stacks/web')
     const entry = await entryOfWindow(planOf({ sources: [source(directory, { device: statSync(directory).dev })] }))
     const renumbered = { ...entry, bootId: 'before', devices: entry.devices.map((place) => ({ ...place, device: 424_242 })) }
-    expect(sourcesThatMoved(renumbered)).toEqual([])
-    expect(sourcesThatMoved({ ...renumbered, bootId: entry.bootId })).toEqual([directory])
-    expect(sourcesThatMoved({ ...renumbered, devices: renumbered.devices.map((place) => ({ ...place, mountPoint: directory })) })).toEqual([directory])
+    expect(await sourcesThatMoved(renumbered)).toEqual([])
+    expect(await sourcesThatMoved({ ...renumbered, bootId: entry.bootId })).toEqual([directory])
+    expect(await sourcesThatMoved({ ...renumbered, devices: renumbered.devices.map((place) => ({ ...place, mountPoint: directory })) })).toEqual([directory])
   })
 
   it('starts again once an engine that went away in the window is back', async () => {
@@ -413,9 +413,9 @@ describe('the window in which a stack is down', () => {
   })
 
   it.runIf(process.getuid?.() === 0)('sees a disk that came or went, by the device of the nearest folder', async () => {
-    const entry = await entryOfWindow(planOf({ sources: [source('/proc/self', { device: statSync('/proc').dev })] }))
-    expect(sourcesThatMoved(entry)).toEqual([])
-    expect(sourcesThatMoved({ ...entry, devices: [{ path: '/proc/not-there/either', device: statSync('/').dev }] })).toEqual(['/proc/not-there/either'])
+    const entry = await entryOfWindow(planOf({ sources: [source(at('stacks/web/deep/er'), { device: statSync(at('stacks/web')).dev })] }))
+    expect(await sourcesThatMoved(entry)).toEqual([])
+    expect(await sourcesThatMoved({ ...entry, devices: [{ path: at('not-there/either'), device: statSync('/proc').dev }] })).toEqual([at('not-there/either')])
   })
 
   describe('as the events of the engine tell it', () => {

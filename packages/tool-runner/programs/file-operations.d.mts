@@ -1,0 +1,1 @@
+export declare function perform(operation: string, path: string, detail: unknown): unknown
