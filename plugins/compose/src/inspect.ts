@@ -49,6 +49,10 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     if (!inspected.ok) return inspected
     if (inspected.value.size < wanted.size && attempt < attempts) continue
     const takenAt = new Date().toISOString()
+    for (const [directory, own] of matched) {
+      const isOwn = (container: Listed): boolean => own.some((one) => one === container || isMadeFrom(container, { name: one.project, workingDirectory: one.workingDirectory, configFiles: [] }, directory))
+      whereabouts?.looked(directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
+    }
     const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => inspected.value.get(row.id) ?? [])
     const states = await Promise.all(
       directories.map((directory) => {
@@ -56,11 +60,6 @@ export async function inspectStacks(docker: Docker, directories: readonly string
         return stateOf({ directory, containers, others: containersOf(strangers), vacant: vacant.get(directory) ?? null, takenAt })
       }),
     )
-    for (const state of states) {
-      const own = matched.get(state.directory) ?? []
-      const isOwn = (container: Listed): boolean => own.includes(container) || state.projects.some((project) => isMadeFrom(container, project, state.directory))
-      whereabouts?.looked(state.directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
-    }
     return answered(states)
   }
 }
