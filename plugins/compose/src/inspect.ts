@@ -55,6 +55,10 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     const containers = new Map([...inspected.value, ...guests.value])
     if (containers.size < own.size + sharing.size && attempt < attempts) continue
     const takenAt = new Date().toISOString()
+    for (const [directory, rows] of matched) {
+      const isOwn = (container: Listed): boolean => rows.some((one) => one === container || isMadeFrom(container, { name: one.project, workingDirectory: one.workingDirectory, configFiles: [] }, directory))
+      whereabouts?.looked(directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
+    }
     const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => containers.get(row.id) ?? [])
     const states = await Promise.all(
       directories.map((directory) => {
@@ -62,11 +66,6 @@ export async function inspectStacks(docker: Docker, directories: readonly string
         return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, takenAt })
       }),
     )
-    for (const state of states) {
-      const own = matched.get(state.directory) ?? []
-      const isOwn = (container: Listed): boolean => own.includes(container) || state.projects.some((project) => isMadeFrom(container, project, state.directory))
-      whereabouts?.looked(state.directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
-    }
     return answered(states)
   }
 }

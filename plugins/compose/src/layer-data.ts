@@ -21,17 +21,17 @@ const rewrittenTrees = ['/etc/ssl/certs', '/etc/pki/ca-trust/extracted']
 /** Caches and compiled code, wherever they are. */
 const cacheFolders = new Set(['.cache', '.npm', '__pycache__'])
 
-/** Left by a program that runs, or by somebody at a terminal in the container. */
+/** Left by a program that runs, or by a user at a terminal in the container. */
 const leftByUse = /\.(?:pid|sock|pyc)$|^\.(?:[a-z]+_history|viminfo|lesshst|wget-hsts)$/
 
-/** Whether the change is a file, or a folder with nothing new in it. */
+/** Returns whether the change is a file, or a folder with nothing new in it. */
 export function isLeaf({ path }: LayerChange, changes: readonly LayerChange[]): boolean {
   return !changes.some((other) => other.path.startsWith(`${path}/`))
 }
 
 /**
- * Whether the change is a file that a new container would lack and nothing makes again. Folders are none, nor are files that are
- * deleted, nor places of mounts. See docs/decisions/stop-mode-auto.md.
+ * Returns whether the change is a file that a new container would lack and that nothing makes again. Folders do not count, nor do
+ * deleted files and places of mounts. See docs/decisions/stop-mode-auto.md.
  */
 export function isData(change: LayerChange, changes: readonly LayerChange[], mounts: readonly ContainerMount[]): boolean {
   const { kind, path } = change

@@ -45,7 +45,7 @@ export async function namedFiles({ workingDirectory, configFiles }: Origin): Pro
 }
 
 /**
- * Whether the container belongs to another stack folder than this real one: a folder that its labels name is there, and has a
+ * Returns whether the container belongs to another stack folder than this real one: a folder that its labels name is there, and has a
  * compose file. Labels that name a folder which is gone or was moved say nothing.
  */
 export async function isOfNeighbour(origin: Origin, directory: string): Promise<boolean> {
@@ -56,8 +56,8 @@ export async function isOfNeighbour(origin: Origin, directory: string): Promise<
 }
 
 /**
- * Whether a container that was not there at the last look is of this project of the folder, and not of another folder with the
- * same project name. It compares the labels and looks at no disk, so it may be asked while the stack is down.
+ * Returns whether a container that was not there at the last look belongs to this project of the folder, and not to another folder
+ * with the same project name. It compares the labels and looks at no disk, so it may be called while the stack is down.
  */
 export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'configFiles'>, directory: string): boolean {
   if (origin.project !== project.name) return false

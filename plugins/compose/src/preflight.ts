@@ -43,7 +43,7 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     ...differences,
     ...alive.flatMap((container) => imageDifference(container, images.value)),
     ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
-    ...(mayTakeDown ? state.projects.flatMap((project) => [...guests(project, listed.value), ...neighbours(project, state, listed.value)]) : []),
+    ...(mayTakeDown ? state.projects.flatMap((project) => neighbours(project, state, listed.value)) : []),
     ...state.dependents.map((container) => dependent(state, container)),
   ]
   // Where `auto` takes `stop` anyway, what is in the layers stays.
@@ -174,14 +174,6 @@ export function dependent(state: StackState, container: ContainerState): string 
   const owners = [...state.projects.flatMap((project) => project.containers), ...state.dependents]
   const shared = new Set(owners.flatMap((owner) => sharedNamespaces(container, owner)))
   return `${container.name} shares the ${[...shared].join(' and the ')} of a container of this stack`
-}
-
-/** Containers of elsewhere in the project's own networks: these could not be removed, or would leave them with a dead one. */
-function guests(project: ProjectState, listed: readonly Listed[]): string[] {
-  const own = new Set(project.containers.flatMap((container) => container.networks).filter((network) => network.startsWith(`${project.name}_`)))
-  return listed
-    .filter((container) => container.project !== project.name && container.networks.some((network) => own.has(network)))
-    .map((container) => `${container.name} of elsewhere is in a network of this project`)
 }
 
 /** Compose takes containers of other folders with the same project name for its own: what it makes could replace one of them. */
