@@ -9,6 +9,7 @@ import type { RecoverResult } from '../../src/stages/recover/recover-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, removeProject } from '../fixtures/compose-stack.js'
 import { fingerprint, furnish } from '../fixtures/fingerprint.js'
+import { keptIn, removeKept } from '../fixtures/kept-aside.js'
 import { makeWorld, says, type World, type WorldStack } from '../fixtures/world.js'
 
 let world: World
@@ -16,7 +17,10 @@ let world: World
 beforeAll(async () => {
   world = await makeWorld({ settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
 })
-afterAll(() => world.remove())
+afterAll(async () => {
+  await removeKept(world)
+  await world.remove()
+})
 
 const recover = (...args: string[]): Promise<{ exitCode: number; result: RecoverResult; stderr: string }> => world.json<RecoverResult>(['recover', ...args])
 
@@ -133,9 +137,11 @@ describe('over a stack that is there', () => {
       ends.push(`${at} ${isNew ? 'new' : 'old'}`)
       if (!isNew) expect(now, `killed at ${at}`).toEqual(present)
       expect(await stack.running(), `killed at ${at}`).toEqual(['app', 'db'])
-      expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.')), `killed at ${at}`).toEqual([])
+      // A recovery that was confirmed has kept what only was there now.
+      expect(keptIn(dirname(stack.directory)), `killed at ${at}`).toEqual(isNew ? [join(stack.directory, 'only-now')] : [])
       expect([...readdirSync(join(world.state, 'recoveries')), ...world.journal()], `killed at ${at}`).toEqual([])
       if (isNew) {
+        await removeKept(world)
         await change()
         present = await picture()
       }
@@ -162,12 +168,13 @@ describe('over a stack that is there', () => {
     expect(await stack.containers()).toBe(containers)
   })
 
-  it('replaces it as a whole, and keeps nothing when the new one is up', async () => {
+  it('replaces it as a whole, and keeps only what the snapshot does not hold when the new one is up', async () => {
     const { exitCode, result } = await recover('over', '--yes')
     expect(exitCode, JSON.stringify(result)).toBe(0)
     expect(await picture()).toEqual(snapshotted)
     expect(await stack.running()).toEqual(['app', 'db'])
-    expect(readdirSync(dirname(stack.directory)).filter((name) => name.startsWith('.'))).toEqual([])
+    expect(keptIn(dirname(stack.directory))).toEqual([join(stack.directory, 'only-now')])
+    expect(JSON.stringify(result.problems)).toContain('rm -rf')
   })
 })
 

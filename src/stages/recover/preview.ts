@@ -1,17 +1,24 @@
-import type { Engine } from '@stackbk/contract'
+import type { Engine, Snapshot } from '@stackbk/contract'
 
 import { errorFrom } from '../../errors.js'
 import type { Run } from '../run.js'
 import { mostNamed } from './exchange.js'
-import { keptPathsOf, type KeptPath } from './kept-paths.js'
+import { keptPathsOf, type KeptPath, type KeptPathsRequest } from './kept-paths.js'
 import { isThere } from './moves.js'
-import type { RecoveryPlan } from './plan.js'
 import type { RecoveryChanges } from './recover-result.js'
 import { SnapshotComparison } from './snapshot-comparison.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
 
+/** What is to come back, and of which snapshot. */
+export interface PreviewRequest extends KeptPathsRequest {
+  readonly snapshot: Pick<Snapshot, 'id'>
+  readonly held: readonly string[]
+  /** Only these of it; `null`: all. */
+  readonly part: { readonly paths: readonly string[] } | null
+}
+
 /** Compares what is there with the snapshot, for a dry run. Changes nothing. Throws as the engine fails to list. */
-export async function previewChanges(run: Run, engine: Engine, plan: Pick<RecoveryPlan, 'name' | 'directory' | 'excludes' | 'held' | 'snapshot' | 'part'>): Promise<RecoveryChanges> {
+export async function previewChanges(run: Run, engine: Engine, plan: PreviewRequest): Promise<RecoveryChanges> {
   const kept = keptPathsOf(run, engine, plan)
   const places = (plan.part?.paths ?? plan.held).filter((path) => isThere(path))
   const comparisons: SnapshotComparison[] = []
