@@ -6,7 +6,9 @@ import { StackbkError } from '../errors.js'
 import { nearestExisting } from '../host/mounts.js'
 import type { Offers } from '../providers/collect.js'
 import { readDirlist } from '../stacks/dirlist.js'
+import { selectStacks } from '../stacks/selection.js'
 import { frozenRecords } from './backup/frozen-record.js'
+import { requestedStopMode } from './backup/stack-plan.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -25,6 +27,7 @@ const littleSpace = 1024 ** 3
 export async function doctor(run: Run, offers: Offers, configuration: readonly Finding[], dataFolder: string): Promise<Outcome<DoctorResult>> {
   const findings: Finding[] = [...configuration, ...pluginFindings(offers), ...stateFindings(run), ...stacksFindings(run), ...leftoverFindings(run)]
   findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
+  findings.push(...(await layerFindings(run)))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
   for (const id of run.freezerIds()) findings.push(...(await freezerFindings(run, id)))
@@ -95,6 +98,28 @@ function stacksFindings(run: Run): Finding[] {
     ...lost.map(({ name, reason }): Finding => ({ id: `stacks.${name}`, status: 'failed', found: reason, needed: 'an enabled stack that is there', fix: `Mount its disk, or run: stackbk dirlist disable ${name}` })),
     ...list.problems.map(({ message, fix }): Finding => ({ id: 'stacks.dirlist', status: 'warning', found: message, needed: '', fix })),
   ]
+}
+
+/** Names containers whose files are in no snapshot, before the first night finds them. That the engine does not answer is said elsewhere. */
+async function layerFindings(run: Run): Promise<readonly Finding[]> {
+  try {
+    const runtime = await run.runtime()
+    const { stacks } = selectStacks(run.configuration, [])
+    if (runtime.dataInContainers === undefined || stacks.length === 0) return []
+    const states = await runtime.inspect(stacks.map((stack) => stack.directory), { signal: run.signal })
+    if (!states.ok) return []
+    const findings: Finding[] = []
+    for (const [at, stack] of stacks.entries()) {
+      const state = states.value[at]
+      if (state?.condition !== 'running' || !['auto', 'down'].includes(requestedStopMode(stack, state, run.configuration, undefined))) continue
+      const data = await runtime.dataInContainers(state, { signal: run.signal })
+      if (!data.ok) continue
+      findings.push(...data.value.map((found): Finding => ({ id: `stacks.${stack.name}.data`, status: 'warning', found, needed: 'data in volumes and binds, which a snapshot holds', fix: `Keep them in a volume or a bind; if they may go, set STOP_MODE=stop in [stack:${stack.name}]` })))
+    }
+    return findings
+  } catch {
+    return []
+  }
 }
 
 function leftoverFindings(run: Run): Finding[] {

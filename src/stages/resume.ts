@@ -223,7 +223,8 @@ async function changesSince(runtime: Runtime, entry: JournalEntry, now: StackSta
   const missing = [...recorded.values()].filter((container) => isAlive(container) && !present.some(({ id }) => id === container.id))
   if (entry.mode !== 'down') return [...changes, ...missing.map((container) => `${container.name} was removed`)]
   if (missing.length === 0) return changes
-  const preflight = await runtime.preflight(entry.state)
+  // Nothing is taken down any more: what others do meanwhile is no change of this stack.
+  const preflight = await runtime.preflight(entry.state, { stopMode: 'stop' })
   if (!preflight.ok) return [...changes, preflight.failure.message]
   const { model, missingImages, whyNotDown } = preflight.value
   if (!model.ok) changes.push(problemFrom(model.failure).message)

@@ -95,10 +95,21 @@ export interface Preflight {
   readonly missingImages: readonly string[]
   /** Why `down` would not give back the very containers that ran; empty when it would. Sentences for the report. */
   readonly whyNotDown: readonly string[]
+  /** Of `whyNotDown`, the sentences about files that containers keep in their own writable layer: no snapshot holds those. Absent: none, or not looked for. */
+  readonly dataInContainers?: readonly string[]
   /** What of that no start could make good, such as a container that nothing says how to make again: not even a `down` that was asked for is done then. */
   readonly whyNeverDown?: readonly string[]
   /** What stopping would lose for good whatever the mode, such as a container that removes itself. Nothing is stopped then. */
   readonly wouldLose: readonly string[]
+}
+
+export interface PreflightOptions extends CallOptions {
+  /**
+   * What the caller means to do; with `auto` it chooses between `down` and `stop` by the answer. Some of what speaks against `down`
+   * is looked for only where the stack may be taken down: containers of others that it would meet, and what containers keep in
+   * their own layer, which takes time to find out. Absent: it may be.
+   */
+  readonly stopMode?: StopMode | 'auto'
 }
 
 export type SourceKind = 'directory' | 'model-file' | 'named-volume' | 'anonymous-volume' | 'bind'
@@ -321,7 +332,13 @@ export interface Runtime extends LiveProvider {
   /** The states of these real directories, in their order, from one look at the engine. Fails as a whole when the engine does not answer. */
   inspect(directories: readonly string[], options?: CallOptions): Promise<Answer<readonly StackState[]>>
 
-  preflight(state: StackState, options?: CallOptions): Promise<Answer<Preflight>>
+  preflight(state: StackState, options?: PreflightOptions): Promise<Answer<Preflight>>
+
+  /**
+   * Returns a sentence for each container that keeps files in its own writable layer which a new container would lack, or of which
+   * that cannot be found out in time. Absent: not known.
+   */
+  dataInContainers?(state: StackState, options?: CallOptions): Promise<Answer<readonly string[]>>
 
   /** Every path and volume that the stack reads or writes, the folder itself first; each path once. */
   sources(state: StackState, options?: CallOptions): Promise<Answer<readonly Source[]>>

@@ -91,6 +91,11 @@ export function isAlive(container: { readonly condition: ContainerCondition }): 
   return container.condition === 'running' || container.condition === 'paused' || container.condition === 'restarting'
 }
 
+/** A container that only a capsule tells of: its mounts and networks are not known. An engine's IDs are hexadecimal. */
+export function isKnownFromCapsule(container: { readonly id: string }): boolean {
+  return !/^[0-9a-f]+$/.test(container.id)
+}
+
 /** What it is not is `exited`. */
 export function conditionOf(status: string): ContainerCondition {
   switch (status) {

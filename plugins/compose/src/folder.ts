@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
@@ -21,6 +21,12 @@ export async function projectOfFolder(directory: string): Promise<ProjectState |
   const name = normalized(environment['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, environment)) || normalized(basename(directory))
   if (name === '') return null
   return { name, workingDirectory: directory, configFiles: files, environmentFiles: [], containers: [] }
+}
+
+/** Whether the folder holds a compose file by one of the names that Compose looks for. */
+export async function hasComposeFile(directory: string): Promise<boolean> {
+  const found = await Promise.all(composeFiles.map((name) => access(join(directory, name)).then(() => true, () => false)))
+  return found.includes(true)
 }
 
 function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): string[] {

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 
 import { answered } from '@stackbk/contract'
 import type { Answer, CallOptions, ContainerState, ProjectState, StackState } from '@stackbk/contract'
@@ -7,6 +7,7 @@ import { type Container, isAlive, label, toState } from './container.js'
 import type { Docker } from './docker.js'
 import { projectOfFolder } from './folder.js'
 import { describeListed, inspectContainers, type Listed, listContainers } from './look.js'
+import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin, originOf } from './ownership.js'
 import { realPath, splitPaths } from './paths.js'
 import type { Whereabouts } from './whereabouts.js'
 
@@ -19,8 +20,8 @@ const attempts = 5
  * folder are found, also those started with `-p`.
  *
  * A stack of which nothing runs by that rule is asked for by its project's name too (invariant 8): a running container that
- * carries it, from wherever, makes the stack `running`. Containers of no project of the stack that mount its paths do not;
- * `sources` tells them.
+ * carries it makes the stack `running`, unless its labels name another folder with a compose file: then it is that folder's,
+ * even if both use one project name. Containers of no project of the stack that mount its paths do not; `sources` tells them.
  */
 export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts): Promise<Answer<readonly StackState[]>> {
   for (let attempt = 1; ; attempt += 1) {
@@ -38,8 +39,8 @@ export async function inspectStacks(docker: Docker, directories: readonly string
       }
       const project = await projectOfFolder(directory)
       if (project !== null) vacant.set(directory, project)
-      const namesakes = project === null ? [] : listed.value.filter((container) => container.project === project.name)
-      matched.set(directory, namesakes.some(isAlive) ? [...new Set([...own, ...namesakes])] : own)
+      const namesakes = project === null ? [] : await withoutNeighbours(listed.value.filter((container) => container.project === project.name && !own.includes(container)), directory)
+      matched.set(directory, namesakes.some(isAlive) ? [...own, ...namesakes] : own)
     }
     // Sharing another's network namespace shows as having no network; sharing another one is told by the look at a container alone.
     const strangers = listed.value.filter((container) => container.networks.length === 0 || isAlive(container))
@@ -54,23 +55,30 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     const containers = new Map([...inspected.value, ...guests.value])
     if (containers.size < own.size + sharing.size && attempt < attempts) continue
     const takenAt = new Date().toISOString()
-    for (const [directory, own] of matched) {
-      const projects = new Set(own.map((container) => container.project))
-      whereabouts?.looked(directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && (own.includes(container) || projects.has(container.project))) })
-    }
     const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => containers.get(row.id) ?? [])
-    return answered(
+    const states = await Promise.all(
       directories.map((directory) => {
         const found = containersOf(matched.get(directory) ?? [])
         return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, takenAt })
       }),
     )
+    for (const state of states) {
+      const own = matched.get(state.directory) ?? []
+      const isOwn = (container: Listed): boolean => own.includes(container) || state.projects.some((project) => isMadeFrom(container, project, state.directory))
+      whereabouts?.looked(state.directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
+    }
+    return answered(states)
   }
 }
 
-function stateOf(about: { directory: string; containers: readonly Container[]; others: readonly Container[]; vacant: ProjectState | null; takenAt: string }): StackState {
+async function withoutNeighbours<T extends Origin>(containers: readonly T[], directory: string): Promise<T[]> {
+  const judged = await Promise.all(containers.map(async (container) => ({ container, isNeighbours: await isOfNeighbour(container, directory) })))
+  return judged.flatMap(({ container, isNeighbours }) => (isNeighbours ? [] : [container]))
+}
+
+async function stateOf(about: { directory: string; containers: readonly Container[]; others: readonly Container[]; vacant: ProjectState | null; takenAt: string }): Promise<StackState> {
   const { directory, containers, others, vacant, takenAt } = about
-  const projects = projectsOf(containers)
+  const projects = await projectsOf(containers)
   return {
     schemaVersion: 1,
     directory,
@@ -107,25 +115,21 @@ function dependentsOf(containers: readonly Owner[], others: readonly Container[]
   return found
 }
 
-function projectsOf(containers: readonly Container[]): ProjectState[] {
+async function projectsOf(containers: readonly Container[]): Promise<ProjectState[]> {
   const names = [...new Set(containers.map((container) => container.allLabels[label.project] ?? ''))].sort()
-  return names.map((name) => {
+  return Promise.all(names.map(async (name) => {
     const own = containers.filter((container) => (container.allLabels[label.project] ?? '') === name).sort(byServiceAndNumber)
     // One-off containers and old ones may have been made from other files: what `up` made last tells how it is made.
     const teller = own.find((container) => !container.isOneOff && isAlive(container)) ?? own.find((container) => !container.isOneOff) ?? own[0]!
+    const workingDirectory = teller.allLabels[label.workingDirectory] ?? ''
     return {
       name,
-      workingDirectory: teller.allLabels[label.workingDirectory] ?? '',
-      configFiles: splitPaths(teller.allLabels[label.configFiles] ?? '').filter(isFile),
-      environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? ''),
+      workingDirectory,
+      configFiles: await namedFiles(originOf(teller.allLabels)),
+      environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? '', workingDirectory).map((file) => (isAbsolute(workingDirectory) ? resolve(workingDirectory, file) : file)),
       containers: own.map(toState),
     }
-  })
-}
-
-/** `-` came by standard input, and cannot be read again. Without any file, Compose looks for those of the folder. */
-function isFile(path: string): boolean {
-  return path !== '-'
+  }))
 }
 
 function byServiceAndNumber(one: Container, other: Container): number {
@@ -143,9 +147,7 @@ async function foldersOf(listed: readonly Listed[]): Promise<ReadonlyMap<Listed,
   const entries = listed
     .filter((container) => container.project !== '')
     .map(async (container): Promise<[Listed, string[]]> => {
-      const first = splitPaths(container.configFiles).find(isFile)
-      const folders = [container.workingDirectory, ...(first === undefined ? [] : [dirname(first)])].filter((folder) => folder !== '')
-      return [container, await Promise.all(folders.map(resolved))]
+      return [container, await Promise.all(namedFolders(container).map(resolved))]
     })
   return new Map(await Promise.all(entries))
 }

@@ -1,20 +1,22 @@
 import { answered, done, failed } from '@stackbk/contract'
-import type { Answer, CallOptions, ContainerState, Preflight, ProjectState, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, Preflight, PreflightOptions, ProjectState, StackState } from '@stackbk/contract'
 
-import { isAlive } from './container.js'
+import { compareTopLevel } from './applied.js'
+import { isAlive, isKnownFromCapsule } from './container.js'
 import { imageIds } from './images.js'
 import { sharedNamespaces } from './inspect.js'
 import { children, type Json, list, record, text } from './json.js'
 import { type Listed, listContainers } from './look.js'
 import type { Models } from './models.js'
+import { isMadeFrom } from './ownership.js'
 import type { Tools } from './tools.js'
 
 /**
  * What a stop would meet. `down` is given out for safe only if every container that exists comes back as the same one: same
- * image, same configuration, same volumes, same networks, same neighbours. Not asked: what containers wrote into their own
- * layer (`docker diff`), since whoever runs Compose has that replaced at every change of the file.
+ * image, same configuration, same volumes, same networks, same neighbours, and nothing in the container's own layer that a new
+ * one would lack.
  */
-export async function preflightStack(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<Preflight>> {
+export async function preflightStack(tools: Tools, models: Models, state: StackState, { stopMode, ...options }: PreflightOptions = {}): Promise<Answer<Preflight>> {
   const containers = state.projects.flatMap((project) => project.containers)
   const references = containers.flatMap((container) => [container.image.reference, container.image.id])
   const [listed, images, ...checked] = await Promise.all([
@@ -36,18 +38,22 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     else return check
   }
   const alive = containers.filter(isAlive)
+  const mayTakeDown = stopMode === undefined || stopMode === 'auto' || stopMode === 'down'
   const whyNotDown = [
     ...differences,
     ...alive.flatMap((container) => imageDifference(container, images.value)),
     ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
-    ...state.projects.flatMap((project) => guests(project, listed.value)),
+    ...(mayTakeDown ? state.projects.flatMap((project) => [...guests(project, listed.value), ...neighbours(project, state, listed.value)]) : []),
     ...state.dependents.map((container) => dependent(state, container)),
   ]
+  // Where `auto` takes `stop` anyway, what is in the layers stays.
+  const layers = mayTakeDown && !(stopMode === 'auto' && whyNotDown.length > 0) ? await tools.layers.dataIn(alive.filter((container) => !container.isOneOff && !isKnownFromCapsule(container)), options) : { data: [], unknown: [] }
   const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container))])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
     missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
-    whyNotDown: [...new Set(whyNotDown)],
+    whyNotDown: [...new Set([...whyNotDown, ...layers.data, ...layers.unknown])],
+    ...(layers.data.length === 0 ? {} : { dataInContainers: layers.data }),
     ...(whyNeverDown.length === 0 ? {} : { whyNeverDown }),
     wouldLose: [...alive, ...state.dependents.filter(isAlive)].filter((container) => container.isRemovedWhenStopped).map((container) => `${container.name} removes itself when it ends (--rm)`),
   })
@@ -71,8 +77,10 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
   await tools.hooks.of(project)
   const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
   if (ran.length === 0) return answered({ gone: [], differences: [] })
-  const hashes = await models.hashes(project, model.value, options)
+  const [hashes, applied] = await Promise.all([models.hashes(project, model.value, options), compareTopLevel(tools.docker, project, model.value, ran.filter((container) => !isKnownFromCapsule(container)), options)])
   if (!hashes.ok) return hashes
+  if (!applied.ok) return applied
+  const { renamedNetworks } = applied.value
   const services = record(model.value['services'])
   const gone: string[] = []
   const reasons: string[] = []
@@ -83,9 +91,9 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
       gone.push(`service ${service} is no longer in the compose file`)
       continue
     }
-    reasons.push(...unappliedChange(service, containers, hashes.value), ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers, record(definition), networkNames(model.value)))
+    reasons.push(...unappliedChange(service, containers, hashes.value), ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers.filter((container) => !isKnownFromCapsule(container)).map((container) => withNewNames(container, renamedNetworks)), record(definition), networkNames(model.value)))
   }
-  return answered({ gone, differences: reasons })
+  return answered({ gone, differences: [...reasons, ...applied.value.differences] })
 }
 
 export function unappliedChange(service: string, containers: readonly ContainerState[], hashes: ReadonlyMap<string, string>): string[] {
@@ -123,6 +131,11 @@ export function otherNetworks(containers: readonly ContainerState[], definition:
   ])
 }
 
+/** A network that has another name in the file now was not left by hand. */
+function withNewNames(container: ContainerState, renamed: ReadonlyMap<string, string>): ContainerState {
+  return { ...container, networks: container.networks.map((name) => renamed.get(name) ?? name) }
+}
+
 function imageDifference(container: ContainerState, images: ReadonlyMap<string, string>): string[] {
   const now = images.get(container.image.reference)
   if (now === container.image.id) return []
@@ -156,6 +169,13 @@ function guests(project: ProjectState, listed: readonly Listed[]): string[] {
   return listed
     .filter((container) => container.project !== project.name && container.networks.some((network) => own.has(network)))
     .map((container) => `${container.name} of elsewhere is in a network of this project`)
+}
+
+/** Compose takes containers of other folders with the same project name for its own: what it makes could replace one of them. */
+function neighbours(project: ProjectState, state: StackState, listed: readonly Listed[]): string[] {
+  const own = new Set(project.containers.map((container) => container.id))
+  const others = listed.filter((container) => container.project === project.name && !own.has(container.id) && !isMadeFrom(container, project, state.directory))
+  return [...new Set(others.map((container) => container.workingDirectory))].map((folder) => `project ${project.name} is also the name of what runs from ${folder}`)
 }
 
 /** The real names of the model's networks, by their keys. */

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 import { answered } from '@stackbk/contract'
 import type { Answer, CallOptions, Capsule, CapsuleImage, RebuildOutlook, RebuildProblem, RebuildProblemCode, RebuildQuestion } from '@stackbk/contract'
@@ -9,7 +9,8 @@ import type { Docker } from './docker.js'
 import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, written } from './host-ports.js'
 import { children, type Json, list, record, text } from './json.js'
 import { listContainers, type Listed } from './look.js'
-import { isInside, realPath, splitPaths } from './paths.js'
+import { isOfNeighbour, namedFolders } from './ownership.js'
+import { isInside, realPath } from './paths.js'
 import { knownVersions } from './readiness.js'
 import { findImages, mayBePulled, missingImage } from './recorded-images.js'
 import { type ProjectScope, scopeOf, servicesOf } from './rebuild-scope.js'
@@ -72,21 +73,27 @@ function noModel(scope: ProjectScope, question: RebuildQuestion, why: string): R
 }
 
 /**
- * Compose takes every container with the project's name for one of its own, wherever it came from. A folder that is gone cannot be
+ * Compose takes every container with the project's name and a service's for that service's, wherever it came from. Containers of
+ * other services that another folder with a compose file has made are a neighbour's, and stay. A folder that is gone cannot be
  * told from a link to it that is gone too: containers started by way of the recorded one are the stack's.
  */
 async function projectProblems(scopes: readonly ProjectScope[], listed: readonly Listed[], { directory, isSamePlace }: { readonly directory: string; readonly isSamePlace: boolean }): Promise<RebuildProblem[]> {
-  const strangers = await Promise.all(
-    scopes.map(async ({ project, recorded }) => {
-      for (const container of listed.filter((one) => one.project === project.name && !(isSamePlace && one.workingDirectory === recorded.workingDirectory))) {
-        const files = splitPaths(container.configFiles).filter((file) => file.startsWith('/'))
-        const folders = await Promise.all([container.workingDirectory, ...files.map((file) => dirname(file))].filter((folder) => folder !== '').map(realPath))
-        if (!folders.includes(directory)) return [problem('error', 'project-taken', `Project ${project.name} is another stack here: container ${container.name} of it belongs to ${container.workingDirectory || 'another folder'}`, `Take that one down first: docker compose -p ${project.name} down`)]
+  const problems = await Promise.all(
+    scopes.map(async (scope) => {
+      const { project, recorded } = scope
+      const services = servicesOf(scope)
+      const candidates = listed.filter((one) => one.project === project.name && !(isSamePlace && one.workingDirectory === recorded.workingDirectory))
+      const others: Listed[] = []
+      for (const container of candidates) {
+        const isOwn = (await Promise.all(namedFolders(container).map(realPath))).includes(directory)
+        if (!isOwn && (services.includes(container.service) || !(await isOfNeighbour(container, directory)))) others.push(container)
       }
-      return []
+      const [first] = others
+      if (first === undefined) return []
+      return [problem('error', 'project-taken', `Project ${project.name} is another stack here: container ${first.name} of it belongs to ${first.workingDirectory || 'another folder'}`, `Stop and remove what is in the way first: docker rm -f ${others.map((container) => container.name).join(' ')}`)]
     }),
   )
-  return strangers.flat()
+  return problems.flat()
 }
 
 function nameProblems({ scope, model }: RebuildSource, listed: readonly Listed[]): RebuildProblem[] {

@@ -1,6 +1,7 @@
 import { answered } from '@stackbk/contract'
 import type { Answer, ProviderContext, Runtime } from '@stackbk/contract'
 
+import { isAlive } from './container.js'
 import { describeStack } from './describe.js'
 import { createDocker } from './docker.js'
 import { localSocket } from './endpoint.js'
@@ -8,6 +9,7 @@ import { EngineEvents } from './engine-events.js'
 import { inspectStacks } from './inspect.js'
 import { startIsolated } from './isolated.js'
 import { text } from './json.js'
+import { Layers } from './layers.js'
 import { listContainers } from './look.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
@@ -38,7 +40,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
   }
   const docker = createDocker(context.exec, { socketPath, log: context.log })
   const models = new Models(docker)
-  const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals() }
+  const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), layers: new Layers(docker) }
   /** By folder: the sources last asked for, which know more than the containers do. */
   const places = new Map<string, Places>()
 
@@ -68,6 +70,11 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
       return inspectStacks(docker, directories, options, tools.whereabouts)
     },
     preflight: (state, options) => preflightStack(tools, models, state, options),
+    async dataInContainers(state, options) {
+      const containers = state.projects.flatMap((project) => project.containers).filter((container) => isAlive(container) && !container.isOneOff)
+      const { data, unknown } = await tools.layers.dataIn(containers, options)
+      return answered([...data, ...unknown])
+    },
 
     async sources(state, options) {
       const sources = await sourcesOf(tools, models, state, options)

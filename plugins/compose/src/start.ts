@@ -8,6 +8,7 @@ import { imageIds } from './images.js'
 import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
 import { waitUntilSettled } from './settle.js'
+import { isMadeFrom } from './ownership.js'
 import type { Tools } from './tools.js'
 import { beginWaiting, type Waiting } from './waiting.js'
 
@@ -111,7 +112,8 @@ function chooseContainers(state: StackState, unit: Unit, containers: readonly Li
 
 function madeSince(state: StackState, unit: Unit, containers: readonly Listed[]): Listed[] {
   const known = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
-  return containers.filter((container) => !known.has(container.id) && !container.isOneOff && container.service === unit.service && container.project === unit.project)
+  const project = state.projects.find((one) => one.name === unit.project)
+  return containers.filter((container) => !known.has(container.id) && !container.isOneOff && container.service === unit.service && project !== undefined && isMadeFrom(container, project, state.directory))
 }
 
 /** What is there already; `images`: by reference, as far as they were asked for. */
@@ -186,7 +188,7 @@ async function create(tools: Tools, { state, project, units, found }: { state: S
         what: `docker compose up of ${services.join(', ')} in project ${project.name}`,
         moreFiles: pins.value === null ? [] : ['-'],
         args: [
-          ...['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', ...scale],
+          ...['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', '--remove-orphans=false', ...scale],
           ...beside.flatMap((service) => ['--scale', `${service}=${existing(service)}`]),
           ...['--', ...services, ...beside],
         ],

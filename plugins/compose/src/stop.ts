@@ -8,6 +8,7 @@ import type { Ear } from './engine-events.js'
 import { readEnd, readEnds } from './ends.js'
 import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
 import { inOrder, type Unit, unitsThatRan } from './order.js'
+import { isMadeFrom } from './ownership.js'
 import type { Tools } from './tools.js'
 
 /** What a stop may take beyond its grace before the engine counts as not answering. */
@@ -145,7 +146,7 @@ async function collectEnds(ear: Ear | null, containers: readonly ContainerState[
 
 /** Of the stack, perhaps made since it was looked at, or one of those that were to be stopped with it. */
 function isWithin(container: Listed, state: StackState, containers: readonly ContainerState[]): boolean {
-  return state.projects.some((project) => project.containers.length > 0 && project.name === container.project) || containers.some((one) => one.id === container.id)
+  return state.projects.some((project) => project.containers.length > 0 && isMadeFrom(container, project, state.directory)) || containers.some((one) => one.id === container.id)
 }
 
 function projectOf(state: StackState, id: string): string {

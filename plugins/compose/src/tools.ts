@@ -2,6 +2,7 @@ import type { Log } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
 import type { EngineEvents } from './engine-events.js'
+import type { Layers } from './layers.js'
 import type { Removals } from './removals.js'
 import type { HooksOfServices } from './service-hooks.js'
 import type { Whereabouts } from './whereabouts.js'
@@ -16,4 +17,5 @@ export interface Tools {
   readonly graces: Map<string, number>
   readonly whereabouts: Whereabouts
   readonly removals: Removals
+  readonly layers: Layers
 }

@@ -1,9 +1,10 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, StackState, UpReport } from '@stackbk/contract'
 
-import { type Container, crashedLately, isAlive, label } from './container.js'
+import { type Container, crashedLately, isAlive } from './container.js'
 import { lookAt } from './look.js'
 import { type Unit, unitsThatRan } from './order.js'
+import { isMadeFrom, originOf } from './ownership.js'
 import type { Tools } from './tools.js'
 import { beginWaiting } from './waiting.js'
 
@@ -52,9 +53,10 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
 function judge(state: StackState, unit: Unit, containers: readonly Container[], request: UpRequest): Verdict {
   const known = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const isOneOff = unit.containers.some((container) => container.isOneOff)
+  const project = state.projects.find((one) => one.name === unit.project)
   const candidates = containers.filter((container) =>
     unit.containers.some((one) => one.id === container.id) ||
-    (!isOneOff && !known.has(container.id) && !container.isOneOff && container.service === unit.service && container.allLabels[label.project] === unit.project),
+    (!isOneOff && !known.has(container.id) && !container.isOneOff && container.service === unit.service && project !== undefined && isMadeFrom(originOf(container.allLabels), project, state.directory)),
   )
   const verdicts = candidates.map((container) => judgeContainer(unit, container, request))
   const good = verdicts.filter((verdict) => verdict.is === 'up' || verdict.is === 'completed')

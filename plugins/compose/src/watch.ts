@@ -5,6 +5,7 @@ import { isAlive, label } from './container.js'
 import type { EngineEvent } from './engine-events.js'
 import { readEnds } from './ends.js'
 import { inspectContainers } from './look.js'
+import { isMadeFrom, originOf } from './ownership.js'
 import { isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
 import { isStart } from './whereabouts.js'
@@ -50,8 +51,7 @@ export async function mayChange(container: ContainerState, places: Places): Prom
  */
 export async function watchStack(tools: Tools, state: StackState, places: Places): Promise<Answer<Watch>> {
   const ids = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
-  const projects = new Set(state.projects.map((project) => project.name))
-  const isOfStack = (event: EngineEvent): boolean => ids.has(event.id) || projects.has(event.attributes[label.project] ?? '')
+  const isOfStack = (event: EngineEvent): boolean => ids.has(event.id) || state.projects.some((project) => isMadeFrom(originOf(event.attributes), project, state.directory))
   /** `undefined`: not asked yet or gone before the answer. */
   const strangers = new Map<string, boolean | undefined>()
   let begun = false

@@ -1,8 +1,9 @@
 import type { StackState } from '@stackbk/contract'
 
-import { isAlive, label } from './container.js'
+import { isAlive } from './container.js'
 import type { Ear, EngineEvent } from './engine-events.js'
 import type { Listed } from './look.js'
+import { isMadeFrom, originOf } from './ownership.js'
 
 interface Look {
   /** When it was asked for, by the clock that never goes back. */
@@ -39,11 +40,11 @@ export class Whereabouts {
     const look = this.#looks.get(state.directory)
     const heard = this.#ears.get(state.directory)
     if (look === undefined || heard === undefined || heard.ear.isLossy || look.isRestarting || look.begunAt < heard.openedAt) return false
-    const projects = new Set(state.projects.map((project) => project.name))
+    const isOwn = (event: EngineEvent): boolean => state.projects.some((project) => isMadeFrom(originOf(event.attributes), project, state.directory))
     const alive = new Set([...look.alive, ...state.dependents.filter(isAlive).map((container) => container.id)])
     for (const event of heard.ear.events) {
       if (event.action === 'die' || event.action === 'destroy') alive.delete(event.id)
-      else if (isStart(event) && (projects.has(event.attributes[label.project] ?? '') || state.dependents.some((container) => container.id === event.id))) alive.add(event.id)
+      else if (isStart(event) && (isOwn(event) || state.dependents.some((container) => container.id === event.id))) alive.add(event.id)
     }
     return alive.size === 0
   }

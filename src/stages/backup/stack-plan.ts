@@ -76,7 +76,7 @@ export async function planStack(
 
   const othersSeenAt = Date.now()
   const [preflight, sources, capsule] = await Promise.all([
-    state.condition === 'unknown' ? null : runtime.preflight(state, { signal }),
+    state.condition === 'unknown' ? null : runtime.preflight(state, { stopMode: requested, signal }),
     runtime.sources(state, { signal }),
     runtime.describe(state, { signal }),
   ])
@@ -93,6 +93,7 @@ export async function planStack(
   const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))
   problems.push(...obstacles, ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
+  if (runs && requested === 'auto' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
   const isLiveUnasked = wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown')
   return {
     stack,
@@ -152,6 +153,16 @@ function labelProblems(stack: Stack, state: StackState): readonly Problem[] {
 
 function downInSpite(stack: Stack, why: string): Problem {
   return { severity: 'warning', code: 'down-changes', message: `down was asked for, and does not give back what ran: ${why}`, fix: 'Use STOP_MODE=auto or stop', stack: stack.name }
+}
+
+function dataInContainer(stack: Stack, data: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'data-in-container',
+    message: `${data}; so it is stopped and started instead, and no snapshot holds these files`,
+    fix: 'Keep them in a volume or a bind; if they may go, set STOP_MODE=stop for this stack and this message ends',
+    stack: stack.name,
+  }
 }
 
 /**

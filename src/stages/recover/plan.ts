@@ -121,6 +121,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     if (asked.ok) preflight = asked.value
     const lost = [...(preflight?.whyNeverDown ?? []), ...(preflight?.wouldLose ?? [])]
     const isWhole = context.path === undefined && context.services.length === 0
+    if (isWhole) problems.push(...(preflight?.dataInContainers ?? []).map((why): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: why, fix: 'Copy what you need out of it first: docker cp', stack: draft.name })))
     if (isWhole ? !context.overwrite : (preflight?.wouldLose ?? []).length > 0) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
   }
   if (isSound() && state !== null && hasContainers) problems.push(...(await usedByOthers(draft, state, context)))

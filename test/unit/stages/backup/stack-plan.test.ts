@@ -55,6 +55,16 @@ describe('the plan for a stack', () => {
     })
   })
 
+  it('is stop by itself where a container keeps files that a new one would lack, and warns of them', async () => {
+    const asked: unknown[] = []
+    const preflight: Preflight = { model: ok(undefined), missingImages: [], whyNotDown: ['web-db-1 keeps files: /data/row'], dataInContainers: ['web-db-1 keeps files: /data/row'], wouldLose: [] }
+    const plan = await planOf(running(), { runtime: { preflight: (_, options) => (asked.push(options?.stopMode), Promise.resolve(ok(preflight))) } })
+    expect(plan).toMatchObject({ mode: 'stop', modeReason: 'web-db-1 keeps files: /data/row', willStop: true, problems: [{ severity: 'warning', code: 'data-in-container', message: expect.stringContaining('/data/row') }] })
+    expect(asked).toEqual(['auto'])
+    expect(codesOf(await planOf(running(), { flag: 'down', preflight }))).toEqual(['down-changes'])
+    expect(codesOf(await planOf(stopped(), { preflight }))).toEqual([])
+  })
+
   it('is down where that was asked for, whatever it gives back', async () => {
     expect(await planOf(running(), { flag: 'down', preflight: { whyNotDown: ['an anonymous volume'] } })).toMatchObject({
       mode: 'down',

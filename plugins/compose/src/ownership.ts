@@ -1,0 +1,87 @@
+import { stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+
+import type { ProjectState } from '@stackbk/contract'
+
+import { label } from './container.js'
+import { hasComposeFile } from './folder.js'
+import { realPath, splitPaths } from './paths.js'
+
+/** What the labels of a container say about where it was made from. Several folders may use the same project name. */
+export interface Origin {
+  readonly project: string
+  readonly workingDirectory: string
+  /** Paths, joined with commas. Compose v1 left them as they were given: relative ones lack the folder. */
+  readonly configFiles: string
+}
+
+/** Reads the origin from the labels of a container, or from the attributes of one of its events. */
+export function originOf(labels: Readonly<Record<string, string>>): Origin {
+  return { project: labels[label.project] ?? '', workingDirectory: labels[label.workingDirectory] ?? '', configFiles: labels[label.configFiles] ?? '' }
+}
+
+/** Returns the folders that the labels name: the working directory, and the folder of the first compose file. Looks at no disk. */
+export function namedFolders({ workingDirectory, configFiles }: Origin): readonly string[] {
+  const first = configFiles.split(isAbsolute(configFiles) ? /,(?=\/)|,-(?=,|$)/ : ',')[0]!
+  const file = isFile(first) ? absoluteIn(workingDirectory, first) : null
+  return [...new Set([...(isAbsolute(workingDirectory) ? [workingDirectory] : []), ...(file === null ? [] : [dirname(file)])])]
+}
+
+/**
+ * Returns the compose files that the labels name as absolute paths. A relative one is taken relative to the working directory of
+ * the label, never to the one of this process; Compose v1 kept it relative to its caller, so its last part alone is tried too.
+ */
+export async function namedFiles({ workingDirectory, configFiles }: Origin): Promise<readonly string[]> {
+  const files = splitPaths(configFiles, workingDirectory).filter(isFile)
+  const found = await Promise.all(
+    files.map(async (file) => {
+      const path = absoluteIn(workingDirectory, file)
+      if (path === null || isAbsolute(file) || (await isRegularFile(path))) return path
+      const inFolder = join(workingDirectory, basename(file))
+      return (await isRegularFile(inFolder)) ? inFolder : path
+    }),
+  )
+  return found.filter((file) => file !== null)
+}
+
+/**
+ * Whether the container belongs to another stack folder than this real one: a folder that its labels name is there, and has a
+ * compose file. Labels that name a folder which is gone or was moved say nothing.
+ */
+export async function isOfNeighbour(origin: Origin, directory: string): Promise<boolean> {
+  for (const file of await namedFiles(origin)) if ((await isRegularFile(file)) && dirname(await realPath(file)) !== directory) return true
+  if (!isAbsolute(origin.workingDirectory)) return false
+  const folder = await realPath(origin.workingDirectory)
+  return folder !== directory && (await hasComposeFile(folder))
+}
+
+/**
+ * Whether a container that was not there at the last look is of this project of the folder, and not of another folder with the
+ * same project name. It compares the labels and looks at no disk, so it may be asked while the stack is down.
+ */
+export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'configFiles'>, directory: string): boolean {
+  if (origin.project !== project.name) return false
+  const { workingDirectory } = origin
+  if (workingDirectory === '' || workingDirectory === project.workingDirectory || workingDirectory === directory) return true
+  // The same folder, by way of a symbolic link.
+  if (basename(workingDirectory) === basename(directory)) return true
+  return project.configFiles.some((file) => origin.configFiles === file || origin.configFiles.startsWith(`${file},`))
+}
+
+/** `-` came by standard input, and cannot be read again. Without any file, Compose looks for those of the folder. */
+function isFile(path: string): boolean {
+  return path !== '-' && path !== ''
+}
+
+function absoluteIn(folder: string, path: string): string | null {
+  if (isAbsolute(path)) return path
+  return isAbsolute(folder) ? resolve(folder, path) : null
+}
+
+async function isRegularFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile()
+  } catch {
+    return false
+  }
+}
