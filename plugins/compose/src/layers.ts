@@ -1,6 +1,8 @@
 import type { CallOptions, ContainerState } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
+import { pathOf } from './engine.js'
+import { list, number, record, text } from './json.js'
 import { isData, isLeaf, type LayerChange } from './layer-data.js'
 
 /** The engine walks through all files that the containers have written. One that takes longer leaves the question open. */
@@ -56,12 +58,10 @@ export class Layers {
 
   /** `null` when the engine did not answer in time. */
   async #sizesOf(containers: readonly ContainerState[], options: CallOptions): Promise<ReadonlyMap<string, number> | null> {
-    const printed = await this.#docker.ask('docker container inspect', ['container', 'inspect', '--size', '--format', '{{.Id}} {{.SizeRw}}', '--', ...containers.map((container) => container.id)], { ...options, timeoutMs: layerLimitMs })
-    if (!printed.ok) return null
-    return new Map(printed.value.split('\n').filter((line) => line !== '').map((line): [string, number] => {
-      const [id = '', bytes = ''] = line.split(' ')
-      return [id, Number(bytes)]
-    }))
+    const limits = { signal: options.signal, timeoutMs: layerLimitMs }
+    const answers = await Promise.all(containers.map(({ id }) => this.#docker.engine.request({ ...limits, what: 'docker container inspect', path: pathOf('containers', id, 'json'), query: { size: 'true' }, accepts: [404] })))
+    if (!answers.every((answer) => answer.ok)) return null
+    return new Map(answers.flatMap((answer, at): [string, number][] => (answer.value.status === 404 ? [] : [[containers[at]!.id, number(record(answer.value.body)['SizeRw'])]])))
   }
 
   async #look(container: ContainerState, sizes: ReadonlyMap<string, number> | null, options: CallOptions): Promise<Layer> {
@@ -70,24 +70,16 @@ export class Layers {
     // Folders and empty files, such as the places of mounts, have no size.
     if (bytes === 0) return { bytes, isData: false, paths: [] }
     const isLarge = bytes > largeLayer
-    const printed = await this.#docker.ask(`docker diff of ${container.name}`, ['diff', container.id], { ...options, timeoutMs: layerLimitMs })
-    if (!printed.ok) return isLarge ? { bytes, isData: true, paths: [] } : null
-    const changes = readChanges(printed.value)
+    const answer = await this.#docker.engine.request({ signal: options.signal, timeoutMs: layerLimitMs, what: `docker diff of ${container.name}`, path: pathOf('containers', container.id, 'changes') })
+    if (!answer.ok) return isLarge ? { bytes, isData: true, paths: [] } : null
+    const changes = list(answer.value.body).map((change): LayerChange => ({ kind: kinds[number(change['Kind'])] ?? 'changed', path: text(change['Path']) }))
     const data = changes.filter((change) => isData(change, changes, container.mounts))
     return { bytes, isData: isLarge || data.length > 0, paths: (data.length > 0 ? data : changes.filter((change) => change.kind !== 'deleted' && isLeaf(change, changes))).map((change) => change.path) }
   }
 }
 
-/** One change a line; the rest of a name that holds a line end has no kind in front. */
-function readChanges(printed: string): LayerChange[] {
-  const changes: { kind: LayerChange['kind']; path: string }[] = []
-  for (const line of printed.split('\n')) {
-    const [, mark, path] = /^([ACD]) (\/.*)$/.exec(line) ?? []
-    if (path !== undefined) changes.push({ kind: mark === 'A' ? 'added' : mark === 'C' ? 'changed' : 'deleted', path })
-    else if (line !== '' && changes.length > 0) changes[changes.length - 1]!.path += `\n${line}`
-  }
-  return changes
-}
+/** By the engine's numbers. */
+const kinds: readonly LayerChange['kind'][] = ['changed', 'added', 'deleted']
 
 function sentence(container: ContainerState, layer: NonNullable<Layer>): string[] {
   if (!layer.isData) return []
