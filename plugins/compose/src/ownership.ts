@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
+import { files as fileSystem } from '@stackbk/tool-runner/files'
 
 import { label } from './container.js'
 import { hasComposeFile } from './folder.js'
@@ -79,9 +79,5 @@ function absoluteIn(folder: string, path: string): string | null {
 }
 
 async function isRegularFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile()
-  } catch {
-    return false
-  }
+  return fileSystem.stat(path).then(({ kind }) => kind === 'file', () => false)
 }
