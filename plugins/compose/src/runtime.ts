@@ -1,12 +1,14 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, ProviderContext, Runtime } from '@stackbk/contract'
 
+import { isAlive } from './container.js'
 import { describeStack } from './describe.js'
 import { createDocker } from './docker.js'
 import { localSocket } from './endpoint.js'
 import { EngineEvents } from './engine-events.js'
 import { inspectStacks } from './inspect.js'
 import { startIsolated } from './isolated.js'
+import { listContainers } from './look.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
 import { examineTools, isReady } from './readiness.js'
@@ -62,6 +64,16 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
       const printed = await docker.ask('docker ps', ['ps', '--all', '--filter', 'label=com.docker.compose.project', '--format', '{{.Label "com.docker.compose.project.working_dir"}}'], options)
       if (!printed.ok) return printed
       return answered([...new Set(printed.value.split('\n').filter((line) => line !== ''))].sort())
+    },
+
+    async runningProjects(options) {
+      const listed = await listContainers(docker, options)
+      if (!listed.ok) return listed
+      const running = listed.value.filter((container) => container.project !== '' && isAlive(container))
+      return answered([...new Set(running.map(({ project }) => project))].sort().map((name) => {
+        const own = running.filter(({ project }) => project === name)
+        return { name, workingDirectory: own[0]!.workingDirectory, containers: own.map((container) => ({ id: container.id, name: container.name })) }
+      }))
     },
 
     async inspect(directories, options) {
