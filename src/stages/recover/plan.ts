@@ -180,12 +180,13 @@ async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'excl
   const held: string[] = []
   const problems: Problem[] = []
   for (const point of mountPoints) {
-    if (kept.protectedPaths.has(point) || statSync(point, { throwIfNoEntry: false })?.isDirectory() !== true) continue
+    if (kept.protectedPaths.has(point)) continue
     let entries = 0
     const listed = await eachSnapshotEntry(engine, draft.snapshot.id, () => entries++, { below: point, signal: run.signal })
     if (!listed.ok) return { mountPoints, held, problems: [problemFrom(listed.failure, { stack: draft.name })] }
     // A mount point that is empty in the snapshot was one then, and its disk was left out.
-    if (entries < 2) continue
+    // Only now is the disk itself looked at: one that hangs and is no part of the snapshot must not keep the stack from coming back.
+    if (entries < 2 || statSync(point, { throwIfNoEntry: false })?.isDirectory() !== true) continue
     if (isWritable(point)) held.push(point)
     else problems.push({ severity: 'warning', code: 'not-replaced', message: `the snapshot holds files of ${point}, and what is mounted there cannot be written to: it stays as it is`, fix: `Mount it writable, or extract them: stackbk recover ${draft.name} --path ${point} --target DIR`, stack: draft.name })
   }

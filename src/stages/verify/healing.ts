@@ -66,9 +66,16 @@ export async function fetchIntact(run: Run, transport: Transport, root: string, 
         corruptThere.push(file)
         continue
       }
-      mkdirSync(dirname(join(root, file)), { recursive: true, mode: 0o700 })
-      writeFileAtomically(join(root, file), readFileSync(join(folder, file)), { mode: 0o400 })
-      healed.add(file)
+      try {
+        mkdirSync(dirname(join(root, file)), { recursive: true, mode: 0o700 })
+        writeFileAtomically(join(root, file), readFileSync(join(folder, file)), { mode: 0o400 })
+        healed.add(file)
+      } catch (error) {
+        // A full disk, or a file system that is damaged itself: the other files can be repaired all the same.
+        notFetched.push(file)
+        failure = { kind: 'failed', message: `${join(root, file)} could not be replaced`, toolOutput: error instanceof Error ? error.message : String(error) }
+        run.log('error', failure.message, { reason: failure.toolOutput })
+      }
       rmSync(join(folder, file), { force: true })
     }
     return { healed, corruptThere, notFetched, failure }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs'
 
 import { describe, expect, it } from 'vitest'
 
@@ -71,5 +71,18 @@ describe('a move', () => {
     write('ours/new/place/file', 'new')
     placeAll([move(false, { place: at('a/b/place') })])
     expect(readFileSync(at('a/b/place/file'), 'utf8')).toBe('new')
+  })
+
+  it('makes the folders above as the snapshot has them, whatever the umask', () => {
+    write('ours/new/opt/stacks/web/file', 'new')
+    const before = process.umask(0o077)
+    try {
+      const above = [{ path: at('opt'), mode: 0o2751, uid: process.getuid!(), gid: process.getgid!() }, { path: at('opt/stacks'), mode: 0o775, uid: process.getuid!(), gid: process.getgid!() }]
+      placeAll([move(false, { place: at('opt/stacks/web'), staged: at('ours/new/opt/stacks/web'), above })])
+      placeAll([move(false, { place: at('no/such/place'), staged: write('ours/new/unknown', 'x') })])
+    } finally {
+      process.umask(before)
+    }
+    expect(['opt', 'opt/stacks', 'no', 'no/such'].map((path) => statSync(at(path)).mode & 0o7777)).toEqual([0o2751, 0o775, 0o755, 0o755])
   })
 })
