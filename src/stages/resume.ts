@@ -222,8 +222,12 @@ async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choi
 /** Entries of earlier versions also name what only the stack itself mounts, which is gone for as long as it is down. */
 async function withoutOwnMounts(runtime: Runtime, entry: JournalEntry, moved: readonly string[]): Promise<readonly string[]> {
   if (moved.length === 0 || entry.graceSeconds !== undefined) return moved
-  const sources = await runtime.sources(entry.state)
-  return sources.ok ? moved.filter((path) => !sources.value.some((source) => source.path === path && source.isMountedByStack === true)) : moved
+  try {
+    const sources = await runtime.sources(entry.state)
+    return sources.ok ? moved.filter((path) => !sources.value.some((source) => source.path === path && source.isMountedByStack === true)) : moved
+  } catch {
+    return moved
+  }
 }
 
 /** How long stops of this entry may still be under way. In entries of earlier versions the containers' own grace is all that is known. */

@@ -2,7 +2,7 @@ import type { Runtime } from '@stackbk/contract'
 
 import type { JournalEntry } from '../../stacks/journal.js'
 import type { Run } from '../run.js'
-import { worsen, type StackDraft } from './backup-result.js'
+import type { StackDraft } from './backup-result.js'
 import { notYetHealthy, whyNotUp } from './judging.js'
 import { sourcesThatMoved, startAndConfirm } from './stack-window.js'
 
@@ -43,7 +43,6 @@ async function startDraft(run: Run, runtime: Runtime, draft: StackDraft, entry: 
   draft.startFailure = null
   draft.confirmedAt = new Date()
   draft.status = statusWithout
-  worsen(draft, 'partial')
   draft.problems.splice(draft.problems.indexOf(problem), 1, {
     severity: 'warning',
     code: 'started-late',

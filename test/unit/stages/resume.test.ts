@@ -7,7 +7,7 @@ import { bootId } from '../../../src/host/boot.js'
 import { stackKey } from '../../../src/stacks/identity.js'
 import type { JournalEntry } from '../../../src/stacks/journal.js'
 import { replayJournal, resume, type ResumeChoices } from '../../../src/stages/resume.js'
-import { at, container, errorOf, failure, ok, stackAt, stateOf, testRun, type TestRun } from './fixtures.js'
+import { at, container, errorOf, failure, ok, source, stackAt, stateOf, testRun, type TestRun } from './fixtures.js'
 
 const up: UpReport = { isUp: true, missing: [], completed: [] }
 const good = ok({ model: ok(undefined), missingImages: [], whyNotDown: [], wouldLose: [] })
@@ -177,6 +177,59 @@ describe('resuming', () => {
     expect(left).toMatchObject({ action: 'waiting', status: 'failed', problems: [{ code: 'not-up', fix: expect.stringContaining('docker compose up -d') }] })
     expect(left.problems[0]?.message).toContain(reason)
     expect(waiting(run)).toEqual(['web'])
+  })
+
+  it('tries once more, when all others are up, what could not be started, and reports only how that ended', async () => {
+    let attempts = 0
+    const run = runWith([entry('first', { writtenAt: '2026-01-01T00:00:00.000Z' }), entry('second', { writtenAt: '2026-01-01T00:00:01.000Z' })], stopped, {
+      start: (state) => {
+        const name = state.directory.slice(at('stacks/').length)
+        asked.push(`start ${name}`)
+        return Promise.resolve(name === 'first' && (attempts += 1) < 3 ? failure() : ok(undefined))
+      },
+      waitUntilUp: (state) => Promise.resolve(state.directory.endsWith('first') && attempts < 3 ? failure() : ok(up)),
+    })
+    const { stacks, problems } = await replayJournal(run)
+    expect(asked).toEqual(['settle first', 'start first', 'start first', 'settle second', 'start second', 'settle first', 'start first'])
+    expect(stacks).toMatchObject([{ name: 'first', action: 'started', status: 'ok' }, { name: 'second', action: 'started', status: 'ok' }])
+    expect([problems, waiting(run)]).toEqual([[], []])
+  })
+
+  it('does not take a stop that is still under way for a stack that is up, and waits for the grace that the journal names', async () => {
+    let request: Parameters<Runtime['waitUntilSettled']>[1] | undefined
+    const waitUntilSettled: Runtime['waitUntilSettled'] = (_state, given) => ((request = given), Promise.resolve(failure('timed-out')))
+    const run = runWith([entry('web', { graceSeconds: 600 })], (one) => one.state, { waitUntilSettled })
+    expect(await only(run)).toMatchObject({ action: 'waiting', status: 'failed', problems: [{ severity: 'error', code: 'stop-under-way', fix: expect.stringContaining('stackbk resume') }] })
+    expect(request?.graceSeconds).toBe(600)
+    expect(request?.timeoutMs).toBeGreaterThan(600_000)
+    expect([asked, waiting(run)]).toEqual([[], ['web']])
+    expect(await only(run, { force: 'web' })).toMatchObject({ status: 'ok' })
+    expect(waiting(run)).toEqual([])
+  })
+
+  it('takes what runs after a restart of the machine for started since, whatever the clock says, and waits for no stop', async () => {
+    const requests: unknown[] = []
+    const run = runWith([entry('web', { bootId: 'the boot before', devices: [] })], stopped, {
+      start: (_state, request) => (requests.push(request), Promise.resolve(ok(undefined))),
+      waitUntilUp: (_state, request) => (requests.push(request), Promise.resolve(ok(up))),
+    })
+    expect(await only(run)).toMatchObject({ action: 'started', status: 'ok' })
+    expect(requests).toMatchObject([{ isAfterReboot: true }, { isAfterReboot: true }])
+    expect(asked).toEqual([])
+  })
+
+  it('replays an entry of an earlier version that names a volume which only the stack itself mounts', async () => {
+    const devices = [{ path: at('volume'), device: 424_242 }]
+    const sources: Runtime['sources'] = () => Promise.resolve(ok([{ ...source(at('volume')), isMountedByStack: true }]))
+    expect(await only(runWith([entry('web', { devices })], stopped, { sources }))).toMatchObject({ action: 'started', status: 'ok', problems: [] })
+    const disk: Runtime['sources'] = () => Promise.resolve(ok([source(at('volume'))]))
+    expect(await only(runWith([entry('web', { devices })], stopped, { sources: disk }))).toMatchObject({ action: 'waiting', problems: [{ code: 'source-moved' }] })
+  })
+
+  it('forgets a stack that is up with a service that is not yet healthy, and warns of it', async () => {
+    const run = runWith([entry()], stopped, { waitUntilUp: () => Promise.resolve(ok({ ...up, notYetHealthy: [{ service: 'db', reason: 'it has no verdict yet' }] })) })
+    expect(await only(run)).toMatchObject({ action: 'started', status: 'ok', problems: [{ severity: 'warning', code: 'not-yet-healthy', message: expect.stringContaining('db: it has no verdict yet') }] })
+    expect(waiting(run)).toEqual([])
   })
 
   it('takes an unknown state for no reason to start anything', async () => {

@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync } from 'node:fs'
 
-import type { Capsule, Engine, Freezer, Runtime, SnapshotRequest, StackState } from '@stackbk/contract'
+import type { Answer, Capsule, Engine, Freezer, Runtime, SnapshotRequest, StackState, UpReport } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { EventQueue } from '../../../../src/providers/events.js'
@@ -330,6 +330,22 @@ describe('the backup of several stacks', () => {
     expect(result.stacks).toMatchObject([{ status: 'partial', stopMode: 'down', problems: [{ code: 'sources-unknown' }] }])
   })
 
+  it('starts what was not up after its backup once more when all others are up, before it is reported', async () => {
+    let looks = 0
+    const upOf = (name: string, isUp: boolean): Answer<UpReport> => ok({ isUp: name !== 'one' || isUp, missing: [{ service: 'app', reason: 'its port is taken' }].slice(0, name !== 'one' || isUp ? 0 : 1), completed: [] })
+    const run = runWith({ waitUntilUp: (state) => Promise.resolve(upOf(nameOf(state), nameOf(state) !== 'one' || (looks += 1) > 1)) })
+    const { result } = await backup(run, choices)
+    expect(happened.filter((act) => act.startsWith('start'))).toEqual(['start one', 'start two', 'start one'])
+    expect(result.stacks).toMatchObject([{ name: 'one', status: 'ok', snapshot: { id: 'snapshot-of-one' }, problems: [{ severity: 'warning', code: 'started-late', message: expect.stringContaining('its port is taken') }] }, { name: 'two', status: 'ok' }])
+    expect(run.journal.entries()).toEqual([])
+
+    happened = []
+    const never = runWith({ waitUntilUp: (state) => Promise.resolve(upOf(nameOf(state), false)) })
+    expect((await backup(never, choices)).result.stacks).toMatchObject([{ name: 'one', status: 'failed', problems: [{ severity: 'error', code: 'not-up' }] }, { status: 'ok' }])
+    expect(happened.filter((act) => act === 'start one')).toHaveLength(2)
+    expect(never.journal.entries().map(({ name }) => name)).toEqual(['one'])
+  })
+
   it('leaves a stack alone that an interrupted run left stopped and nobody could start', async () => {
     const first = runWith({ waitUntilUp: (state) => Promise.resolve(ok({ isUp: nameOf(state) !== 'one', missing: [{ service: 'app', reason: 'it ended' }], completed: [] })) })
     await backup(first, choices)
@@ -342,7 +358,7 @@ describe('the backup of several stacks', () => {
       waitUntilUp: (state) => Promise.resolve(nameOf(state) === 'one' ? failure() : ok({ isUp: true, missing: [], completed: [] })),
     })
     const { result } = await backup(second, choices)
-    expect(happened.filter((act) => act.endsWith(' one'))).toEqual(['plan one', 'start one'])
+    expect(happened.filter((act) => act.endsWith(' one'))).toEqual(['plan one', 'start one', 'plan one', 'start one'])
     expect(result.stacks).toMatchObject([{ name: 'one', status: 'failed', snapshot: null, problems: [{ code: 'left-stopped' }] }, { name: 'two', status: 'ok' }])
     expect(second.journal.entries().map(({ name }) => name)).toEqual(['one'])
   })

@@ -7,6 +7,7 @@ import { stackKey } from '../../../../src/stacks/identity.js'
 import { Journal, type JournalEntry } from '../../../../src/stacks/journal.js'
 import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
 import { snapshotInWindow, sourcesThatMoved, startAndConfirm, type WindowContext, type WindowResult } from '../../../../src/stages/backup/stack-window.js'
+import { canMakeHangingMounts, makeHangingMount } from '../../../fixtures/hanging-mount.js'
 import { compileWithPackages } from '../../compiled-packages.js'
 import { nodeProcess } from '../../processes.js'
 import { at, container, failure, ok, partly, source, stackAt, stateOf, write } from '../fixtures.js'
@@ -59,6 +60,7 @@ describe('the window in which a stack is down', () => {
       othersSeenAt: 0,
       paths: [directory],
       excludePaths: [],
+      unansweredPaths: [],
       capsule: null,
       problems: [],
       isIncomplete: false,
@@ -135,6 +137,7 @@ describe('the window in which a stack is down', () => {
       healthTimeoutMs: 1000,
       whyNotDown: ['an anonymous volume'],
       devices: [{ path: at('stacks/web'), device: statSync(at('stacks/web')).dev }],
+      graceSeconds: 10,
     })
     expect(entry?.state).toEqual(plan.state)
     expect(entry?.bootId).not.toBe('')
@@ -394,6 +397,39 @@ describe('the window in which a stack is down', () => {
     expect(await sourcesThatMoved(renumbered)).toEqual([])
     expect(await sourcesThatMoved({ ...renumbered, bootId: entry.bootId })).toEqual([directory])
     expect(await sourcesThatMoved({ ...renumbered, devices: renumbered.devices.map((place) => ({ ...place, mountPoint: directory })) })).toEqual([directory])
+  })
+
+  it('does not compare what only the stack itself mounts, nor the trees of the system itself', async () => {
+    const device = 424_242
+    const plan = planOf({
+      sources: [
+        { ...source(at('volume'), { device }), isMountedByStack: true },
+        ...['/run/user/1000/x', '/proc/1', '/sys/fs', '/dev/net/tun', '/var/run/docker.sock', '/run'].map((path) => source(path, { device })),
+      ],
+    })
+    let entry: JournalEntry | undefined
+    const result = await windowOf({ stop: async () => ((entry = journalHolds()[0]), ok(stopped)) }, plan)
+    expect([entry?.devices, result.movedSources]).toEqual([[], []])
+    // Entries of earlier versions name them. A disk of a desktop user is mounted below /run, too.
+    expect(await sourcesThatMoved({ ...entry!, devices: [{ path: '/run/user/1000', device }, { path: '/run/media/alice/disk', device }] })).toEqual(['/run/media/alice/disk'])
+  })
+
+  it.skipIf(!canMakeHangingMounts)('starts a stack with a source that hangs or has died where it was mounted, and not one whose place is empty now', async () => {
+    const mount = await makeHangingMount(at('mount'))
+    try {
+      const plan = planOf({ sources: [source(at('mount'), { device: statSync(at('mount')).dev }), source(at('mount/file'), { device: statSync(at('mount')).dev })] })
+      const begun = performance.now()
+      const hung = await windowOf({ stop: async () => (await mount.hang(), ok(stopped)) }, plan)
+      expect([hung.movedSources, hung.start.ok]).toEqual([[], true])
+      expect(performance.now() - begun).toBeLessThan(15_000)
+      await mount.answer()
+      const dead = await windowOf({ stop: async () => (await mount.kill(), ok(stopped)) }, plan)
+      expect([dead.movedSources, dead.start.ok]).toEqual([[], true])
+    } finally {
+      await mount.remove()
+    }
+    const away = await windowOf({}, planOf({ sources: [source(at('mount'), { device: 424_242 })] }))
+    expect(away.movedSources).toEqual([at('mount')])
   })
 
   it('starts again once an engine that went away in the window is back', async () => {
