@@ -10,8 +10,15 @@ export interface Selection {
   readonly stacks: readonly Stack[]
   /** Wanted, and not there: an unmounted disk, a removed folder. Each is a failure of its own. */
   readonly unavailable: readonly (DirlistEntry & { readonly reason: string })[]
+  /** All stacks that are there, on or off. */
+  readonly known: readonly KnownStack[]
   /** Warnings about the dirlist and the stacks folder. */
   readonly problems: readonly Problem[]
+}
+
+/** A stack of this host, whether it is chosen or not. */
+export interface KnownStack extends Stack {
+  readonly isEnabled: boolean
 }
 
 /**
@@ -32,7 +39,8 @@ export function selectStacks(configuration: Configuration, names: readonly strin
   const unavailable = selected.flatMap(({ stack, name, path, enabled: isOn, external, reason }) =>
     stack ? [] : [{ name, path, enabled: isOn, external, available: false, reason }],
   )
-  return { stacks, unavailable, problems: [...dirlist.problems, ...strangeSections(configuration, dirlist)] }
+  const known = dirlist.stacks.flatMap(({ enabled: isEnabled, stack }) => (stack === null ? [] : [{ ...stack, isEnabled }]))
+  return { stacks, unavailable, known, problems: [...dirlist.problems, ...strangeSections(configuration, dirlist)] }
 }
 
 /** A section `[stack:NAME]` for a stack that there is not says nothing to anybody, though somebody meant something by it. */

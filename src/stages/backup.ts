@@ -1,4 +1,4 @@
-import type { Runtime, StackState } from '@stackbk/contract'
+import type { Runtime } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
@@ -8,6 +8,7 @@ import { recallStack, rememberStack } from '../stacks/stack-memory.js'
 import { emptyDraft, filesIn, reportOf, type BackupBody, type BackupResult, type StackDraft } from './backup/backup-result.js'
 import { guardAgainstShrinking, markSnapshot } from './backup/marking.js'
 import { chooseFreezer } from './backup/freezing.js'
+import { reservedPlaces } from './backup/reserved-places.js'
 import { applyRetention } from './backup/retention.js'
 import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBackupContext } from './backup/stack-backup.js'
 import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
@@ -54,12 +55,13 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
   ])
   if (!look.ok) throw errorFrom(look.failure)
   const firstLook = new Map(look.value.map((state) => [state.directory, state]))
-  if (run.dryRun || repository === null) return await rehearse(run, runtime, repository, selection, firstLook, choices)
+  const reserved = await reservedPlaces(run, selection.known)
+  if (run.dryRun || repository === null) return await rehearse({ run, runtime, repository, stopMode: choices.stopMode, reserved, firstLook }, selection)
   await removeStaleLocks(run, replay.leftovers)
 
   run.log('info', 'backing up', { stacks: stacks.map((stack) => stack.name) })
   run.reporter.stacks(stacks.map((stack) => stack.name))
-  const drafts = await backUpAll(run, stacks, { run, runtime, repository, stopMode: choices.stopMode, firstLook })
+  const drafts = await backUpAll(run, stacks, { run, runtime, repository, stopMode: choices.stopMode, reserved, firstLook })
   await run.events.deliver()
   return await conclude(run, {
     stacks,
@@ -185,13 +187,14 @@ function remember(run: Run, repository: OpenRepository, draft: StackDraft, key: 
 }
 
 /** A dry run: everything is looked at and planned, nothing is changed. */
-async function rehearse(run: Run, runtime: Runtime, repository: OpenRepository | null, { stacks, unavailable: lost, problems }: Selection, states: ReadonlyMap<string, StackState>, choices: BackupChoices): Promise<Outcome<BackupResult>> {
+async function rehearse(context: Omit<StackBackupContext, 'repository'> & { readonly repository: OpenRepository | null }, { stacks, unavailable: lost, problems }: Selection): Promise<Outcome<BackupResult>> {
+  const { run, runtime, repository, firstLook, reserved, stopMode } = context
   run.reporter.stacks(stacks.map((stack) => stack.name))
   const drafts: StackDraft[] = lost.map(unavailable)
   for (const stack of stacks) {
-    const state = states.get(stack.directory)
+    const state = firstLook.get(stack.directory)
     if (state === undefined) continue
-    const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: choices.stopMode, signal: run.signal })
+    const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode, reserved, signal: run.signal })
     const freezing = await chooseFreezer(run, plan, repository)
     const draft: StackDraft = {
       ...emptyDraft(stack),

@@ -46,6 +46,11 @@ export interface SnapshotRequest {
   readonly parent: string | null
   /** Patterns of the engine's own kind, from the user. */
   readonly excludes: readonly string[]
+  /**
+   * Absolute paths that are left out with everything below them, taken literally. Of `paths`, one that lies below such a path is in
+   * the snapshot all the same.
+   */
+  readonly excludePaths?: readonly string[]
   readonly bindMounts?: readonly BindMount[]
   /** For the snapshot's second phase; absent: no limit. */
   readonly timeoutMs?: number

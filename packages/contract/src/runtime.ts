@@ -89,8 +89,10 @@ export interface StackState {
 
 /** What a stop would meet. */
 export interface Preflight {
-  /** The compose model resolves; if not, why. Nothing is stopped then. */
+  /** The compose model resolves; if not, why. Nothing is stopped then, unless `canStartWithoutModel`. */
   readonly model: Answer<void>
+  /** The containers can be stopped and started as they are, although the model does not resolve. `down` is not asked for then. */
+  readonly canStartWithoutModel?: boolean
   /** References of images that a start would need and that are not here. */
   readonly missingImages: readonly string[]
   /** Why `down` would not give back the very containers that ran; empty when it would. Sentences for the report. */
@@ -129,6 +131,13 @@ export interface Source {
   readonly whyNot: string
   /** It cannot be read because this user may not: another one could. */
   readonly isForbidden?: boolean
+  /** Other paths by which it was named, through symbolic links. */
+  readonly links?: readonly string[]
+  /**
+   * A volume that is declared and that the runtime does not have: `nowhere`, or `elsewhere` when a container of another project
+   * seems to have its data in a volume of another name. `whyNot` says which; `path` is where the volume would be.
+   */
+  readonly missing?: 'nowhere' | 'elsewhere'
   /** The file system's device number; `null` when the path is not there. */
   readonly device: number | null
   /** Running containers that do not belong to this stack and use it too, by name. */

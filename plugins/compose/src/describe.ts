@@ -9,6 +9,7 @@ import type { DockerCall } from './docker.js'
 import { type LocalImage, localImages } from './images.js'
 import { children, type Json, list, record, text, textList, texts } from './json.js'
 import type { Models } from './models.js'
+import { ownPart } from './own-part.js'
 import { dependent, networkNames, oneOff, otherNetworks, unappliedChange } from './preflight.js'
 import { knownVersions } from './readiness.js'
 import type { Tools } from './tools.js'
@@ -22,11 +23,16 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
   const [versions, ...resolved] = await Promise.all([knownVersions(tools.docker, options), ...state.projects.map((project) => models.resolved(project, options))])
   if (!versions.ok) return versions
   for (const model of resolved) if (!model.ok && model.failure.kind !== 'configuration') return model
-  const projects = state.projects.map((project, at) => ({ project, model: modelOf(resolved[at]) }))
+  const projects = await Promise.all(
+    state.projects.map(async (project, at) => {
+      const model = modelOf(resolved[at])
+      return { project, model, own: model === null ? null : await ownPart(state, project, model) }
+    }),
+  )
   const handmade = await Promise.all(projects.map(({ project, model }) => whatTheModelDoesNotSay(models, project, model, options)))
 
-  const uses = volumeUses(state, projects.map(({ project, model }) => ({ project: project.name, model })))
-  const references = projects.flatMap(({ project, model }) => [...project.containers.flatMap((container) => [container.image.reference, container.image.id]), ...imagesInModel(model).map((image) => image.reference)])
+  const uses = volumeUses(state, projects.map(({ project, own }) => ({ project: project.name, model: own })))
+  const references = projects.flatMap(({ project, own }) => [...project.containers.flatMap((container) => [container.image.reference, container.image.id]), ...imagesInModel(own).map((image) => image.reference)])
   const [volumes, images, networks] = await Promise.all([
     existingVolumes(tools.docker, uses.map((use) => use.name), options),
     localImages(tools.docker, references, options),
@@ -43,7 +49,7 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
     host: hostname(),
     createdAt: new Date().toISOString(),
     condition: state.condition,
-    projects: projects.map(({ project, model }) => capsuleProject({ state, project, model, volumes: volumes.value, images: images.value, networks: networks.value })),
+    projects: projects.map(({ project, model, own }) => capsuleProject({ state, project, model, own, volumes: volumes.value, images: images.value, networks: networks.value })),
     ended: [],
     engine: { name: 'docker', version: versions.value.engine, userNamespace: versions.value.userNamespace },
     tools: { docker: versions.value.client, compose: versions.value.compose },
@@ -59,7 +65,7 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
 async function whatTheModelDoesNotSay(models: Models, project: ProjectState, model: Json | null, options: CallOptions): Promise<string[]> {
   const alive = project.containers.filter(isAlive)
   const oneOffs = alive.filter((container) => container.isOneOff).map(oneOff)
-  if (model === null) return oneOffs
+  if (model === null || alive.length === oneOffs.length) return oneOffs
   const hashes = await models.hashes(project, model, options)
   const names = networkNames(model)
   const byService = children(model['services']).flatMap(([service, definition]) => {
@@ -77,6 +83,8 @@ interface Described {
   readonly state: StackState
   readonly project: ProjectState
   readonly model: Json | null
+  /** What of the model is this stack's. */
+  readonly own: Json | null
   readonly volumes: ReadonlyMap<string, Volume>
   readonly images: ReadonlyMap<string, LocalImage>
   readonly networks: ReadonlyMap<string, Json>
@@ -104,7 +112,7 @@ function capsuleProject(about: Described): CapsuleProject {
 }
 
 /** One a service: what its container was made of, else what the model's name means now. */
-function imagesOf({ project, model, images }: Described): CapsuleImage[] {
+function imagesOf({ project, own, images }: Described): CapsuleImage[] {
   const digestsOf = (id: string, reference: string): readonly string[] => images.get(id)?.digests ?? images.get(reference)?.digests ?? []
   const made = new Map(
     [...project.containers].filter((container) => !container.isOneOff).reverse().map((container): [string, CapsuleImage] => [
@@ -112,7 +120,7 @@ function imagesOf({ project, model, images }: Described): CapsuleImage[] {
       { service: container.service, reference: container.image.reference, id: container.image.id, digests: digestsOf(container.image.id, container.image.reference) },
     ]),
   )
-  const others = imagesInModel(model).filter((image) => !made.has(image.service)).map((image) => ({ ...image, id: images.get(image.reference)?.id ?? '', digests: images.get(image.reference)?.digests ?? [] }))
+  const others = imagesInModel(own).filter((image) => !made.has(image.service)).map((image) => ({ ...image, id: images.get(image.reference)?.id ?? '', digests: images.get(image.reference)?.digests ?? [] }))
   return [...made.values(), ...others]
 }
 
@@ -122,8 +130,8 @@ function imagesInModel(model: Json | null): { service: string; reference: string
   return children(model['services']).map(([service, definition]) => ({ service, reference: text(definition['image']) || `${text(model['name'])}-${service}` }))
 }
 
-function volumesOf({ state, project, model, volumes }: Described): CapsuleVolume[] {
-  const uses = volumeUses({ ...state, projects: [project] }, [{ project: project.name, model }])
+function volumesOf({ state, project, own, volumes }: Described): CapsuleVolume[] {
+  const uses = volumeUses({ ...state, projects: [project] }, [{ project: project.name, model: own }])
   return uses.flatMap((use) => {
     const volume = volumes.get(use.name)
     if (volume === undefined) return []

@@ -5,10 +5,13 @@ import { findComposePlugin } from './compose-command.js'
 import { Confidential, withoutQuotedValues } from './confidential.js'
 import { localSocket } from './endpoint.js'
 import { type CallLimits, createEngine, type Engine, limitsOf, pathOf, questionLimitMs } from './engine.js'
+import { composeEnvironment, environmentChanges } from './environment.js'
 
 export interface DockerCall extends CallLimits {
   readonly input?: string
   readonly cwd?: string
+  /** Called for each line of the error stream, also of a call that succeeds. */
+  readonly onErrorLine?: (line: string) => void
 }
 
 /** The engine by its API, and the docker command line for what only Compose and registries' credentials need. */
@@ -20,6 +23,8 @@ export interface Docker {
   inspect(kind: Inspectable, names: readonly string[], call?: CallLimits): Promise<Answer<Inspected>>
   /** The environment of stacks, taken out of what docker says wherever it speaks to people. */
   readonly confidential: Confidential
+  /** The variables that Compose sees besides those of a stack's own files. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
 export type Inspectable = 'container' | 'image' | 'volume' | 'network'
@@ -32,25 +37,14 @@ export interface Inspected {
 /** Questions about single things that are asked at the same time. */
 const questionsAtATime = 8
 
-/**
- * Variables that would make Compose act on another project than the one named, or do more than it was asked:
- * COMPOSE_REMOVE_ORPHANS turns `up` of one service into a removal of others.
- */
-const environment = {
-  COMPOSE_FILE: undefined,
-  COMPOSE_PROJECT_NAME: undefined,
-  COMPOSE_REMOVE_ORPHANS: undefined,
-  COMPOSE_IGNORE_ORPHANS: '1',
-  COMPOSE_MENU: 'false',
-}
-
 export interface DockerOptions {
   readonly socketPath?: () => Promise<Answer<string>>
   readonly log?: Log
   readonly findPlugin?: () => Promise<string | null>
 }
 
-export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
+/** @param requestedVariables names from COMPOSE_ENV, which Compose gets too */
+export function createDocker(exec: Exec, requestedVariables: readonly string[] = [], { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
   const engine = createEngine({ socketPath, confidential, log })
   let composePlugin: Promise<string | null> | null = null
@@ -58,19 +52,23 @@ export function createDocker(exec: Exec, { socketPath = localSocket, log = () =>
   return {
     confidential,
     engine,
+    environment: composeEnvironment(process.env, requestedVariables),
 
     async ask(what, args, call = {}) {
       const hideQuoted = withoutQuotedValues()
+      // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither. What is asked
+      // about a project is called in that project's folder.
+      const cwd = call.cwd ?? '/'
       const plugin = args[0] === 'compose' ? await (composePlugin ??= findPlugin()) : null
       const result = await exec.run({
         ...(plugin === null ? { file: 'docker', args } : { file: plugin, args: args.slice(1) }),
-        env: environment,
+        env: environmentChanges(process.env, requestedVariables, cwd),
         hideIn: (line) => confidential.hideIn(hideQuoted(line)),
         timeoutMs: call.timeoutMs ?? questionLimitMs,
         ...(call.signal === undefined ? {} : { signal: call.signal }),
         ...(call.input === undefined ? {} : { input: call.input }),
-        // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither.
-        cwd: call.cwd ?? '/',
+        ...(call.onErrorLine === undefined ? {} : { onStderrLine: call.onErrorLine }),
+        cwd,
       })
       const failure = failureOf(what, result)
       return failure === null ? answered(result.stdout) : failed(failure)

@@ -12,13 +12,15 @@ const overrideFiles = ['compose.override.yml', 'compose.override.yaml', 'docker-
 /**
  * The project that Compose would make of the folder, for a stack without containers to ask. `null` when the folder holds no
  * compose file. The name is found as Compose finds it: COMPOSE_PROJECT_NAME, `name:`, the folder's own.
+ *
+ * @param environment the variables that Compose sees besides those of the folder's `.env`
  */
-export async function projectOfFolder(directory: string): Promise<ProjectState | null> {
-  // These of our own environment are not asked, nor passed on: they cannot be meant for each of many stacks.
-  const environment = await readEnvironmentFile(join(directory, '.env'))
-  const files = configFilesOf(directory, environment)
+export async function projectOfFolder(directory: string, environment: Readonly<Record<string, string>>): Promise<ProjectState | null> {
+  const ownVariables = await readEnvironmentFile(join(directory, '.env'))
+  const files = configFilesOf(directory, ownVariables)
   if (files.length === 0) return null
-  const name = normalized(environment['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, environment)) || normalized(basename(directory))
+  const variables = { ...ownVariables, ...environment, PWD: directory }
+  const name = normalized(ownVariables['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, variables)) || normalized(basename(directory))
   if (name === '') return null
   return { name, workingDirectory: directory, configFiles: files, environmentFiles: [], containers: [] }
 }
@@ -37,15 +39,24 @@ function configFilesOf(directory: string, environment: Readonly<Record<string, s
   return main.length === 0 ? [] : [...main, ...first(overrideFiles)]
 }
 
-/** The last file's top-level `name:` counts. */
-async function nameIn(files: readonly string[], environment: Readonly<Record<string, string>>): Promise<string> {
+/** Returns the last top-level `name:` of the files, with its variables filled in. */
+async function nameIn(files: readonly string[], variables: Readonly<Record<string, string>>): Promise<string> {
   let name = ''
   for (const file of files) {
     const written = writtenName(await readText(file))
-    if (written === null) continue
-    name = written.replace(/\$\{?([A-Za-z_][A-Za-z0-9_]*)(?::?-([^}]*))?\}?/g, (_all, variable: string, otherwise?: string) => environment[variable] ?? process.env[variable] ?? otherwise ?? '')
+    if (written !== null) name = interpolated(written, variables)
   }
   return name
+}
+
+/** Fills in `$NAME`, `${NAME}`, `${NAME-default}`, `${NAME:-default}`, `${NAME+other}` and `${NAME:+other}`. */
+function interpolated(written: string, variables: Readonly<Record<string, string>>): string {
+  return written.replace(/\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?)([-+?])([^}]*))?\})/g, (_all, plain: string | undefined, braced: string, colon = '', operator = '', word = '') => {
+    const value = variables[plain ?? braced]
+    const isSet = value !== undefined && (colon === '' || value !== '')
+    if (operator === '+') return isSet ? word : ''
+    return isSet ? value : operator === '-' ? word : ''
+  })
 }
 
 /** As it stands in the file, which may be JSON: that is YAML too. */
@@ -67,11 +78,14 @@ function normalized(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9_-]/g, '').replace(/^[_-]+/, '')
 }
 
+/** Reads the single-line variables of an environment file: enough for names and paths. */
 async function readEnvironmentFile(path: string): Promise<Record<string, string>> {
   const variables: Record<string, string> = {}
   for (const line of (await readText(path)).split('\n')) {
-    const [, name, value] = /^\s*(?:export\s+)?(COMPOSE_[A-Z_]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
-    if (name !== undefined && value !== undefined) variables[name] = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\s+#.*$/, '')
+    const [, name, written] = /^\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? []
+    if (name === undefined || written === undefined) continue
+    const quoted = /^(["'])(.*?)\1\s*(?:#.*)?$/.exec(written)
+    variables[name] = quoted?.[2] ?? written.replace(/(?:^|\s+)#.*$/, '')
   }
   return variables
 }

@@ -37,7 +37,7 @@ export async function inspectStacks(docker: Docker, directories: readonly string
         matched.set(directory, own)
         continue
       }
-      const project = await projectOfFolder(directory)
+      const project = await projectOfFolder(directory, docker.environment)
       if (project !== null) vacant.set(directory, project)
       const namesakes = project === null ? [] : await withoutNeighbours(listed.value.filter((container) => container.project === project.name && !own.includes(container)), directory)
       matched.set(directory, namesakes.some(isAlive) ? [...own, ...namesakes] : own)

@@ -50,6 +50,8 @@ interface IsolationRequest {
   readonly images: ReadonlyMap<string, ImageFacts>
   /** Services that are not run, with the reason each. */
   readonly notRun: ReadonlyMap<string, string>
+  /** The variables that Compose will see. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
 /** Services that ran and of which nothing can be rehearsed, with the reason each; those that need one of them are such too. */
@@ -262,7 +264,7 @@ function bindMount(source: string, target: string, isReadOnly: boolean): Json {
 }
 
 /** Secrets and configs: files below the scratch folder, or what stands in the model itself. */
-async function filesOf({ model, places }: IsolationRequest, used: Used): Promise<{ readonly model: Json; readonly leftOut: readonly string[] }> {
+async function filesOf({ model, places, environment }: IsolationRequest, used: Used): Promise<{ readonly model: Json; readonly leftOut: readonly string[] }> {
   const leftOut: string[] = []
   const declared: [string, Json][] = []
   for (const kind of ['secrets', 'configs'] as const) {
@@ -273,7 +275,7 @@ async function filesOf({ model, places }: IsolationRequest, used: Used): Promise
       const variable = text(definition['environment'])
       const place = original === '' ? null : await places.ofPath(original)
       if ('content' in definition) entries.push([key, { content: definition['content'] }])
-      else if (variable !== '' && process.env[variable] !== undefined) entries.push([key, { environment: variable }])
+      else if (variable !== '' && variable in environment) entries.push([key, { environment: variable }])
       else if (place?.is === 'restored') entries.push([key, { file: doubled(place.path) }])
       else {
         leftOut.push(`${kind === 'secrets' ? 'Secret' : 'Config'} ${key} is ${variable === '' ? 'not in the snapshot' : `taken from the environment variable ${variable}, which is not set`}: it is empty`)

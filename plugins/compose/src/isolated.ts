@@ -107,7 +107,7 @@ async function prepare(docker: Docker, project: CapsuleProject, { places, scratc
   if (!images.ok) return images
   const facts = await factsOf(docker, images.value, options)
   if (!facts.ok) return facts
-  return answered({ model: await isolatedModel({ project, model, label: scratch.label, places, images: facts.value, notRun }), images: images.value })
+  return answered({ model: await isolatedModel({ project, model, label: scratch.label, places, images: facts.value, notRun, environment: docker.environment }), images: images.value })
 }
 
 async function factsOf(docker: Docker, images: readonly ImageToUse[], call: DockerCall): Promise<Answer<ReadonlyMap<string, ImageFacts>>> {

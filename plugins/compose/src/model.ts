@@ -5,60 +5,93 @@ import { askCompose } from './compose.js'
 import { isAlive } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
 import { children, type Json, record, text, textList } from './json.js'
+import { serviceHashes } from './service-hash.js'
 
 /** Services that ran, without those that `run` made. */
 export function servicesThatRan(project: ProjectState): string[] {
   return [...new Set(project.containers.filter((container) => isAlive(container) && !container.isOneOff).map((container) => container.service))]
 }
 
+/** A model as Compose resolves it. A dollar sign is doubled in it, as Compose wants to read it. */
+export interface ResolvedModel {
+  readonly model: Json
+  /** It has the services of every profile; otherwise only some that ran. */
+  readonly hasAllProfiles: boolean
+  /** Variables that the files read, that nothing sets, and that were blank therefore. */
+  readonly unsetVariables: readonly string[]
+}
+
 /**
- * The model as Compose resolves it, environment and all, with the services of every profile if that works: a service of a
- * profile that is not in use may name files that are not there, and that is no trouble. A dollar sign is doubled in it, as
- * Compose wants to read it.
+ * Resolves the model, environment and all, with the services of every profile if that works: a service of a profile that is not
+ * in use may name files that are not there, and that is no trouble.
  */
-export async function resolveModel(docker: Docker, project: ProjectState, call: DockerCall = {}): Promise<Answer<Json>> {
+export async function resolveModel(docker: Docker, project: ProjectState, call: DockerCall = {}): Promise<Answer<ResolvedModel>> {
   const what = `docker compose config of project ${project.name}`
   const args = ['config', '--format', 'json']
-  const whole = await askCompose(docker, project, { what, args, allProfiles: true }, call)
-  if (whole.ok) return parsed(docker, whole.value, what)
+  const unset = new Set<string>()
+  const listening: DockerCall = { ...call, onErrorLine: (line) => noteUnset(line, unset) }
+  const asResolved = (printed: string, hasAllProfiles: boolean): Answer<ResolvedModel> => {
+    const model = parsed(docker, printed, what)
+    return model.ok ? answered({ model: model.value, hasAllProfiles, unsetVariables: [...unset].sort() }) : model
+  }
+  const whole = await askCompose(docker, project, { what, args, allProfiles: true }, listening)
+  if (whole.ok) return asResolved(whole.value, true)
   if (whole.failure.kind !== 'failed') return whole
   let services = servicesThatRan(project)
   for (;;) {
-    const named = await askCompose(docker, project, { what, args: [...args, '--', ...services] }, call)
-    if (named.ok) return parsed(docker, named.value, what)
+    unset.clear()
+    const named = await askCompose(docker, project, { what, args: [...args, '--', ...services] }, listening)
+    if (named.ok) return asResolved(named.value, false)
     const gone = /no such service: "?([^"\s]+)"?/.exec(named.failure.toolOutput ?? '')?.[1]
-    if (gone === undefined || !services.includes(gone)) return unresolved(named.failure)
+    if (gone === undefined || !services.includes(gone)) return failed(unresolved(named.failure))
     services = services.filter((service) => service !== gone)
   }
 }
 
+function noteUnset(line: string, unset: Set<string>): void {
+  const name = /The \\?"([A-Za-z_]\w*)\\?" variable is not set/.exec(line)?.[1]
+  if (name !== undefined) unset.add(name)
+}
+
 /**
- * The same before Compose normalised it, without what environment files say: that works where one of them is missing.
- * Unnormalised, a service that names the network `default` refers to one that is not declared, so consistency is not asked for.
+ * Reads the model before Compose normalises it, without what environment files say: that works where one of them is missing.
+ * Where a variable is missing too, the model is read with its variables as they are written: a name or path that holds one stays
+ * unknown. Unnormalised, a service that names the network `default` refers to one that is not declared, so consistency is not
+ * asked for.
  */
 export async function readRawModel(docker: Docker, project: ProjectState, call: DockerCall = {}): Promise<Answer<Json>> {
   const what = `docker compose config of project ${project.name}`
   const args = ['config', '--format', 'json', '--no-normalize']
+  let failure: Failure | null = null
   // Without the second flag, which older versions do not know, an environment file that is missing makes it fail.
-  for (const more of [['--no-consistency', '--no-env-resolution'], ['--no-consistency'], []]) {
+  for (const more of [['--no-consistency', '--no-env-resolution'], ['--no-consistency', '--no-env-resolution', '--no-interpolate'], ['--no-consistency'], ['--no-consistency', '--no-interpolate'], []]) {
     for (const allProfiles of [true, false]) {
       const raw = await askCompose(docker, project, { what, args: [...args, ...more], allProfiles }, call)
       if (raw.ok) return parsed(docker, raw.value, what)
       if (raw.failure.kind !== 'failed') return raw
       if (/unknown flag/.test(raw.failure.toolOutput ?? '')) break
-      if (!allProfiles) return unresolved(raw.failure)
+      failure ??= raw.failure
+      if (!allProfiles && more.includes('--no-interpolate')) return failed(unresolved(failure))
     }
   }
-  return failed({ kind: 'failed', message: `${what} is not possible with this Compose` })
+  return failure === null ? failed({ kind: 'failed', message: `${what} is not possible with this Compose` }) : failed(unresolved(failure))
 }
 
-/** The hash of each service as its container would carry it. */
+/**
+ * Returns the hash that a container made of each service now would carry. Compose is asked only where a container that runs
+ * carries another one than the model gives by {@link serviceHashes}.
+ */
 export async function configHashes(docker: Docker, project: ProjectState, model: Json, call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, string>>> {
+  const completed = withContainers(project, model)
+  const computed = serviceHashes(completed)
+  const services = record(model['services'])
+  const running = project.containers.filter((container) => isAlive(container) && !container.isOneOff && container.service in services)
+  if (running.length > 0 && running.every((container) => container.configHash === computed.get(container.service))) return answered(computed)
   const what = `docker compose config --hash of project ${project.name}`
   // `config --hash` leaves the content of environment files out, while the containers' label counts it. Fed with the
   // resolved model, where that content stands inline, it gives the label's very value.
   const resolved: ProjectState = { ...project, configFiles: ['-'], environmentFiles: [] }
-  const printed = await askCompose(docker, resolved, { what, args: ['config', '--hash', '*'], allProfiles: true }, { ...call, input: JSON.stringify(withContainers(project, model)) })
+  const printed = await askCompose(docker, resolved, { what, args: ['config', '--hash', '*'], allProfiles: true }, { ...call, input: JSON.stringify(completed) })
   if (!printed.ok) return printed
   return answered(new Map(printed.value.split('\n').flatMap((line): [string, string][] => {
     const [service, hash] = line.trim().split(/\s+/)
@@ -102,6 +135,6 @@ function parsed(docker: Docker, printed: string, what: string): Answer<Json> {
 }
 
 /** What Compose says against the files is the user's to mend. It may need several lines for it, and the first says where. */
-function unresolved(failure: Failure): Answer<Json> {
-  return failed({ ...failure, toolOutput: (failure.toolOutput ?? '').replaceAll('\n', ' '), kind: 'configuration', fix: 'Mend the compose file or what it reads, until docker compose config works in the folder' })
+function unresolved(failure: Failure): Failure {
+  return { ...failure, toolOutput: (failure.toolOutput ?? '').replaceAll('\n', ' '), kind: 'configuration', fix: 'Mend the compose file or what it reads, until docker compose config works in the folder' }
 }

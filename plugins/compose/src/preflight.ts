@@ -51,6 +51,8 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
   const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container))])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
+    // Stop and start address them by their IDs.
+    ...(troubles.length > 0 && containers.length > 0 ? { canStartWithoutModel: true } : {}),
     missingImages: [...new Set(alive.filter((container) => !images.value.has(container.image.id)).map((container) => container.image.reference))],
     whyNotDown: [...new Set([...whyNotDown, ...layers.data, ...layers.unknown])],
     ...(layers.data.length === 0 ? {} : { dataInContainers: layers.data }),
@@ -65,7 +67,7 @@ function noModel(state: StackState): Answer<void> | null {
 }
 
 interface Comparison {
-  /** Services that the files no longer know: what runs of them cannot be made again. */
+  /** What cannot be made again: services that the files no longer know, or whose variables are gone. */
   readonly gone: readonly string[]
   readonly differences: readonly string[]
 }
@@ -91,9 +93,19 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
       gone.push(`service ${service} is no longer in the compose file`)
       continue
     }
-    reasons.push(...unappliedChange(service, containers, hashes.value), ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers.filter((container) => !isKnownFromCapsule(container)).map((container) => withNewNames(container, renamedNetworks)), record(definition), networkNames(model.value)))
+    const changes = unappliedChange(service, containers, hashes.value)
+    if (changes.length > 0) gone.push(...blankVariables(service, await models.unsetVariables(project, options), tools.docker))
+    reasons.push(...changes, ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(containers.filter((container) => !isKnownFromCapsule(container)).map((container) => withNewNames(container, renamedNetworks)), record(definition), networkNames(model.value)))
   }
   return answered({ gone, differences: [...reasons, ...applied.value.differences] })
+}
+
+/** A container that was made with a variable of somebody's shell would be made without it: its data may lie where that variable says. */
+function blankVariables(service: string, unset: readonly string[], { environment }: Tools['docker']): string[] {
+  if (unset.length === 0) return []
+  const unlisted = unset.filter((name) => process.env[name] !== undefined && !(name in environment))
+  const hint = unlisted.length === 0 ? '' : ` (COMPOSE_ENV does not list ${unlisted.join(', ')})`
+  return [`service ${service} would be made with blank variables: nothing sets ${unset.join(', ')}${hint}`]
 }
 
 export function unappliedChange(service: string, containers: readonly ContainerState[], hashes: ReadonlyMap<string, string>): string[] {

@@ -45,7 +45,7 @@ export async function checkRebuild(docker: Docker, capsule: Capsule, question: R
   problems.push(
     ...(await projectProblems(scopes.value, listed.value, { directory: question.directory, isSamePlace: capsule.directory === question.directory })),
     ...sources.flatMap((source) => nameProblems(source, listed.value)),
-    ...sources.flatMap((source) => [...pathProblems(source, question), ...variableProblems(source)]),
+    ...sources.flatMap((source) => [...pathProblems(source, question), ...variableProblems(source, docker.environment)]),
     ...checks.flatMap((check) => (check.ok ? check.value : [])),
   )
   return answered({ outlook: { problems, losses: capsule.notes }, sources })
@@ -233,7 +233,7 @@ function willBeThere(path: string, question: RebuildQuestion): boolean {
 }
 
 /** Values that Compose takes from the environment of whoever starts the stack, and which no snapshot holds. */
-function variableProblems(source: RebuildSource): RebuildProblem[] {
+function variableProblems(source: RebuildSource, environment: Docker['environment']): RebuildProblem[] {
   const { scope, model } = source
   const { project } = scope
   const files = [join(project.workingDirectory, '.env'), ...project.environmentFiles]
@@ -242,9 +242,9 @@ function variableProblems(source: RebuildSource): RebuildProblem[] {
     const used = new Set(servicesOf(scope).flatMap((service) => namesUsed(definitionOf(model, service), kind)))
     return [...used].flatMap((key) => {
       const variable = text(record(record(model[kind])[key])['environment'])
-      if (variable === '' || process.env[variable] !== undefined || files.some((file) => isSetIn(file, variable))) return []
+      if (variable === '' || variable in environment || files.some((file) => isSetIn(file, variable))) return []
       const severity = severityFor(source, (service) => namesUsed(definitionOf(model, service), kind).includes(key))
-      return [problem(areFilesHere ? severity : 'warning', 'missing-variable', `${kind.slice(0, -1)} ${key} comes from the environment variable ${variable}, which is not set`, `Set it, and run this again: export ${variable}=...`)]
+      return [problem(areFilesHere ? severity : 'warning', 'missing-variable', `${kind.slice(0, -1)} ${key} comes from the environment variable ${variable}, which is not set`, `Set it in ${join(project.workingDirectory, '.env')}; or list ${variable} in COMPOSE_ENV, and run this again with: export ${variable}=...`)]
     })
   })
 }

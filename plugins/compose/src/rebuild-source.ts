@@ -47,7 +47,8 @@ async function modelOfFiles(docker: Docker, { project }: ProjectScope, call: Doc
   if (project.configFiles.length === 0 || missing !== undefined) {
     return failed({ kind: 'configuration', message: missing === undefined ? `Project ${project.name} was started from no file that is known` : `${missing} is not there`, fix: 'Restore the compose files of the stack' })
   }
-  return resolveModel(docker, project, call)
+  const resolved = await resolveModel(docker, project, call)
+  return resolved.ok ? answered(resolved.value.model) : resolved
 }
 
 function modelOfCapsule(docker: Docker, { recorded, project, moved }: ProjectScope, call: DockerCall): Promise<Answer<Json> | null> {

@@ -30,7 +30,7 @@ import { type Places, placesOf, watchStack } from './watch.js'
 import { Whereabouts } from './whereabouts.js'
 
 /** The live runtime: one docker client, one stream of the engine's events, and what was learnt of the stacks on the way. */
-export function createComposeRuntime(context: ProviderContext): Runtime {
+export function createComposeRuntime(context: ProviderContext, requestedVariables: readonly string[] = []): Runtime {
   let socket: Promise<Answer<string>> | null = null
   const socketPath = async (): Promise<Answer<string>> => {
     socket ??= localSocket()
@@ -38,7 +38,7 @@ export function createComposeRuntime(context: ProviderContext): Runtime {
     if (!answer.ok) socket = null
     return answer
   }
-  const docker = createDocker(context.exec, { socketPath, log: context.log })
+  const docker = createDocker(context.exec, requestedVariables, { socketPath, log: context.log })
   const models = new Models(docker)
   const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), layers: new Layers(docker) }
   /** By folder: the sources last asked for, which know more than the containers do. */

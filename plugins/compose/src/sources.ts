@@ -3,16 +3,17 @@ import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, ContainerState, ProjectState, Source, SourceKind, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, Source, SourceKind, StackState } from '@stackbk/contract'
 
 import { isAlive, toState } from './container.js'
-import { children, type Json, list, record, text, withPlainDollars } from './json.js'
+import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
 import { describeListed, listContainers } from './look.js'
-import { filesInModel, filesReadByModel } from './model-files.js'
+import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
+import { ownPart } from './own-part.js'
 import { deviceOf, isInside, realPath } from './paths.js'
 import type { Tools } from './tools.js'
-import { existingVolumes, type Volume, volumeUses } from './volumes.js'
+import { existingVolumes, type Volume, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
 import { isOfTheSystem, mayChange } from './watch.js'
 
 /** A source before it was looked at. */
@@ -23,6 +24,7 @@ interface Place {
   readonly services: readonly string[]
   readonly isWritable: boolean
   readonly whyNot: string
+  readonly missing?: 'nowhere' | 'elsewhere'
 }
 
 /**
@@ -33,15 +35,17 @@ interface Place {
  * Other users are running containers of elsewhere that may write: one that only reads does not disturb the quiet.
  */
 export async function sourcesOf(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<readonly Source[]>> {
-  const [raws, named, strangers] = await Promise.all([
-    Promise.all(state.projects.map(async (project) => ({ project, raw: await modelOf(models, project, options) }))),
-    Promise.all(state.projects.map((project) => filesReadByModel(tools.docker, project, options))),
+  const [declared, named, strangers] = await Promise.all([
+    Promise.all(state.projects.map(async (project) => ({ project, model: await models.declared(project, options) }))),
+    Promise.all(state.projects.map((project) => models.filesRead(project, options))),
     runningStrangers(tools, state, options),
   ])
   if (!strangers.ok) return strangers
-  for (const { raw } of raws) if (!raw.ok && raw.failure.kind !== 'configuration') return raw
-  const resolved = raws.map(({ project, raw }) => ({ project: project.name, model: raw.ok ? record(withPlainDollars(raw.value)) : null }))
-  const uses = volumeUses(state, resolved)
+  for (const { model } of declared) if (!model.ok && model.failure.kind !== 'configuration') return model
+  const resolved = await Promise.all(declared.map(async ({ project, model }) => ({ project: project.name, model: model.ok ? await ownPart(state, project, record(withPlainDollars(model.value))) : null })))
+  const labelled = await volumesOfProjects(tools.docker, resolved.flatMap(({ project, model }) => (model === null ? [project] : [])), options)
+  if (!labelled.ok) return labelled
+  const uses = withVolumes(volumeUses(state, resolved), labelled.value)
   const volumes = await existingVolumes(tools.docker, uses.map((use) => use.name), options)
   if (!volumes.ok) return volumes
 
@@ -52,20 +56,54 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...named.flat().map(modelFile),
     ...uses.flatMap((use): Place[] => {
       const volume = volumes.value.get(use.name)
-      if (volume === undefined) return []
+      if (volume === undefined) return isExpected(use, resolved.map(({ model }) => model)) ? [missingVolume(use, { models: resolved.map(({ model }) => model), strangers: strangers.value })] : []
       return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
     }),
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
   const sources = await gather(state.directory, places)
-  return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value) }))))
+  // Each mount of the other containers once, and not once for each source.
+  const known = new Map<string, Promise<string>>()
+  const resolve = (path: string): Promise<string> => {
+    const real = known.get(path) ?? realPath(path)
+    known.set(path, real)
+    return real
+  }
+  return answered(await Promise.all(sources.map(async (source) => ({ ...source, otherUsers: await usersOf(source, strangers.value, resolve) }))))
 }
 
-/** Whichever of the two Compose gives: what neither tells fails the preflight too, which says so. */
-async function modelOf(models: Models, project: ProjectState, options: CallOptions): Promise<Answer<Json>> {
-  const raw = await models.raw(project, options)
-  return raw.ok || raw.failure.kind !== 'configuration' ? raw : models.resolved(project, options)
+/** Adds volumes of which only their label tells that they belong to the project. */
+function withVolumes(uses: readonly VolumeUse[], names: readonly string[]): VolumeUse[] {
+  const known = new Set(uses.map((use) => use.name))
+  const others = names.filter((name) => !known.has(name)).map((name): VolumeUse => ({ name, key: '', isAnonymous: false, isExternal: false, services: [], containerNumber: 0, isWritable: true, target: '' }))
+  return [...uses, ...others]
 }
+
+/** Whether `up` would have made the volume: a service uses it that needs no profile, and its name is known. */
+function isExpected(use: VolumeUse, models: readonly (Json | null)[]): boolean {
+  if (use.isAnonymous || use.name.includes('$')) return false
+  const profilesOf = (service: string): string[] => models.flatMap((model) => textList(record(record(model?.['services'])[service])['profiles']))
+  return use.services.some((service) => profilesOf(service).length === 0)
+}
+
+/**
+ * A volume that is declared and not there, and where its data may be instead: in the volume that a container of the same service
+ * and image has mounted at the same place, which belongs to another project.
+ */
+function missingVolume(use: VolumeUse, { models, strangers }: { readonly models: readonly (Json | null)[]; readonly strangers: readonly ContainerState[] }): Place {
+  const imageOf = (service: string): string => models.map((model) => text(record(record(model?.['services'])[service])['image'])).find((image) => image !== '') ?? ''
+  const namesakes = strangers.flatMap((container) =>
+    use.services.includes(container.service) && container.image.reference === imageOf(container.service)
+      ? container.mounts.filter((mount) => mount.kind === 'volume' && mount.target === use.target).map((mount) => ({ container: container.name, volume: mount.name }))
+      : [],
+  )
+  const namesake = namesakes[0]
+  const whyNot = namesake === undefined ? 'there is no volume of this name' : `there is no volume of this name, but ${namesake.container}, a container of another project, has the volume ${namesake.volume} in its place`
+  return { kind: 'named-volume', path: join(defaultVolumesFolder, use.name, '_data'), volume: use.name, services: use.services, isWritable: use.isWritable, whyNot, missing: namesake === undefined ? 'nowhere' : 'elsewhere' }
+}
+
+/** Where the engine's own driver keeps volumes unless it was told otherwise. */
+const defaultVolumesFolder = '/var/lib/docker/volumes'
 
 function modelFile(path: string): Place {
   return { kind: 'model-file', path, volume: '', services: [], isWritable: false, whyNot: '' }
@@ -106,11 +144,14 @@ async function gather(directory: string, places: readonly Place[]): Promise<Omit
     const isPart = path !== directory && isInside(path, directory) && (place.kind === 'bind' || place.kind === 'model-file')
     if (isPart && (device === null || device === folderDevice)) continue
     const known = sources.get(path)
+    const links = [...new Set([...(known?.links ?? []), ...(place.path === path ? [] : [place.path])])]
+    const withLinks = links.length === 0 ? {} : { links }
     if (known !== undefined) {
-      sources.set(path, { ...known, services: [...new Set([...known.services, ...place.services])], isWritable: known.isWritable || place.isWritable, volume: known.volume || place.volume })
+      sources.set(path, { ...known, ...withLinks, services: [...new Set([...known.services, ...place.services])], isWritable: known.isWritable || place.isWritable, volume: known.volume || place.volume })
       continue
     }
-    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: why.whyNot === '', ...why, device })
+    const missing = place.missing === undefined ? {} : { missing: place.missing }
+    sources.set(path, { kind: isPart ? 'directory' : place.kind, path, volume: place.volume, services: place.services, isWritable: place.isWritable, canBeRead: why.whyNot === '', ...why, ...missing, ...withLinks, device })
   }
   return [...sources.values()]
 }
@@ -141,9 +182,9 @@ async function runningStrangers(tools: Tools, state: StackState, options: CallOp
   return described.ok ? answered(described.value.map(toState)) : described
 }
 
-async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly ContainerState[]): Promise<string[]> {
+async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly ContainerState[], resolve: typeof realPath): Promise<string[]> {
   if (!source.canBeRead && source.volume === '') return []
   const places = { paths: [source.path], volumes: source.volume === '' ? [] : [source.volume] }
-  const users = await Promise.all(strangers.map(async (container) => ((await mayChange(container, places)) ? [container.name] : [])))
+  const users = await Promise.all(strangers.map(async (container) => ((await mayChange(container, places, resolve)) ? [container.name] : [])))
   return users.flat()
 }

@@ -1,7 +1,9 @@
 import { answered } from '@stackbk/contract'
 import type { Answer, StackState } from '@stackbk/contract'
 
+import { label } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
+import { filtersOf, limitsOf } from './engine.js'
 import { children, type Json, list, record, text, texts } from './json.js'
 
 /** A volume as the engine keeps it. */
@@ -41,6 +43,17 @@ export async function existingVolumes(docker: Docker, names: readonly string[], 
       }),
     ),
   )
+}
+
+/** Returns the names of the volumes that Compose made for these projects, by their label. */
+export async function volumesOfProjects(docker: Docker, projects: readonly string[], call: DockerCall = {}): Promise<Answer<readonly string[]>> {
+  const names: string[] = []
+  for (const project of projects) {
+    const listed = await docker.engine.request({ ...limitsOf(call), what: 'docker volume ls', path: '/volumes', query: filtersOf({ label: [`${label.project}=${project}`] }) })
+    if (!listed.ok) return listed
+    names.push(...list(record(listed.value.body)['Volumes']).map((volume) => text(volume['Name'])))
+  }
+  return answered(names)
 }
 
 /** All volumes that the models declare, used or not, and that the containers have mounted. */

@@ -34,12 +34,12 @@ export function isOfTheSystem(path: string): boolean {
 }
 
 /** Whether a container may change something in these places: a mount that it can write to, of the same volume, or of a path that is equal, inside or above. */
-export async function mayChange(container: ContainerState, places: Places): Promise<boolean> {
+export async function mayChange(container: ContainerState, places: Places, resolve = realPath): Promise<boolean> {
   for (const mount of container.mounts) {
     if (!mount.writable) continue
     if (mount.kind === 'volume' && places.volumes.includes(mount.name)) return true
     if (mount.kind !== 'bind' || mount.source === '') continue
-    const source = await realPath(mount.source)
+    const source = await resolve(mount.source)
     if (places.paths.some((path) => isInside(path, source) || isInside(source, path))) return true
   }
   return false

@@ -27,6 +27,18 @@ function patternLine(pattern: string): string {
     .replaceAll('$', '$$$$')
 }
 
+/**
+ * Returns lines of an exclude file that leave out these paths and what is below them, but nothing of the roots that lie there. To
+ * be put in front of the user's own patterns, since a negated pattern takes back what stands before it.
+ */
+export function excludedPathLines(paths: readonly string[], roots: readonly string[]): readonly string[] {
+  return paths.flatMap((path) => {
+    const below = path === '/' ? '/' : `${path}/`
+    const patternOf = (literal: string): string => patternLine(literalPattern(literal).replaceAll(/[\n\r]/g, '?'))
+    return [patternOf(path), ...roots.filter((root) => root.startsWith(below)).map((root) => `!${patternOf(root)}`)]
+  })
+}
+
 /** Each character as a class of its own, which matches just it. */
 function asClasses(text: string): string {
   return [...text].map((character) => `[${character}]`).join('')

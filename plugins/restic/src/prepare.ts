@@ -18,7 +18,7 @@ import {
 
 import { createGate, type Gate } from './gate.js'
 import { asNumber, asString, parseObject, type JsonObject } from './json.js'
-import { patternLines } from './patterns.js'
+import { excludedPathLines, patternLines } from './patterns.js'
 import { comeForward, standBack } from './priority.js'
 import type { Restic } from './restic.js'
 import { encodeTag } from './tags.js'
@@ -58,7 +58,7 @@ export function prepareSnapshot(
     if (refused !== null) return failed(refused)
     const lines = patternLines(request.excludes)
     if (!lines.ok) return lines
-    const made = await createGate(restic.exec, restic.ownFolder, lines.value)
+    const made = await createGate(restic.exec, restic.ownFolder, [...excludedPathLines(request.excludePaths ?? [], request.paths), ...lines.value])
     if (!made.ok) return made
     gate = made.value
     if (isAbandoned) {

@@ -1,35 +1,76 @@
+import { isAbsolute, resolve } from 'node:path'
+
 import type { Source } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
+import type { Stack } from '../../stacks/identity.js'
+import type { ReservedPlace } from './reserved-places.js'
 
 export interface CoverageChoices {
   readonly includeVolumes: boolean
   readonly includeBinds: 'none' | 'writable'
   readonly ignoreMounts: readonly string[]
+  /** Places that are no stack's data, or another stack's. */
+  readonly reserved?: readonly ReservedPlace[]
 }
 
 export interface Coverage {
-  /** What the snapshot is made of; none lies within another. */
+  /** What the snapshot is made of; none lies within another, unless something between them is left out. */
   readonly paths: readonly string[]
+  /** What lies within these and is left out of the snapshot: the repository, the state folder, other stacks, ignored mounts. */
+  readonly excludePaths: readonly string[]
   /** Writable places that the snapshot will not hold, and those that it should hold and cannot. */
   readonly problems: readonly Problem[]
-  /** One of them is closed to this user alone: the snapshot is not whole. */
+  /** One of them is closed to this user alone, or its data is elsewhere: the snapshot is not complete. */
   readonly isIncomplete: boolean
 }
 
-/** Which of a stack's places go into its snapshot, and which writable ones do not: those are told in every report. */
-export function coverageOf(stack: string, sources: readonly Source[], choices: CoverageChoices): Coverage {
-  const held = sources.filter((source) => source.canBeRead && isIncluded(source, choices)).map((source) => source.path)
-  const paths = withoutNested(held)
-  const isIgnored = (source: Source): boolean => choices.ignoreMounts.some((ignored) => isWithin(source.path, ignored))
-  const closed = sources.filter((source) => source.isForbidden === true && isIncluded(source, choices) && !isIgnored(source))
+/** Returns which of a stack's places go into its snapshot, and which writable ones do not: those are named in every report. */
+export function coverageOf(stack: Pick<Stack, 'name' | 'directory'>, sources: readonly Source[], choices: CoverageChoices): Coverage {
+  const isIgnored = (source: Source): boolean => choices.ignoreMounts.some((ignored) => isNamedBy(source, ignored))
+  const reserved = (choices.reserved ?? []).filter(({ kind, path }) => kind !== 'stack' || path !== stack.directory)
+  const isReserved = (source: Source): boolean => !isOwn(source) && reserved.some((place) => belongsTo(source, place))
+  const included = sources.filter((source) => isIncluded(source, choices) && !(source.kind === 'bind' && isIgnored(source)))
+  const held = included.filter((source) => source.canBeRead && !isReserved(source))
+  const binds = held.filter(({ kind }) => kind === 'bind').map(({ path }) => path)
+  const mounted = held.filter((source) => !isOwn(source)).map(({ path }) => path)
+
+  const isBelow = (path: string, roots: readonly string[]): boolean => roots.some((root) => root !== path && isWithin(path, root))
+  const left = reserved.filter(({ kind, path }) => isBelow(path, kind === 'stack' ? mounted : held.map((source) => source.path)))
+  const excludePaths = [...new Set([...left.map(({ path }) => path), ...choices.ignoreMounts.filter(isAbsolute).map((ignored) => resolve(ignored)).filter((ignored) => isBelow(ignored, binds))])].sort()
+  const paths = withoutNested(held.map((source) => source.path), excludePaths)
+
+  const closed = included.filter((source) => source.isForbidden === true && !isIgnored(source))
+  const misplaced = sources.filter((source) => source.missing === 'elsewhere' && isIncluded(source, choices) && !isIgnored(source))
   const unheld = sources
-    .filter((source) => source.isWritable && !closed.includes(source) && !paths.some((path) => isWithin(source.path, path)))
-    .filter((source) => !isIgnored(source))
+    .filter((source) => source.isWritable && !closed.includes(source) && !misplaced.includes(source) && !paths.some((path) => isWithin(source.path, path)))
+    .filter((source) => !isIgnored(source) && !isReserved(source))
     .filter((source) => !isOfTheSystem(source))
-  const problems = [...closed.map((source) => notReadable(stack, source)), ...unheld.map((source) => notHeld(stack, source))]
-  return { paths, problems, isIncomplete: closed.length > 0 }
+  const leftOut = [...left, ...reserved.filter((place) => included.some((source) => source.canBeRead && isReserved(source) && belongsTo(source, place)))]
+  const problems = [
+    ...closed.map((source) => notReadable(stack.name, source)),
+    ...misplaced.map((source) => misplacedVolume(stack.name, source)),
+    ...unheld.map((source) => notHeld(stack.name, source)),
+    ...leftOutProblems(stack.name, [...new Set(leftOut)].filter(({ path }) => !choices.ignoreMounts.some((ignored) => isAbsolute(ignored) && isWithin(path, ignored)))),
+  ]
+  return { paths, excludePaths, problems, isIncomplete: closed.length > 0 || misplaced.length > 0 }
+}
+
+/** Its folder and the files that Compose reads, as opposed to what its containers have mounted. */
+function isOwn({ kind }: Source): boolean {
+  return kind === 'directory' || kind === 'model-file'
+}
+
+/** Whether an entry of IGNORE_MOUNTS means this source: by its path, a link to it, a folder above, or the volume's name. */
+function isNamedBy(source: Source, ignored: string): boolean {
+  if (source.volume !== '' && ignored === source.volume) return true
+  return isAbsolute(ignored) && [source.path, ...(source.links ?? [])].some((path) => isWithin(path, ignored))
+}
+
+/** Another stack may well share a folder of its own; the whole of it is that stack's. */
+function belongsTo(source: Source, { kind, path }: ReservedPlace): boolean {
+  return kind === 'stack' ? source.kind === 'bind' && source.path === path : isWithin(source.path, path)
 }
 
 function isIncluded(source: Source, choices: CoverageChoices): boolean {
@@ -62,11 +103,54 @@ function notReadable(stack: string, source: Source): Problem {
   }
 }
 
+function misplacedVolume(stack: string, source: Source): Problem {
+  return {
+    severity: 'error',
+    code: 'volume-not-found',
+    message: `the volume ${source.volume}, which ${source.services.join(', ')} uses, is not in the backup: ${source.whyNot}`,
+    fix: `Start the stack from its own folder and under its own project name, or list ${source.volume} in IGNORE_MOUNTS, in [stack:${stack}]`,
+    stack,
+  }
+}
+
+/** That the state folder is left out is of interest to no one, nor is a stack that has a backup of its own. */
+function leftOutProblems(stack: string, places: readonly ReservedPlace[]): readonly Problem[] {
+  const repositories = places.filter(({ kind }) => kind === 'repository').map(({ path }): Problem => ({
+    severity: 'warning',
+    code: 'repository-left-out',
+    message: `${path} is the repository and lies in a folder that the stack has mounted: it is left out of the snapshot`,
+    fix: `List ${path} in IGNORE_MOUNTS, in [stack:${stack}], or keep the repository outside of what stacks have mounted`,
+    stack,
+  }))
+  const uncovered = places.filter(({ kind, isEnabled }) => kind === 'stack' && !isEnabled)
+  if (uncovered.length === 0) return repositories
+  const names = uncovered.map(({ name }) => name)
+  return [
+    ...repositories,
+    {
+      severity: 'warning',
+      code: 'not-in-backup',
+      message: `it has the folders of other stacks mounted, which are left out of its snapshot; of these, ${names.join(', ')} ${names.length === 1 ? 'is not enabled and is' : 'are not enabled and are'} in no backup`,
+      fix: `Run: stackbk dirlist enable ${names.join(' ')}; or list ${uncovered.map(({ path }) => path).join(', ')} in IGNORE_MOUNTS, in [stack:${stack}]`,
+      stack,
+    },
+  ]
+}
+
 function nameOf(source: Source): string {
   return source.volume === '' ? source.path : `the volume ${source.volume} (${source.path})`
 }
 
 function notHeld(stack: string, source: Source): Problem {
+  if (source.missing !== undefined) {
+    return {
+      severity: 'warning',
+      code: 'volume-not-found',
+      message: `the volume ${source.volume}, which ${source.services.join(', ')} uses, is not in the backup: ${source.whyNot}`,
+      fix: `If it runs from another folder or under another project name, enable that one; else list ${source.volume} in IGNORE_MOUNTS, in [stack:${stack}]`,
+      stack,
+    }
+  }
   return {
     severity: 'warning',
     code: 'not-in-backup',
@@ -79,8 +163,9 @@ function notHeld(stack: string, source: Source): Problem {
   }
 }
 
-/** A path within another one of the list says nothing new, and restic would read it twice. */
-function withoutNested(paths: readonly string[]): readonly string[] {
+/** A path within another one of the list says nothing new, and restic would read it twice, unless it lies in what is left out. */
+function withoutNested(paths: readonly string[], excluded: readonly string[]): readonly string[] {
   const unique = [...new Set(paths)].sort()
-  return unique.filter((path) => !unique.some((other) => other !== path && isWithin(path, other)))
+  const holds = (other: string, path: string): boolean => other !== path && isWithin(path, other) && !excluded.some((left) => isWithin(left, other) && isWithin(path, left))
+  return unique.filter((path) => !unique.some((other) => holds(other, path)))
 }

@@ -12,6 +12,7 @@ import { writeCapsule } from './capsule-file.js'
 import { chooseFreezer, readyToFreeze, releaseFrozen, settleBefore, type ChosenFreezer } from './freezing.js'
 import { beforeReading, hasLivingWriters } from './living-writers.js'
 import { giveUp, judgeCapsule, judgeLate, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive, otherUsersFix } from './judging.js'
+import type { ReservedPlace } from './reserved-places.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
 import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
 import { seenBy, snapshotInWindow, type WindowResult } from './stack-window.js'
@@ -45,6 +46,8 @@ export interface StackBackupContext {
   readonly runtime: Runtime
   readonly repository: OpenRepository
   readonly stopMode: RequestedStopMode | undefined
+  /** Places that no snapshot takes along. */
+  readonly reserved: readonly ReservedPlace[]
   /** What the first look of the run saw, for a stack that cannot be looked at later. */
   readonly firstLook: ReadonlyMap<string, StackState>
 }
@@ -60,7 +63,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   run.reporter.stackPhase(stack.name, 'preparing')
   const state = await lookAt(stack, context)
   const files = filesOf(state)
-  const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: context.stopMode, signal: run.signal })
+  const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: context.stopMode, reserved: context.reserved, signal: run.signal })
   const freezing = await chooseFreezer(run, plan, repository)
   // What is frozen is read with the stack running again: there is nothing to be gained by reading it before.
   const warming = warm === undefined && freezing.chosen === null ? await decideWarmPass(run, plan, repository) : { isWanted: false, problems: [] }
@@ -72,6 +75,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
     host: run.configuration.backup.hostname,
     parent: warm?.suspects != null ? warm.snapshot.id : parent,
     excludes: [...run.configuration.stack(stack.name).exclude, frozenFolderName],
+    ...(plan.excludePaths.length === 0 ? {} : { excludePaths: plan.excludePaths }),
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
   }

@@ -4,6 +4,7 @@ import type { Configuration } from '../../config/configuration.js'
 import { problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
 import { coverageOf } from './coverage.js'
+import type { ReservedPlace } from './reserved-places.js'
 
 /** What is asked for: a mode, or `auto`, which leaves the choice between `down` and `stop` to what would come back. */
 export type RequestedStopMode = StopMode | 'auto'
@@ -25,6 +26,8 @@ export interface StackPlan {
   /** Milliseconds since the epoch: before the sources' other users were looked at. Who comes later only the engine's events tell. */
   readonly othersSeenAt: number
   readonly paths: readonly string[]
+  /** What of it the snapshot leaves out because it is not the stack's. */
+  readonly excludePaths: readonly string[]
   readonly capsule: Capsule | null
   readonly problems: readonly Problem[]
   /** A part of the stack's data could not even be named. */
@@ -67,7 +70,7 @@ const stopModes: readonly string[] = ['auto', 'down', 'stop', 'pause', 'none']
 export async function planStack(
   stack: Stack,
   state: StackState,
-  context: { readonly runtime: Runtime; readonly configuration: Configuration; readonly stopMode: RequestedStopMode | undefined; readonly signal: AbortSignal },
+  context: { readonly runtime: Runtime; readonly configuration: Configuration; readonly stopMode: RequestedStopMode | undefined; readonly reserved: readonly ReservedPlace[]; readonly signal: AbortSignal },
 ): Promise<StackPlan> {
   const { runtime, configuration, signal } = context
   const requested = requestedStopMode(stack, state, configuration, context.stopMode)
@@ -83,15 +86,15 @@ export async function planStack(
 
   const places = sources.ok ? sources.value : []
   if (!sources.ok) problems.push(problemFrom(sources.failure, { code: 'sources-unknown', stack: stack.name }))
-  const coverage = coverageOf(stack.name, places, choices)
+  const coverage = coverageOf(stack, places, { ...choices, reserved: context.reserved })
   problems.push(...coverage.problems)
   if (!capsule.ok) problems.push(problemFrom(capsule.failure, { severity: 'warning', code: 'capsule-incomplete', stack: stack.name }))
 
   const runs = state.condition === 'running'
-  const { mode, reason } = settledMode(requested, preflight?.ok ? preflight.value : null)
+  const { mode, reason } = effectiveStopMode(requested, preflight?.ok ? preflight.value : null)
   const wantsStop = mode !== 'none'
   const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))
-  problems.push(...obstacles, ...labelProblems(stack, state))
+  problems.push(...obstacles, ...unresolvedModel(stack, preflight), ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
   if (runs && requested === 'auto' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
   const isLiveUnasked = wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown')
@@ -106,6 +109,7 @@ export async function planStack(
     sources: places,
     othersSeenAt,
     paths: coverage.paths.length > 0 ? coverage.paths : [stack.directory],
+    excludePaths: coverage.excludePaths,
     capsule: capsule.ok ? capsule.value : null,
     problems,
     isIncomplete: !sources.ok || coverage.isIncomplete || (!isLiveUnasked && obstacles.length > 0),
@@ -118,7 +122,7 @@ function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: b
   if (!preflight.ok) return [problemFrom(preflight.failure, { code: 'preflight-failed', stack: stack.name })]
   const { model, missingImages, wouldLose } = preflight.value
   const problems: Problem[] = []
-  if (!model.ok) problems.push(problemFrom(model.failure, { code: 'model-does-not-resolve', stack: stack.name }))
+  if (!model.ok && !startsWithoutModel(preflight.value)) problems.push(problemFrom(model.failure, { code: 'model-does-not-resolve', stack: stack.name }))
   if (stops && missingImages.length > 0) {
     problems.push({
       severity: 'error',
@@ -132,6 +136,19 @@ function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: b
     problems.push({ severity: 'error', code: 'stop-would-lose', message: loss, fix: 'Set STOP_MODE=none or pause for this stack', stack: stack.name })
   }
   return problems
+}
+
+/** Whether the containers are stopped and started as they are, though the files would not make them again. */
+function startsWithoutModel({ model, canStartWithoutModel }: Preflight): boolean {
+  return !model.ok && canStartWithoutModel === true
+}
+
+/** What a model that does not resolve costs a stack whose containers are there: no obstacle, and not to be kept quiet about. */
+function unresolvedModel(stack: Stack, preflight: Answer<Preflight> | null): readonly Problem[] {
+  if (preflight?.ok !== true || preflight.value.model.ok || !startsWithoutModel(preflight.value)) return []
+  const { severity, code, message, fix } = problemFrom(preflight.value.model.failure, { severity: 'warning', code: 'model-does-not-resolve' })
+  const means = 'its containers are stopped and started as they are, its hooks (pre_stop, post_start) do not run, and a volume that none of its containers has mounted may be missing from the snapshot'
+  return [{ severity, code, message: `the compose model does not resolve, so ${means}: ${message}`, fix, stack: stack.name }]
 }
 
 function unknownState(stack: Stack, state: StackState): Problem {
@@ -166,12 +183,13 @@ function dataInContainer(stack: Stack, data: string): Problem {
 }
 
 /**
- * `auto` is `down` wherever that gives back the very containers that ran, else `stop`, and the report says why. A `down` that was
+ * Without a model, `down` could not make the containers again: then it is `stop`. `auto` is `down` wherever that gives back the very containers that ran, else `stop`, and the report says why. A `down` that was
  * asked for is `stop` only where something of the stack would be gone for good.
  */
-function settledMode(requested: RequestedStopMode, preflight: Preflight | null): { mode: StopMode; reason: string | null } {
+function effectiveStopMode(requested: RequestedStopMode, preflight: Preflight | null): { mode: StopMode; reason: string | null } {
+  if ((requested === 'down' || requested === 'auto') && preflight !== null && startsWithoutModel(preflight)) return { mode: 'stop', reason: 'the compose model does not resolve, so down could not make its containers again' }
   const lost = preflight?.whyNeverDown ?? []
-  if (requested === 'down' && lost.length > 0) return { mode: 'stop', reason: `down would leave it down: ${lost.join('; ')}` }
+  if (requested === 'down' && lost.length > 0) return { mode: 'stop', reason: `down would not give back what ran: ${lost.join('; ')}` }
   if (requested !== 'auto') return { mode: requested, reason: null }
   const why = preflight?.whyNotDown ?? []
   if (why.length === 0) return { mode: 'down', reason: null }

@@ -2,9 +2,11 @@ import type { Source } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
 import { coverageOf, type CoverageChoices } from '../../../../src/stages/backup/coverage.js'
+import type { ReservedPlace } from '../../../../src/stages/backup/reserved-places.js'
 import { source } from '../fixtures.js'
 
 const choices: CoverageChoices = { includeVolumes: true, includeBinds: 'none', ignoreMounts: [] }
+const web = { name: 'web', directory: '/opt/web' }
 const folder = source('/opt/web')
 const volume = source('/var/lib/docker/volumes/data/_data', { kind: 'named-volume', volume: 'data' })
 const anonymous = source('/var/lib/docker/volumes/abc/_data', { kind: 'anonymous-volume', volume: 'abc' })
@@ -12,7 +14,7 @@ const bind = source('/srv/photos', { kind: 'bind', services: ['app', 'db'] })
 const readOnly = source('/srv/config', { kind: 'bind', isWritable: false })
 
 function coverage(sources: readonly Source[], more: Partial<CoverageChoices> = {}): { paths: readonly string[]; codes: string[]; messages: string } {
-  const { paths, problems } = coverageOf('web', sources, { ...choices, ...more })
+  const { paths, problems } = coverageOf(web, sources, { ...choices, ...more })
   return { paths, codes: problems.map(({ code }) => code), messages: problems.map(({ message, fix }) => `${message} | ${fix}`).join('\n') }
 }
 
@@ -71,12 +73,91 @@ describe('what a snapshot holds of a stack', () => {
     const secret = source('/etc/web/secret', { kind: 'model-file', isWritable: false, ...closed })
     const foreign = source('/var/lib/docker/volumes/data/_data', { kind: 'named-volume', volume: 'data', ...closed })
     const whole = (sources: readonly Source[], more: Partial<CoverageChoices> = {}): unknown[] => {
-      const { isIncomplete, problems } = coverageOf('web', sources, { ...choices, ...more })
+      const { isIncomplete, problems } = coverageOf(web, sources, { ...choices, ...more })
       return [isIncomplete, problems.map(({ severity, code }) => `${severity} ${code}`)]
     }
     expect(whole([folder, secret])).toEqual([true, ['error not-readable']])
     expect(whole([folder, foreign])).toEqual([true, ['error not-readable']])
     expect(whole([folder, foreign], { ignoreMounts: ['/var/lib/docker'] })).toEqual([false, []])
     expect(whole([folder, foreign], { includeVolumes: false })).toEqual([false, ['warning not-in-backup']])
+  })
+
+  describe('with mounts that are ignored', () => {
+    const writable = { includeBinds: 'writable' } as const
+
+    it('leaves a bind out, by its path, a folder above it, or a link to it', () => {
+      const clock = source('/usr/share/zoneinfo/Etc/UTC', { kind: 'bind', links: ['/etc/localtime'] })
+      for (const ignored of ['/srv/photos', '/srv/photos/', '/srv']) expect(coverage([folder, bind], { ...writable, ignoreMounts: [ignored] })).toEqual({ paths: ['/opt/web'], codes: [], messages: '' })
+      expect(coverage([folder, clock], { ...writable, ignoreMounts: ['/etc/localtime'] })).toEqual({ paths: ['/opt/web'], codes: [], messages: '' })
+      expect(coverage([folder, clock], { ...writable, ignoreMounts: [] }).paths).toContain(clock.path)
+    })
+
+    it('leaves out what lies below another bind too', () => {
+      const { paths, excludePaths } = coverageOf(web, [folder, bind, source('/srv/photos/raw', { kind: 'bind' })], { ...choices, ...writable, ignoreMounts: ['/srv/photos/raw/', '/opt/web/cache'] })
+      expect({ paths, excludePaths }).toEqual({ paths: ['/opt/web', '/srv/photos'], excludePaths: ['/srv/photos/raw'] })
+    })
+
+    it('keeps a volume and the folder, which are left out in other ways', () => {
+      expect(coverage([folder, volume], { ignoreMounts: ['/var/lib/docker', '/opt'] }).paths).toEqual(['/opt/web', volume.path])
+    })
+  })
+
+  describe('with places that no stack may take along', () => {
+    const repository: ReservedPlace = { kind: 'repository', path: '/srv/disk/restic', name: '', isEnabled: false }
+    const state: ReservedPlace = { kind: 'state', path: '/var/lib/stackbk', name: '', isEnabled: false }
+    const stackAt = (name: string, isEnabled = true): ReservedPlace => ({ kind: 'stack', path: `/opt/${name}`, name, isEnabled })
+    const mountOf = (path: string): Source => source(path, { kind: 'bind' })
+    const of = (sources: readonly Source[], reserved: readonly ReservedPlace[], more: Partial<CoverageChoices> = {}) => {
+      const { paths, excludePaths, problems, isIncomplete } = coverageOf(web, sources, { ...choices, includeBinds: 'writable', reserved, ...more })
+      return { paths, excludePaths, problems: problems.map(({ severity, code }) => `${severity} ${code}`), isIncomplete }
+    }
+
+    it('excludes the repository below a bind, and says so unless that is known', () => {
+      expect(of([folder, mountOf('/srv/disk')], [repository])).toEqual({ paths: ['/opt/web', '/srv/disk'], excludePaths: ['/srv/disk/restic'], problems: ['warning repository-left-out'], isIncomplete: false })
+      expect(of([folder, mountOf('/srv/disk')], [repository], { ignoreMounts: ['/srv/disk/restic'] })).toEqual({ paths: ['/opt/web', '/srv/disk'], excludePaths: ['/srv/disk/restic'], problems: [], isIncomplete: false })
+      expect(of([folder, mountOf('/srv/other')], [repository])).toMatchObject({ excludePaths: [], problems: [] })
+    })
+
+    it('excludes a repository in the folder itself', () => {
+      expect(of([folder], [{ ...repository, path: '/opt/web/backup' }])).toMatchObject({ paths: ['/opt/web'], excludePaths: ['/opt/web/backup'], problems: ['warning repository-left-out'] })
+    })
+
+    it('takes no mount that is the repository or lies in it', () => {
+      const server = source('/srv/disk/restic', { kind: 'named-volume', volume: 'server_data' })
+      expect(of([folder, server, mountOf('/srv/disk/restic/data')], [repository])).toEqual({ paths: ['/opt/web'], excludePaths: [], problems: ['warning repository-left-out'], isIncomplete: false })
+      expect(of([folder, mountOf('/srv/disk/restic')], [repository], { includeBinds: 'none' })).toMatchObject({ paths: ['/opt/web'], problems: [] })
+    })
+
+    it('excludes the state folder without a word', () => {
+      expect(of([folder, mountOf('/var/lib/stackbk')], [state])).toEqual({ paths: ['/opt/web'], excludePaths: [], problems: [], isIncomplete: false })
+      expect(of([folder, mountOf('/var/lib')], [state])).toMatchObject({ excludePaths: ['/var/lib/stackbk'], problems: [] })
+    })
+
+    it('excludes the folders of other stacks, and names those that no backup holds', () => {
+      const all = [stackAt('web'), stackAt('db'), stackAt('old', false)]
+      expect(of([folder, mountOf('/opt')], all)).toEqual({ paths: ['/opt'], excludePaths: ['/opt/db', '/opt/old'], problems: ['warning not-in-backup'], isIncomplete: false })
+      expect(of([folder, mountOf('/opt')], all, { ignoreMounts: ['/opt/old'] })).toMatchObject({ excludePaths: ['/opt/db', '/opt/old'], problems: [] })
+      expect(of([folder, mountOf('/opt/db')], all)).toMatchObject({ paths: ['/opt/web'], problems: [] })
+    })
+
+    it('keeps a folder that another stack shares, and a stack within its own folder', () => {
+      expect(of([folder, mountOf('/opt/db/shared')], [stackAt('db')])).toMatchObject({ paths: ['/opt/db/shared', '/opt/web'], excludePaths: [], problems: [] })
+      expect(of([folder], [stackAt('web/inner')])).toMatchObject({ paths: ['/opt/web'], excludePaths: [], problems: [] })
+    })
+
+    it('keeps its own folder where that lies in what is excluded', () => {
+      expect(of([folder, mountOf('/')], [{ ...stackAt(''), path: '/opt' }])).toMatchObject({ paths: ['/', '/opt/web'], excludePaths: ['/opt'] })
+    })
+  })
+
+  it('warns of a volume that is declared and not there, and is incomplete where its data is elsewhere', () => {
+    const gone = source('/var/lib/docker/volumes/web_data/_data', { kind: 'named-volume', volume: 'web_data', canBeRead: false, whyNot: 'there is no volume of this name', missing: 'nowhere' })
+    const codes = (sources: readonly Source[], more: Partial<CoverageChoices> = {}): unknown => {
+      const { problems, isIncomplete } = coverageOf(web, sources, { ...choices, ...more })
+      return [problems.map(({ severity, code }) => `${severity} ${code}`), isIncomplete]
+    }
+    expect(codes([folder, gone])).toEqual([['warning volume-not-found'], false])
+    expect(codes([folder, { ...gone, missing: 'elsewhere' }])).toEqual([['error volume-not-found'], true])
+    expect(codes([folder, { ...gone, missing: 'elsewhere' }], { ignoreMounts: ['web_data'] })).toEqual([[], false])
   })
 })

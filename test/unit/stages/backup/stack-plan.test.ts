@@ -19,7 +19,7 @@ describe('the plan for a stack', () => {
       describe: () => Promise.resolve(ok(capsule)),
       ...options.runtime,
     })
-    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), stopMode: options.flag, signal: new AbortController().signal })
+    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), stopMode: options.flag, reserved: [], signal: new AbortController().signal })
   }
   const codesOf = (plan: StackPlan): string[] => plan.problems.map(({ code }) => code)
 
@@ -77,7 +77,7 @@ describe('the plan for a stack', () => {
   it('is stop where down was asked for and something could not be made again: what ran has to run again', async () => {
     expect(await planOf(running(), { flag: 'down', preflight: { whyNotDown: ['a one-off'], whyNeverDown: ['a one-off'] } })).toMatchObject({
       mode: 'stop',
-      modeReason: 'down would leave it down: a one-off',
+      modeReason: 'down would not give back what ran: a one-off',
       willStop: true,
       problems: [],
     })
@@ -95,6 +95,22 @@ describe('the plan for a stack', () => {
   it('is not whole with none either, where the model that names its data does not resolve', async () => {
     expect(await planOf(running(), { flag: 'none', preflight: { model: failure('configuration') } })).toMatchObject({ isLiveUnasked: false, isIncomplete: true })
     expect(await planOf(running(), { flag: 'none', preflight: { missingImages: ['nginx:1'] } })).toMatchObject({ isIncomplete: false, problems: [] })
+  })
+
+  it.each([
+    ['auto', 'stop'],
+    ['down', 'stop'],
+    ['stop', 'stop'],
+    ['pause', 'pause'],
+    ['none', 'none'],
+  ] as const)('needs no model for containers that are started as they are: %s becomes %s, with a warning', async (flag, mode) => {
+    const plan = await planOf(running(), { flag, preflight: { model: failure('configuration'), canStartWithoutModel: true } })
+    expect(plan).toMatchObject({ mode, willStop: mode !== 'none', isLiveUnasked: false, isIncomplete: false, problems: [{ severity: 'warning', code: 'model-does-not-resolve' }] })
+    expect(plan.modeReason).toEqual(flag === 'auto' || flag === 'down' ? expect.stringContaining('does not resolve') : null)
+  })
+
+  it('reads a stack that does not run by its containers, without a model', async () => {
+    expect(await planOf(stopped(), { preflight: { model: failure('configuration'), canStartWithoutModel: true } })).toMatchObject({ willStop: false, isIncomplete: false, problems: [{ severity: 'warning', code: 'model-does-not-resolve' }] })
   })
 
   it('stops nothing with none, which is no fault', async () => {

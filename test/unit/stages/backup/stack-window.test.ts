@@ -58,6 +58,7 @@ describe('the window in which a stack is down', () => {
       sources: [source(directory, { device: statSync(directory).dev })],
       othersSeenAt: 0,
       paths: [directory],
+      excludePaths: [],
       capsule: null,
       problems: [],
       isIncomplete: false,
