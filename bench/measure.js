@@ -1,5 +1,27 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/**
+ * Runs a command to its end, with the processor time (user and system, in milliseconds) of it and of every process that it
+ * started and waited for. The shell that asks for these times costs one process more.
+ */
+export async function measureWithProcessorTime(file, args, options = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'stackbk-times-'))
+  try {
+    const result = await measure('sh', ['-c', 'times=$1; shift; "$@"; code=$?; times > "$times"; exit $code', 'sh', join(folder, 'times'), file, ...args], options)
+    return { ...result, processorMs: childrenTimes(readFileSync(join(folder, 'times'), 'utf8')) }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The second line of `times` is that of the children: `1m2.50s 0m3.25s`. */
+function childrenTimes(written) {
+  const [, children = ''] = written.trim().split('\n')
+  return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + (Number(minutes) * 60 + Number(seconds)) * 1000, 0)
+}
 
 /** Runs a command to its end. Wall time in milliseconds, peak memory of that one process in bytes (Linux, VmHWM). */
 export function measure(file, args, options = {}) {
@@ -24,8 +46,11 @@ export function measure(file, args, options = {}) {
   })
 }
 
+/** Of a shell that waits, its child counts. */
 function peakOf(pid) {
   try {
+    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+    if (child !== undefined && readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'sh') return peakOf(child)
     return Number(/VmHWM:\s*(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
   } catch {
     return 0

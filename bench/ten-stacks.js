@@ -1,35 +1,45 @@
-// A night over ten small running stacks of which nothing has changed: stackbk with verification and retention, against a
-// shell script that does down, restic backup, up -d for each and one forget --prune at the end. In turns, each with a
-// repository of its own. Downtime is first container die → last start, from the engine's own events.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// A night over small running stacks of which nothing has changed: stackbk with verification and retention, once with `down` and
+// once with `stop`, against a shell script that does down, restic backup, up -d for each and one forget --prune at the end. In
+// turns, each with a repository of its own. Downtime is first container die → last start, from the engine's own events.
+// Processor time is that of all processes, children included; the engine's own is in neither. Then the same with many stacks.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { measure, median, report } from './measure.js'
+import { measure, measureWithProcessorTime, median, report } from './measure.js'
 import { listenToEngine, makeImage, writeStack } from './stack.js'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
 const count = Number(process.env.BENCH_STACKS ?? 10)
+const many = Number(process.env.BENCH_MANY_STACKS ?? 100)
 const tag = `stackbk-bench-${process.pid}`
 const folder = mkdtempSync(join(tmpdir(), 'stackbk-bench-'))
 const image = `${tag}/busybox:1`
-const names = Array.from({ length: count }, (_, index) => `stack${index + 1}`)
+const allNames = Array.from({ length: Math.max(count, many) }, (_, index) => `stack${index + 1}`)
+const names = allNames.slice(0, count)
+const modes = ['down', 'stop']
+const made = []
 
 async function makeStack(name) {
   const directory = join(folder, 'stacks', name)
   writeStack(directory, { project: `${tag}-${name}`, image, volumes: '"./data:/data", "keep:/keep"', declared: 'volumes: {keep: {}}\n' })
   for (let file = 0; file < 20; file++) writeFileSync(join(directory, 'data', `file${file}`), `${name} ${file}\n`.repeat(200))
+  made.push(name)
   await measure('docker', ['compose', 'up', '-d'], { cwd: directory })
 }
 
-function configure() {
+/** A configuration with a repository and a state folder of its own. */
+function configure(key, { mode, stacks }) {
   writeFileSync(join(folder, 'password'), 'benchmark\n', { mode: 0o600 })
   writeFileSync(
-    join(folder, 'config.ini'),
-    `[docker]\nDOCKER_STACKS_DIR=${folder}/stacks\n[local_backup]\nRESTIC_REPOSITORY=${folder}/repository\nRESTIC_PASSWORD_FILE=${folder}/password\n`,
+    join(folder, `${key}.ini`),
+    `[docker]\nDOCKER_STACKS_DIR=${folder}/stacks\nSTOP_MODE=${mode}\n[local_backup]\nRESTIC_REPOSITORY=${folder}/repository-${key}\nRESTIC_PASSWORD_FILE=${folder}/password\n`,
     { mode: 0o600 },
   )
-  writeFileSync(join(folder, 'dirlist'), names.map((name) => `${name}=true\n`).join(''))
+  return { file: join(folder, `${key}.ini`), state: join(folder, `state-${key}`), stacks }
+}
+
+function writeScript() {
   writeFileSync(
     join(folder, 'script'),
     `set -e
@@ -47,38 +57,85 @@ restic forget -q --keep-daily 7 --keep-weekly 4 --keep-monthly 6 --group-by host
 }
 
 const engine = listenToEngine(tag)
-const withDowntimes = (work) => engine.during(work, { projects: names.map((name) => `${tag}-${name}`), containers: 2 })
-const byScript = () => withDowntimes(() => measure('sh', [join(folder, 'script')]))
-const byStackbk = () =>
-  withDowntimes(() => measure(process.execPath, ['bin/run.js', 'backup', '--json', '--config', join(folder, 'config.ini')], { withMemory: true, env: { ...process.env, STACKBK_STATE_DIR: join(folder, 'state') } }))
+const withDowntimes = (work, stacks) => engine.during(work, { projects: stacks.map((name) => `${tag}-${name}`), containers: 2 })
+const byScript = () => withDowntimes(() => measureWithProcessorTime('sh', [join(folder, 'script')]), names)
+
+async function byStackbk({ file, state, stacks }) {
+  // The list of stacks lies next to the configuration, and all configurations share that folder.
+  writeFileSync(join(folder, 'dirlist'), allNames.map((name) => `${name}=${stacks.includes(name)}\n`).join(''))
+  const from = logOf(state).length
+  const result = await withDowntimes(
+    () => measureWithProcessorTime(process.execPath, ['bin/run.js', 'backup', '--json', '--config', file], { withMemory: true, env: { ...process.env, STACKBK_STATE_DIR: state } }),
+    stacks,
+  )
+  return { ...result, processes: logOf(state).slice(from).reduce((sum, line) => sum + processesOf(line), 0) }
+}
+
+/** The run log has a line for each tool that was run. */
+function logOf(state) {
+  try {
+    return readFileSync(join(state, 'stackbk.log'), 'utf8').split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []))
+  } catch {
+    return []
+  }
+}
+
+/** `docker compose` is the client, the plugin asked for its description, and the plugin. */
+function processesOf({ message, tool, args }) {
+  if (message !== 'tool ended') return 0
+  return tool === 'docker' && args?.[0] === 'compose' ? 3 : 1
+}
+
+const summary = (results) => ({
+  ms: median(results.map((one) => one.ms)),
+  processorMs: median(results.map((one) => one.processorMs)),
+  downMs: median(results.map((one) => median(one.downtimes))),
+})
+
+function line(what, stacks, results) {
+  const { ms, processorMs, downMs } = summary(results)
+  console.log(`${what.padEnd(24)} ${(ms / 1000).toFixed(1)} s, processor ${(processorMs / 1000).toFixed(1)} s, down ${(downMs / 1000).toFixed(2)} s a stack; a stack: ${(ms / stacks).toFixed(0)} ms, processor ${(processorMs / stacks).toFixed(0)} ms`)
+}
 
 try {
   await makeImage(folder, image)
   for (const name of names) await makeStack(name)
-  configure()
+  writeScript()
+  const own = Object.fromEntries(modes.map((mode) => [mode, configure(mode, { mode, stacks: names })]))
   await byScript()
-  await byStackbk()
-  const wall = []
-  const down = []
-  const figures = { script: [], own: [], scriptDown: [], ownDown: [], peak: [] }
+  for (const mode of modes) await byStackbk(own[mode])
+  const results = { script: [], down: [], stop: [] }
   for (let round = 0; round < rounds; round++) {
-    const script = await byScript()
-    const own = await byStackbk()
-    wall.push(own.ms / script.ms)
-    down.push(median(own.downtimes) / median(script.downtimes))
-    figures.script.push(script.ms)
-    figures.own.push(own.ms)
-    figures.scriptDown.push(median(script.downtimes))
-    figures.ownDown.push(median(own.downtimes))
-    figures.peak.push(own.peakBytes / 1024 ** 2)
+    results.script.push(await byScript())
+    for (const mode of modes) results[mode].push(await byStackbk(own[mode]))
   }
-  console.log(`${count} stacks, ${rounds} rounds: wall ${(median(figures.own) / 1000).toFixed(1)} s against ${(median(figures.script) / 1000).toFixed(1)} s; downtime per stack ${(median(figures.ownDown) / 1000).toFixed(2)} s against ${(median(figures.scriptDown) / 1000).toFixed(2)} s`)
-  report('wall time against the script, verification on', median(wall), 0.9)
-  report('downtime per stack against the script', median(down), 0.75)
-  report('peak memory of our own process', Math.max(...figures.peak), 120, ' MiB')
+  console.log(`${count} stacks, medians of ${rounds} rounds`)
+  line('script', count, results.script)
+  for (const mode of modes) line(`stackbk, ${mode}`, count, results[mode])
+  const ratio = (mode, figure) => median(results[mode].map((one, round) => figure(one) / figure(results.script[round])))
+  for (const mode of modes) {
+    report(`wall time against the script, ${mode}, verification on`, ratio(mode, (one) => one.ms), 0.75)
+    report(`downtime per stack against the script, ${mode}`, ratio(mode, (one) => median(one.downtimes)), mode === 'down' ? 0.6 : 0.45)
+    report(`processor time against the script, ${mode}`, ratio(mode, (one) => one.processorMs), 1.2)
+    report(`processes per stack, ${mode}`, median(results[mode].map((one) => one.processes)) / count, 8, '')
+  }
+  report('peak memory of our own process', Math.max(...modes.flatMap((mode) => results[mode].map((one) => one.peakBytes / 1024 ** 2))), 120, ' MiB')
+
+  if (many > count) {
+    for (const name of allNames.slice(count)) await makeStack(name)
+    const all = configure('many', { mode: 'down', stacks: allNames.slice(0, many) })
+    await byStackbk(all)
+    const large = []
+    for (let round = 0; round < rounds; round++) large.push(await byStackbk(all))
+    line(`stackbk, ${many} stacks`, many, large)
+    const few = summary(results.down)
+    const lots = summary(large)
+    report(`time per stack, ${many} stacks against ${count}`, lots.ms / many / (few.ms / count), 1.15)
+    report(`processor time per stack, ${many} stacks against ${count}`, lots.processorMs / many / (few.processorMs / count), 1.15)
+  }
 } finally {
   engine.close()
-  for (const name of names) await measure('docker', ['compose', 'down', '--volumes', '--timeout', '1'], { cwd: join(folder, 'stacks', name) }).catch(() => {})
+  for (const name of made) await measure('docker', ['compose', 'down', '--volumes', '--timeout', '1'], { cwd: join(folder, 'stacks', name) }).catch(() => {})
   await measure('docker', ['image', 'rm', image]).catch(() => {})
   rmSync(folder, { recursive: true, force: true })
 }

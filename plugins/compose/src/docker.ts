@@ -40,12 +40,11 @@ const questionsAtATime = 8
 export interface DockerOptions {
   readonly socketPath?: () => Promise<Answer<string>>
   readonly log?: Log
-  /** Names from COMPOSE_ENV, which Compose gets too. */
-  readonly requestedVariables?: readonly string[]
   readonly findPlugin?: () => Promise<string | null>
 }
 
-export function createDocker(exec: Exec, { socketPath = localSocket, log = () => {}, requestedVariables = [], findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
+/** @param requestedVariables names from COMPOSE_ENV, which Compose gets too */
+export function createDocker(exec: Exec, requestedVariables: readonly string[] = [], { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
   const engine = createEngine({ socketPath, confidential, log })
   let composePlugin: Promise<string | null> | null = null

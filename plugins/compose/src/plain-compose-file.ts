@@ -32,7 +32,7 @@ export function readPlainly(content: string): PlainComposeFile | null {
     const section = /^([\w.-]+)\s*:(?:\s+(.*))?$/.exec(line)
     if (/^\S/.test(line) && section === null) return null
     if (section !== null && section[1]! in keys) {
-      const found = isEmpty(section[2] ?? '') ? keysBelow(lines, at) : null
+      const found = isEmpty(section[2] ?? '') ? keysBelow(lines, at) : keysInLine(section[2]!)
       if (found === null) return null
       keys[section[1]!] = found
     }
@@ -64,6 +64,19 @@ function keysBelow(lines: readonly string[], at: number): string[] | null {
     keys.push(key[2]!)
   }
   return keys
+}
+
+/** Returns the keys of a mapping that stands on one line, such as `{data: {}, cache: {driver: local}}`; `null` for anything but plain words in it. */
+function keysInLine(inline: string): string[] | null {
+  const mapping = /^\{([\w.\-/:,{}\s]*)\}\s*(?:#.*)?$/.exec(inline)
+  if (mapping === null) return null
+  let outer = mapping[1]!
+  for (let before = ''; before !== outer; ) {
+    before = outer
+    outer = outer.replace(/\{[^{}]*\}/g, '')
+  }
+  const keys = outer.split(',').filter((entry) => entry.trim() !== '').map((entry) => /^\s*([\w.-]+)\s*:(?:\s+[\w./-]*)?\s*$/.exec(entry)?.[1])
+  return keys.every((key): key is string => key !== undefined) ? keys : null
 }
 
 function filesNamedAt(lines: readonly string[], at: number, { indent, inline }: { readonly indent: number; readonly inline: string }): string[] | null {

@@ -38,7 +38,7 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
     if (!answer.ok) socket = null
     return answer
   }
-  const docker = createDocker(context.exec, { socketPath, log: context.log, requestedVariables })
+  const docker = createDocker(context.exec, requestedVariables, { socketPath, log: context.log })
   const models = new Models(docker)
   const tools: Tools = { docker, events: new EngineEvents(docker.engine), log: context.log, hooks: new HooksOfServices(models), graces: new Map(), whereabouts: new Whereabouts(), removals: new Removals(), layers: new Layers(docker), neighbours: new Map() }
   /** By folder: the sources last asked for, which know more than the containers do. */

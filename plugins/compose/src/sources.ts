@@ -68,7 +68,14 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...bindsOf(state, resolved.map(({ model }) => model)),
   ]
   const sources = await gather(state, places)
-  const used = await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value))))
+  // Each mount of the other containers once, and not once for each source.
+  const known = new Map<string, Promise<string>>()
+  const resolve = (path: string): Promise<string> => {
+    const real = known.get(path) ?? realPath(path)
+    known.set(path, real)
+    return real
+  }
+  const used = await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value, resolve))))
   return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
 }
 
@@ -199,12 +206,12 @@ async function runningStrangers(tools: Tools, state: StackState, options: CallOp
   return described.ok ? answered(described.value.filter(isAlive)) : described
 }
 
-async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly Container[]): Promise<readonly PossibleWriter[]> {
+async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly Container[], resolve: typeof realPath): Promise<readonly PossibleWriter[]> {
   if (!source.canBeRead && source.volume === '') return []
   const places = { paths: [source.path], volumes: source.volume === '' ? [] : [source.volume] }
   const users = await Promise.all(
     strangers.map(async (container): Promise<PossibleWriter[]> => {
-      const reach = await reachOf(container, places)
+      const reach = await reachOf(container, places, resolve)
       if (reach.paths.length === 0 && reach.volumes.length === 0) return []
       const { id, name, image, labels } = container
       return [{ id, name, image: image.reference, labels, paths: reach.volumes.length > 0 ? [source.path] : reach.paths }]

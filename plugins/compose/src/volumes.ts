@@ -3,6 +3,7 @@ import type { Answer, StackState } from '@stackbk/contract'
 
 import { label } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
+import { filtersOf, limitsOf } from './engine.js'
 import { children, type Json, list, record, text, texts } from './json.js'
 
 /** A volume as the engine keeps it. */
@@ -48,9 +49,9 @@ export async function existingVolumes(docker: Docker, names: readonly string[], 
 export async function volumesOfProjects(docker: Docker, projects: readonly string[], call: DockerCall = {}): Promise<Answer<readonly string[]>> {
   const names: string[] = []
   for (const project of projects) {
-    const printed = await docker.ask('docker volume ls', ['volume', 'ls', '--filter', `label=${label.project}=${project}`, '--format', '{{.Name}}'], call)
-    if (!printed.ok) return printed
-    names.push(...printed.value.split('\n').filter((name) => name !== ''))
+    const listed = await docker.engine.request({ ...limitsOf(call), what: 'docker volume ls', path: '/volumes', query: filtersOf({ label: [`${label.project}=${project}`] }) })
+    if (!listed.ok) return listed
+    names.push(...list(record(listed.value.body)['Volumes']).map((volume) => text(volume['Name'])))
   }
   return answered(names)
 }

@@ -38,14 +38,14 @@ export function isOfTheSystem(path: string): boolean {
  * Returns what of these places a container can change through its writable mounts: of a mount of the same path or of one above,
  * the whole place; of a mount inside it, that part. A volume counts by its name and by where its data lies.
  */
-export async function reachOf(container: ContainerState, places: Places): Promise<Places> {
+export async function reachOf(container: ContainerState, places: Places, resolve = realPath): Promise<Places> {
   const paths = new Set<string>()
   const volumes = new Set<string>()
   for (const mount of container.mounts) {
     if (!mount.writable) continue
     if (mount.kind === 'volume' && places.volumes.includes(mount.name)) volumes.add(mount.name)
     if ((mount.kind !== 'bind' && mount.kind !== 'volume') || mount.source === '') continue
-    const source = await realPath(mount.source)
+    const source = await resolve(mount.source)
     for (const path of places.paths) {
       if (isInside(path, source)) paths.add(path)
       else if (isInside(source, path)) paths.add(source)

@@ -16,7 +16,7 @@ import { startBabblingEngine, startFakeEngine, startHangingEngine } from './fake
 import { good } from './runtime-for-test.js'
 
 function dockerAt(socketPath: string): Docker {
-  const docker = createDocker(createExec(), { socketPath: async () => ({ ok: true, value: socketPath }) })
+  const docker = createDocker(createExec(), [], { socketPath: async () => ({ ok: true, value: socketPath }) })
   onTestFinished(() => docker.engine.close())
   return docker
 }
@@ -82,7 +82,7 @@ test.each(['', 'SSH-2.0-OpenSSH_9.6\r\n', 'HTTP/1.1 200 OK\r\ncontent-length: 90
 test('an engine that is away does not answer, and is asked again when it is back', async () => {
   const { socketPath } = await startFakeEngine({ apiVersion: '1.45', answers: { '/containers/json': [] } })
   let path = '/nonexistent/docker.sock'
-  const docker = createDocker(createExec(), { socketPath: async () => ({ ok: true, value: path }) })
+  const docker = createDocker(createExec(), [], { socketPath: async () => ({ ok: true, value: path }) })
   onTestFinished(() => docker.engine.close())
   expect(await listContainers(docker)).toMatchObject({ ok: false, failure: { kind: 'tool-not-answering', toolOutput: expect.stringContaining('ENOENT') as string } })
   path = socketPath
