@@ -11,7 +11,7 @@ export const recoverFlags = {
   'host-volumes': Flags.boolean({ default: false, description: 'also make volumes whose options point to a device, a network or a path of the host' }),
   'ignore-space': Flags.boolean({ default: false, description: 'do not ask whether there is room enough' }),
   'no-start': Flags.boolean({ default: false, description: 'make the containers, start nothing' }),
-  overwrite: Flags.boolean({ default: false, description: 'write over what is there, and keep nothing of it' }),
+  overwrite: Flags.boolean({ default: false, description: 'overwrite existing data without keeping a copy of it' }),
   path: Flags.string({ description: 'only this file or folder (absolute, or within the stack)', helpValue: 'FILE' }),
   service: Flags.string({ description: 'only this service, with its data', helpValue: 'NAME' }),
   snapshot: Flags.string({ description: 'this one (default: the newest good one, else the newest live one)', helpValue: 'ID' }),

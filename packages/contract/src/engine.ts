@@ -152,7 +152,7 @@ export interface RestoreRequest extends CallOptions {
   readonly deleteExtra: boolean
   readonly sparse: boolean
   readonly verify: boolean
-  /** These paths of the snapshot, and what is below them, do not come. Only together with an empty `include`. */
+  /** These paths of the snapshot, and what is below them, do not come. Only together with an empty `include`, and only to an engine that has {@link Engine.eachEntry}. */
   readonly exclude?: readonly string[]
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { makeQuickRepository } from '../../../test/fixtures/quick-repository.js'
 import { excludeFilter } from '../src/exclude-filter.js'
 import { patternLines } from '../src/patterns.js'
 
@@ -17,7 +18,7 @@ beforeAll(() => {
     mkdirSync(dirname(join(root, 'source', path)), { recursive: true })
     writeFileSync(join(root, 'source', path), 'x')
   }
-  restic('init', '-q')
+  makeQuickRepository(join(root, 'repository'), 'x')
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 

@@ -73,6 +73,7 @@ async function overwrite(recovery: Recovery, engine: Engine, target: Target, sig
   } catch (error) {
     return { ok: false, failure: { kind: 'failed', message: `what the snapshot does not hold of ${place} could not be moved aside`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'See that it may be renamed: neither immutable nor read-only' } }
   }
+  if (comparison.untouchable.length > 0 && engine.eachEntry === undefined) return { ok: false, failure: { kind: 'unsupported', message: `the engine cannot leave out ${comparison.untouchable.join(', ')}, which must not be written over`, fix: 'Recover without --overwrite' } }
   const came = await engine.restore({
     snapshot: record.snapshotId,
     ...inPlace(target, comparison.untouchable),

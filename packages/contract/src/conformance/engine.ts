@@ -261,6 +261,25 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       assert.deepEqual(await below('nothing'), [])
     }),
 
+    withRepository('what may be left out of a restore is left out, and a listing comes entry by entry, where the engine can', async ({ engine, source, scratch }) => {
+      if (engine.eachEntry === undefined) return
+      for (const name of ['kept', 'left *out']) {
+        mkdirSync(join(source, name))
+        writeFileSync(join(source, name, 'file'), 'content')
+      }
+      const { id } = await snapshot(engine, requestOf(source))
+      const seen: string[] = []
+      valueOf(await engine.eachEntry(id, ({ path }) => seen.push(path)))
+      assert.deepEqual(seen, valueOf(await engine.list(id)).map(({ path }) => path))
+      const below: string[] = []
+      valueOf(await engine.eachEntry(id, ({ path }) => below.push(path), { below: join(source, 'kept') }))
+      assert.deepEqual(below, [join(source, 'kept'), join(source, 'kept', 'file')])
+      valueOf(await engine.restore({ snapshot: id, target: scratch, include: [], exclude: [join(source, 'left *out')], subfolder: '', deleteExtra: false, sparse: false, verify: false }))
+      assert.deepEqual(readdirSync(join(scratch, source)), ['kept'])
+      const isExcluded = engine.excludeFilter?.(['*.tmp']) ?? ((path: string) => path.endsWith('.tmp'))
+      assert.deepEqual([isExcluded(join(source, 'a.tmp')), isExcluded(join(source, 'a'))], [true, false])
+    }),
+
     withRepository('listing tells type, size, permissions and time of each file', async ({ engine, source }) => {
       writeFileSync(join(source, 'file'), 'content')
       chmodSync(join(source, 'file'), 0o4751)
