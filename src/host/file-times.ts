@@ -1,7 +1,8 @@
-import { chmodSync, closeSync, constants, fstatSync, openSync, statfsSync, type Stats } from 'node:fs'
+import { chmodSync, closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 
 import type { Exec } from '@stackbk/contract'
+import { files as fileSystems, isUnknown } from '@stackbk/tool-runner/files'
 
 import { isWithin, mountPoints } from './mounts.js'
 
@@ -54,7 +55,7 @@ export interface Moment {
 /** Whether the file system of this path gives every file that is written to a new time, however it is written to. */
 export function timesEveryWrite(path: string): boolean {
   try {
-    return magicNumbers.includes(statfsSync(path).type)
+    return magicNumbers.includes(fileSystems.fileSystemNow(path).type)
   } catch {
     return false
   }
@@ -191,7 +192,14 @@ async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: S
   const unlessGone = (error: unknown): void => {
     if (!isGone(error)) unseen ??= (error as Error).message
   }
+  const mounted = new Set(mountPoints())
+  const hangs = async (path: Buffer): Promise<boolean> => {
+    const reason = await whyNotAsked(path)
+    unseen ??= reason
+    return reason !== null
+  }
   const look = async (path: Buffer): Promise<Buffer | null> => {
+    if (mounted.has(path.toString()) && (await hangs(path))) return null
     const stats = await lstat(path).catch(unlessGone)
     if (stats !== undefined && (stats.isFile() || (alsoFolders && stats.isDirectory())) && !visit(path, stats)) goesOn = false
     return stats?.isDirectory() === true ? path : null
@@ -203,13 +211,24 @@ async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: S
       waiting.push(...folders.filter((folder) => folder !== null))
     }
   }
-  await lookAtAll(paths.map((path) => Buffer.from(path)))
+  for (const path of paths.map((one) => Buffer.from(one))) if (!(await hangs(path))) await lookAtAll([path])
   for (let folder = waiting.pop(); folder !== undefined && goesOn; folder = waiting.pop()) {
     const here = folder
+    if (await hangs(here)) continue
     const names = (await readdir(here, { encoding: 'buffer' }).catch(unlessGone)) ?? []
     await lookAtAll(names.map((name) => Buffer.concat([here, separator, name])))
   }
   return unseen
+}
+
+/**
+ * Why a path is not looked at: its file system does not answer. A thread of Node that asks it would be lost, and with four of
+ * them every other question about files. Each mount that may hang is asked by a child process first.
+ */
+async function whyNotAsked(path: Buffer): Promise<string | null> {
+  const name = path.toString()
+  if (fileSystems.slowMountOf(name) === null) return null
+  return await fileSystems.lstat(name).then(() => null, (error: unknown) => (isUnknown(error) ? (error as Error).message : null))
 }
 
 function isGone(error: unknown): boolean {

@@ -38,6 +38,7 @@ export function discoverStacks(directory: string): Discovery {
   } catch (error) {
     return { directory, stacks: [], state: 'missing', reason: String((error as Error).message), problems: [] }
   }
+  files.probeNow(entries.map(({ name }) => join(directory, name)))
   const looks = entries.filter(({ kind }) => kind !== 'file').map(({ name }) => ({ name, look: lookForStack(join(directory, name), false) }))
   const stacks = looks.flatMap(({ look }) => (look.stack ? [look.stack] : [])).toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const problems = looks.flatMap(({ name, look }) => (look.stack === null && look.absence === 'unreachable' ? [unreachable(name, look.reason)] : []))

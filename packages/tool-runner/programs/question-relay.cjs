@@ -11,7 +11,7 @@ const { port, bell, program } = workerData
 
 /** A question that waits longer for a child gets one more: one file system that hangs must not hold up those on others. */
 const growAfterMs = 150
-const mostChildren = 4
+const mostChildren = 16
 
 /** @type {{ id: number, operation: string, path: string, detail: unknown, mountPoint: string, limitMs: number }[]} */
 const queue = []

@@ -105,6 +105,19 @@ export class Files {
     }
   }
 
+  /**
+   * Finds out which of these paths answer, all side by side: those that hang cost one limit together, and not one each when they
+   * are asked one after another later on.
+   */
+  probeNow(paths: readonly string[], { limitMs = this.#limitMs }: FileLimit = {}): void {
+    const questions = paths.flatMap((path): Question[] => {
+      const mountPoint = this.slowMountOf(path)
+      return mountPoint === null || this.#hanging.has(mountPoint) ? [] : [{ operation: 'stat', path, detail: undefined, mountPoint, limitMs }]
+    })
+    const oneOfEach = [...new Map(questions.map((question) => [question.mountPoint, question])).values()]
+    if (oneOfEach.length > 1) this.#relayed().askAllNow(oneOfEach)
+  }
+
   /** The mount that has to answer for a path and may not: `null` for a path of the root file system or of memory. */
   slowMountOf(path: string): string | null {
     let found: string | null = null
@@ -217,17 +230,37 @@ class Relay {
     const id = this.#send(question, { resolve: (value) => (outcome = { value }), reject: (error) => (outcome = { error }) })
     const deadline = performance.now() + this.#patienceMs(question)
     for (;;) {
-      const heard = Atomics.load(this.#bell, 0)
-      for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) this.#receive(next.message as Message)
+      this.#waitForBell(deadline)
       const ended = outcome as { readonly value: unknown } | { readonly error: Error } | null
       if (ended !== null) {
         if ('error' in ended) throw ended.error
         return ended.value
       }
-      const left = deadline - performance.now()
-      if (left <= 0) this.#fail(id, noAnswer(question.path, question.mountPoint, question.limitMs))
-      else Atomics.wait(this.#bell, 0, heard, left)
+      if (performance.now() >= deadline) this.#fail(id, noAnswer(question.path, question.mountPoint, question.limitMs))
     }
+  }
+
+  /** Waits until each has its answer or none; the answers are of no interest. */
+  askAllNow(questions: readonly Question[]): void {
+    const waiting = new Set<number>()
+    for (const question of questions) {
+      const over = (): void => void waiting.delete(id)
+      const id = this.#send(question, { resolve: over, reject: over })
+      waiting.add(id)
+    }
+    const deadline = performance.now() + Math.max(...questions.map((question) => this.#patienceMs(question)))
+    while (waiting.size > 0 && performance.now() < deadline) this.#waitForBell(deadline)
+  }
+
+  /** Receives what the worker has to say, and waits for more if that was nothing. */
+  #waitForBell(deadline: number): void {
+    const heard = Atomics.load(this.#bell, 0)
+    let isNews = false
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      isNews = true
+      this.#receive(next.message as Message)
+    }
+    if (!isNews) Atomics.wait(this.#bell, 0, heard, Math.max(0, deadline - performance.now()))
   }
 
   /** Those that were asked before may each take their own limit. */

@@ -102,6 +102,20 @@ describe('questions about files', () => {
       }
     })
 
+    test('of many that hang cost one limit together', async () => {
+      const others = await Promise.all([1, 2, 3].map((number) => makeHangingMount(join(folder, `many-${number}`))))
+      try {
+        for (const each of others) await each.hang()
+        const files = new Files({ limitMs: 4_000 })
+        const begun = performance.now()
+        files.probeNow([folder, ...others.map(({ path }) => path)])
+        for (const { path } of others) expect(codeOf(thrownBy(() => files.statNow(path)))).toBe('ETIMEDOUT')
+        expect(performance.now() - begun).toBeLessThan(11_000)
+      } finally {
+        for (const each of others) await each.remove()
+      }
+    })
+
     test('go on with the threads of Node all held up by it', async () => {
       await mount.hang()
       const stuck = Array.from({ length: 8 }, () => stat(mount.path).catch(() => null))
