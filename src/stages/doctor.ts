@@ -14,6 +14,7 @@ import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
 import { examineSchedules } from './schedule/examination.js'
+import { uncoveredProjects } from './uncovered-projects.js'
 
 export interface DoctorBody {
   readonly checks: readonly Omit<Finding, 'isToolTrouble'>[]
@@ -29,6 +30,7 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   const findings: Finding[] = [...configuration, ...pluginFindings(offers), ...stateFindings(run), ...stacksFindings(run), ...leftoverFindings(run)]
   findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
   findings.push(...(await layerFindings(run)))
+  findings.push(...(await guarded('stacks.uncovered', () => uncoveredProjects(run))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
   for (const id of run.freezerIds()) findings.push(...(await freezerFindings(run, id)))

@@ -89,6 +89,15 @@ export interface StackState {
   readonly takenAt: string
 }
 
+/** A project with containers that run, whatever folder it belongs to. */
+export interface RunningProject {
+  readonly name: string
+  /** As it was named to the runtime: it need not be on this host. */
+  readonly workingDirectory: string
+  /** Those that run. */
+  readonly containers: readonly { readonly id: string; readonly name: string }[]
+}
+
 /** What a stop would meet. */
 export interface Preflight {
   /** The compose model resolves; if not, why. Nothing is stopped then, unless `canStartWithoutModel`. */
@@ -388,6 +397,9 @@ export interface Runtime extends LiveProvider {
 
   /** Folders of all projects that the engine knows, running or not, as they were named to it. For a first configuration. Absent: not known. */
   projectFolders?(options?: CallOptions): Promise<Answer<readonly string[]>>
+
+  /** Every project of which a container runs. To find those that no enabled stack covers. Absent: not known. */
+  runningProjects?(options?: CallOptions): Promise<Answer<readonly RunningProject[]>>
 
   /** The states of these real directories, in their order, from one look at the engine. Fails as a whole when the engine does not answer. */
   inspect(directories: readonly string[], options?: CallOptions): Promise<Answer<readonly StackState[]>>

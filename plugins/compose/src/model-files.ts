@@ -153,7 +153,7 @@ export function documentsOf(content: string): string[][] {
     if (/^(?:%|\.\.\.(?:\s|$))/.test(line)) continue
     const marker = /^---(?:\s+(.*))?$/.exec(line)
     if (marker === null) documents.at(-1)!.push(line)
-    else documents.push([marker[1] ?? ''])
+    else documents.push(marker[1] ? [marker[1]] : [])
   }
   return documents.filter((lines) => lines.some((line) => !/^\s*(?:#.*)?$/.test(line)))
 }

@@ -65,6 +65,16 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
       return answered([...new Set(listed.value.filter(({ project }) => project !== '').map(({ workingDirectory }) => workingDirectory).filter((folder) => folder !== ''))].sort())
     },
 
+    async runningProjects(options) {
+      const listed = await listContainers(docker, options)
+      if (!listed.ok) return listed
+      const running = listed.value.filter((container) => container.project !== '' && isAlive(container))
+      return answered([...new Set(running.map(({ project }) => project))].sort().map((name) => {
+        const own = running.filter(({ project }) => project === name)
+        return { name, workingDirectory: own[0]!.workingDirectory, containers: own.map((container) => ({ id: container.id, name: container.name })) }
+      }))
+    },
+
     async inspect(directories, options) {
       await tools.removals.ended(directories)
       return inspectStacks(docker, directories, options, tools.whereabouts)

@@ -1,4 +1,4 @@
-import type { Answer, Exec, LogLevel, Runtime, StackState } from '@stackbk/contract'
+import type { Answer, Exec, LogLevel, Runtime, SettingValues, StackState } from '@stackbk/contract'
 import { createExec } from '@stackbk/tool-runner'
 import { onTestFinished } from 'vitest'
 
@@ -13,14 +13,14 @@ export interface LiveRuntime {
 }
 
 /** A live runtime on the real engine, closed when the test ends. */
-export async function liveRuntime(): Promise<LiveRuntime> {
-  const live = await unownedRuntime()
+export async function liveRuntime(settings: SettingValues = {}): Promise<LiveRuntime> {
+  const live = await unownedRuntime(settings)
   onTestFinished(() => live.runtime.close())
   return live
 }
 
 /** The same, to be closed by the caller. */
-export async function unownedRuntime(): Promise<LiveRuntime> {
+export async function unownedRuntime(settings: SettingValues = {}): Promise<LiveRuntime> {
   const log: { level: LogLevel; message: string }[] = []
   const calls: string[] = []
   const exec = createExec()
@@ -32,7 +32,7 @@ export async function unownedRuntime(): Promise<LiveRuntime> {
     },
   }
   const runtime = await composeRuntime.create(
-    {},
+    settings,
     {
       signal: new AbortController().signal,
       log: (level, message, fields) => {

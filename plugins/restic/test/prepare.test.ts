@@ -251,6 +251,20 @@ describe('the second phase', () => {
     expect(files.map(({ path }) => path.slice(made.source.length + 1)).sort()).toEqual(['HOME', 'keep'])
   })
 
+  test('leaves out paths as they are written, but no root of the snapshot that lies in one', async () => {
+    const made = await benchWithRepository()
+    const strange = ['a*', 'a[b]', ' $HOME #', 'back\\slash']
+    for (const folder of ['ab', ...strange, 'state/capsules', 'state/cache']) {
+      mkdirSync(join(made.source, folder), { recursive: true })
+      writeFileSync(join(made.source, folder, 'file'), folder)
+    }
+    writeFileSync(join(made.source, 'state/capsules/other'), 'x')
+    const request = requestOf(made, { paths: [made.source, join(made.source, 'state/capsules/file')], excludes: ['*.log'], excludePaths: [...strange, 'state'].map((path) => join(made.source, path)) })
+    const { id } = await snapshot(made.engine, request)
+    const files = value(await made.engine.list(id)).filter(({ type }) => type === 'file')
+    expect(files.map(({ path }) => path.slice(made.source.length + 1)).sort()).toEqual(['ab/file', 'state/capsules/file'])
+  })
+
   test.each(['', 'code=$?; test $code = 3 || exit $code'])(
     'gives a path that is missing as something unread, also where restic thinks nothing of it (before 0.19) %j',
     async (then) => {

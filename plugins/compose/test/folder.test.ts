@@ -1,0 +1,29 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+import { projectOfFolder } from '../src/folder.js'
+
+async function nameOf(files: Readonly<Record<string, string>>, environment: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
+  const parent = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-folder-'))
+  onTestFinished(() => rm(parent, { recursive: true, force: true }))
+  await mkdir(join(parent, 'Web.App'))
+  for (const [name, content] of Object.entries(files)) await writeFile(join(parent, 'Web.App', name), content)
+  return (await projectOfFolder(join(parent, 'Web.App'), environment))?.name
+}
+
+test('the name of a project without containers is that of its file, its variables from the environment that Compose sees and from .env', async () => {
+  expect(await nameOf({ 'compose.yaml': 'services: {}\n' })).toBe('webapp')
+  expect(await nameOf({ 'compose.yaml': 'name: ${APP}-x\n', '.env': "APP='shop' # a comment\n" })).toBe('shop-x')
+  expect(await nameOf({ 'compose.yaml': 'name: ${APP:-none}-x\n', '.env': 'APP=\n' })).toBe('none-x')
+  expect(await nameOf({ 'compose.yaml': 'name: $APP\n', '.env': 'APP=shop\n' }, { APP: 'outer' })).toBe('outer')
+  expect(await nameOf({ 'compose.yaml': 'name: x${APP:+-set}\n', '.env': 'export APP: yes\n' })).toBe('x-set')
+})
+
+test('no other variable of our own is filled in', async () => {
+  process.env['STACKBK_TEST_NAME'] = 'ours'
+  onTestFinished(() => void delete process.env['STACKBK_TEST_NAME'])
+  expect(await nameOf({ 'compose.yaml': 'name: ${STACKBK_TEST_NAME:-theirs}\n' })).toBe('theirs')
+})
