@@ -145,7 +145,7 @@ async function createContainers(tools: Tools, source: RebuildSource, { services,
   if (!pinned.ok) return pinned
   const { project } = scope
   const scale = [...scope.running].filter(([service]) => services.includes(service) && text(definitionOf(model, service)['container_name']) === '').flatMap(([service, count]) => ['--scale', `${service}=${count}`])
-  const args = ['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', ...scale, '--', ...services]
+  const args = ['up', '--no-start', '--no-deps', '--no-build', '--pull', 'never', '--no-recreate', '--remove-orphans=false', ...scale, '--', ...services]
   const what = `docker compose up --no-start of project ${project.name}`
   const options = { ...call, timeoutMs: creationLimitMs }
   const make = (place: ProjectState, input: string): Promise<Answer<string>> => askCompose(tools.docker, place, { what, args, moreFiles: input === '' ? [] : ['-'] }, { ...options, ...(input === '' ? {} : { input }) })

@@ -41,12 +41,18 @@ describe('an engine that', () => {
   const container = { id: 'a1', name: 'web-1', mounts: [] } as unknown as Parameters<Layers['dataIn']>[0][number]
   const engine = (answer: (what: string) => Answer<string>): { docker: Docker; asked: string[] } => {
     const asked: string[] = []
-    return { asked, docker: { ask: (what: string) => (asked.push(what), Promise.resolve(answer(what))) } as unknown as Docker }
+    const request = ({ what }: { readonly what: string }): Promise<Answer<{ status: number; body: unknown }>> => {
+      asked.push(what)
+      const told = answer(what)
+      if (!told.ok) return Promise.resolve(told)
+      return Promise.resolve(answered({ status: 200, body: JSON.parse(told.value) as unknown }))
+    }
+    return { asked, docker: { engine: { request } } as unknown as Docker }
   }
 
   test('does not say in time leaves the question open, and is asked again the next time', async () => {
     let isSlow = true
-    const { docker: slow, asked } = engine((what) => (isSlow ? failed({ kind: 'tool-not-answering', message: `${what} did not end` }) : answered('a1 0\n')))
+    const { docker: slow, asked } = engine((what) => (isSlow ? failed({ kind: 'tool-not-answering', message: `${what} did not end` }) : answered('{"SizeRw":0}')))
     const layers = new Layers(slow)
     expect(await layers.dataIn([container])).toEqual({ data: [], unknown: ['what web-1 keeps in its own layer could not be found out in time'] })
     isSlow = false
@@ -56,17 +62,17 @@ describe('an engine that', () => {
   })
 
   test('knows the size and not the files leaves it open too', async () => {
-    const { docker: half } = engine((what) => (what.startsWith('docker diff') ? failed({ kind: 'failed', message: 'no' }) : answered('a1 12\n')))
+    const { docker: half } = engine((what) => (what.startsWith('docker diff') ? failed({ kind: 'failed', message: 'no' }) : answered('{"SizeRw":12}')))
     expect((await new Layers(half).dataIn([container])).unknown).toHaveLength(1)
   })
 
   test('knows that there is a lot, and not which files, still says that', async () => {
-    const { docker: half } = engine((what) => (what.startsWith('docker diff') ? failed({ kind: 'tool-not-answering', message: 'no' }) : answered('a1 6000000\n')))
+    const { docker: half } = engine((what) => (what.startsWith('docker diff') ? failed({ kind: 'tool-not-answering', message: 'no' }) : answered('{"SizeRw":6000000}')))
     expect((await new Layers(half).dataIn([container])).data).toEqual(['web-1 keeps files in its own layer (5.7 MiB), in no volume and no bind, which a new container would not have'])
   })
 
   test('names a file whose name holds a line end names one file', async () => {
-    const { docker: odd } = engine((what) => answered(what.startsWith('docker diff') ? 'C /data\nA /data/a\nb c\nA /data/--x\n' : 'a1 12\n'))
+    const { docker: odd } = engine((what) => answered(what.startsWith('docker diff') ? JSON.stringify([{ Kind: 0, Path: '/data' }, { Kind: 1, Path: '/data/a\nb c' }, { Kind: 1, Path: '/data/--x' }]) : '{"SizeRw":12}'))
     expect((await new Layers(odd).dataIn([container])).data).toEqual(['web-1 keeps files in its own layer (12 bytes), in no volume and no bind, which a new container would not have: /data/a\nb c, /data/--x'])
   })
 })
