@@ -60,9 +60,11 @@ describe.skipIf(!canMakeHangingMounts)('with file systems that do not answer', (
   })
 
   it('starts what was left stopped all the same, with resume', async () => {
+    for (const each of mounts) await each.answer()
     const underway = await world.startUntil(['backup', 'web'], (log) => log.some(({ message }) => message === 'snapshot begun'))
     underway.signal('SIGKILL')
     await underway.ended
+    for (const each of mounts) await each.hang()
     expect(world.journal()).toHaveLength(1)
     const begun = performance.now()
     expect((await world.resume()).exitCode).toBe(0)
@@ -71,7 +73,9 @@ describe.skipIf(!canMakeHangingMounts)('with file systems that do not answer', (
   })
 
   it('ends by a signal in time', async () => {
+    for (const each of mounts) await each.answer()
     const underway = await world.startUntil(['backup', 'web'], (log) => log.some(({ message }) => message === 'stopping'))
+    for (const each of mounts) await each.hang()
     underway.signal('SIGINT')
     expect((await underway.ended).exitCode).toBe(130)
     expect(await stack.running()).toEqual(['app'])

@@ -371,7 +371,7 @@ describe('the window in which a stack is down', () => {
         await snapshotInWindow(plan, prepared, null, { runtime, journal: new Journal('journal'), runId: '1', graceSeconds: 1, healthTimeoutMs: 1000, signal: new AbortController().signal, maxDowntimeMs: 30, log: nothing, onPhase: nothing, freeze: null, onStopped: nothing, onStarting: nothing })`,
       )
       expect(said).toBe('started')
-    })
+    }, 60_000)
 
     it('blames the limit for nothing else: not for a signal, nor for a failure before it', async () => {
       expect(await windowOf({ take: async () => failure(), maxDowntimeMs: 60_000 })).toMatchObject({ isOverBudget: false })
