@@ -47,7 +47,7 @@ describe('what Compose sees of our environment', () => {
     } as Exec
     const docker = createDocker(exec)
     await docker.ask('x', ['compose', 'config'], { cwd: '/opt/web' })
-    await docker.inspect('volume', ['x'])
+    await docker.ask('x', ['compose', 'version'])
     expect(requests.map(({ env, cwd }) => [cwd, env?.['PWD'], 'RESTIC_PASSWORD' in (env ?? {}), env?.['RESTIC_PASSWORD'], 'PATH' in (env ?? {})])).toEqual([
       ['/opt/web', '/opt/web', true, undefined, false],
       ['/', '/', true, undefined, false],

@@ -18,7 +18,7 @@ function withVariables(variables: Readonly<Record<string, string>>): void {
 }
 
 function composeCalls(calls: readonly string[]): string[] {
-  return calls.filter((call) => call.startsWith('compose'))
+  return calls.filter((call) => / --project-directory /.test(` ${call}`))
 }
 
 async function planned(runtime: Runtime, state: StackState) {
