@@ -6,7 +6,7 @@ import type { Answer, Engine, RebuiltVolume, RestoreResult, SnapshotEntry } from
 import { isWithin, mountPointOf } from '../../host/mounts.js'
 import { ownFolderPrefix } from './exchange.js'
 import { notReplaced } from './file-moves.js'
-import { isWritable, sharesOf } from './file-systems.js'
+import { isWritable, shareOf, sharesOf } from './file-systems.js'
 import { moveToKept } from './kept-aside.js'
 import { mountPointsBelow } from './kept-paths.js'
 import { isThere, makeOwnedFolder, type OwnedFolder } from './moves.js'
@@ -105,11 +105,12 @@ function moveAside(recovery: Recovery, { notInSnapshot, otherKind, kept, keptCou
 }
 
 function folderOn(recovery: Recovery, path: string): RecoveryFolder {
-  const { folders, key, runId } = recovery.record
+  const { folders, key, runId, directory } = recovery.record
   const mountPoint = mountPointOf(dirname(path))
   const present = folders.find((folder) => folder.mountPoint === mountPoint)
   if (present !== undefined) return present
-  const [share] = sharesOf([path], `${ownFolderPrefix}${key}-${runId.slice(-6)}`)
+  // Next to the stack, or as high as may be on another file system: never in the folder that is compared.
+  const share = shareOf(sharesOf([directory, path], `${ownFolderPrefix}${key}-${runId.slice(-6)}`), path)
   if (share === undefined) throw new Error(`there is no folder for ${path}`)
   recovery.note({ folders: [...folders, share.folder] })
   return share.folder
