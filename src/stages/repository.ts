@@ -67,9 +67,16 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
     // It is at work from now on: a restore that was cut short after its last file must not go on here.
     if (repository.value.path !== null) rmSync(join(repository.value.path, markerName), { force: true })
     record.settle(snapshots.value.map((snapshot) => snapshot.id))
+    noteOtherHosts(run, record, snapshots.value)
   }
   if (!run.dryRun && repository.value.path !== null) await removeOldLocks(run, engine)
   return { engine, repository: repository.value, snapshots: snapshots.value, record, isNew: false }
+}
+
+/** Records which snapshots other hosts have made: only those may they forget without a proof of this host. */
+function noteOtherHosts(run: Run, record: SnapshotRecord, snapshots: readonly Snapshot[]): void {
+  const others = snapshots.filter(({ host }) => host !== run.configuration.backup.hostname)
+  for (const host of new Set(others.map((snapshot) => snapshot.host))) record.noteOwner(others.filter((snapshot) => snapshot.host === host).map(({ id }) => id), host)
 }
 
 /** Looks into the configured repository, and notes and changes nothing. Throws as {@link withinSilence}. */

@@ -5,6 +5,7 @@ import { errorFrom, problemFrom, StackbkError } from '../errors.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { ownTag, stackOf } from './backup/stack-snapshots.js'
 import { withPendingMarks } from './pending-marks.js'
+import { publishForgotten } from './forgotten-ledger.js'
 import { openRepository, repositoryLock, withinSilence } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { replayJournal } from './resume.js'
@@ -83,9 +84,10 @@ export async function forgetSnapshots(run: Run, ids: readonly string[], { prune 
     throw errorFrom(removed.failure)
   }
   repository.record.didForget(removed.value.removed)
+  const published = await publishForgotten(run, repository)
   const left = ids.filter((id) => !removed.value.removed.includes(id))
   const problems = left.length === 0 ? [] : [problemFrom({ kind: 'failed', message: `not forgotten: ${left.join(', ')}` })]
-  return concluded(run, { removed: removed.value.removed }, { status: left.length === 0 ? 'ok' : 'partial', problems: [...replay.problems, ...problems] })
+  return concluded(run, { removed: removed.value.removed }, { status: left.length === 0 ? 'ok' : 'partial', problems: [...replay.problems, ...published, ...problems] })
 }
 
 function reportOf(snapshot: Snapshot): SnapshotReport {

@@ -9,6 +9,9 @@ export type Mark = (typeof marks)[number]
 /** On a snapshot of a live stack that only prepares the real one: it belongs to no stack. */
 export const warmTag = 'stackbk-warm'
 
+/** On the small snapshot in which a host tells the others what it has forgotten: it belongs to no stack. */
+export const ledgerTag = 'stackbk-ledger'
+
 const stackTagPrefix = 'stack:'
 
 /** By these its snapshots are found again. */
