@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Repository, RepositoryLayout } from '@stackbk/contract'
@@ -73,6 +74,17 @@ export function configDigestOf(layout: RepositoryLayout, path: string | null): s
   if (path === null || config === undefined) return null
   try {
     return createHash('sha256').update(readFileSync(join(path, config.path))).digest('hex')
+  } catch {
+    return null
+  }
+}
+
+/** Returns the same as {@link configDigestOf}, and holds up nothing else while a disk does not answer. */
+export async function readConfigDigest(layout: RepositoryLayout, path: string): Promise<string | null> {
+  const config = layout.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
+  if (config === undefined) return null
+  try {
+    return createHash('sha256').update(await readFile(join(path, config.path))).digest('hex')
   } catch {
     return null
   }

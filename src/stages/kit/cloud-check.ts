@@ -7,6 +7,7 @@ import type { Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk
 import { errorFrom, StackbkError } from '../../errors.js'
 import { bestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
+import { isDatedInFuture } from '../dated-in-future.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
 import { withPendingMarks } from '../pending-marks.js'
@@ -93,7 +94,7 @@ async function proven(run: Run, { engine, transport, copy, manifest }: Proof): P
     await readOne(run, { engine: opened, transport, copy, list }, snapshot)
     read.push(hosts.size > 1 ? `${snapshot.host}/${stackOf(snapshot) ?? ''}` : (stackOf(snapshot) ?? ''))
   }
-  return { snapshots: snapshots.length, newest: snapshots.at(-1)?.time ?? null, read }
+  return { snapshots: snapshots.length, newest: snapshots.findLast((snapshot) => !isDatedInFuture(snapshot))?.time ?? null, read }
 }
 
 function newestOfEach(snapshots: readonly Snapshot[]): readonly Snapshot[] {
