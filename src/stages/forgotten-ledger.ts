@@ -7,6 +7,7 @@ import { problemFrom, type Problem } from '../errors.js'
 import { machineId } from '../host/machine-id.js'
 import { ensureFolder } from '../host/state-folder.js'
 import { ledgerTag, ownTag } from './backup/stack-snapshots.js'
+import { machineTags, taggedMachine } from './machine-tag.js'
 import type { OpenRepository } from './repository.js'
 import type { Run } from './run.js'
 
@@ -15,8 +16,6 @@ const ledgerFile = 'stackbk-ledger.json'
 
 /** A ledger lists this many forgotten snapshots, the newest; a mirror that is further behind asks for --allow-delete. */
 const mostListed = 10_000
-
-const machineTagPrefix = 'machine:'
 
 /** What one host tells the others that use its repository. It travels in a small snapshot of its own. */
 interface ForgottenLedger {
@@ -39,14 +38,13 @@ export async function publishForgotten(run: Run, repository: OpenRepository): Pr
   const isShared = snapshots.some((snapshot) => snapshot.host !== host && (snapshot.tags.includes(ownTag) || isLedger(snapshot)))
   if (!isShared || run.dryRun || run.signal.aborted || record.unreadable !== null) return []
   const machine = machineId()
-  const tags = [ledgerTag, ...(machine === null ? [] : [`${machineTagPrefix}${machine}`])]
-  const old = snapshots.filter((snapshot) => isLedger(snapshot) && snapshot.host === host && machineOf(snapshot) === machine).map(({ id }) => id)
+  const old = snapshots.filter((snapshot) => isLedger(snapshot) && snapshot.host === host && taggedMachine(snapshot) === machine).map(({ id }) => id)
   // A host that only mirrors leaves an empty ledger once, by which the others know that theirs are read.
   const onlyMirrors = !snapshots.some((snapshot) => snapshot.host === host)
   const hasNews = old.length > 0 ? !record.isPublished : record.forgottenHere().length > 0 || onlyMirrors
   if (!hasNews) return []
   const ledger: ForgottenLedger = { schemaVersion: 1, repositoryId: repository.repository.id, host, writtenAt: new Date().toISOString(), forgotten: [...record.forgottenHere(), ...old].slice(-mostListed) }
-  const written = await writeLedger(run, repository, ledger, tags)
+  const written = await writeLedger(run, repository, ledger, [ledgerTag, ...machineTags()])
   if (!written.ok) return [problemFrom(written.failure, { severity: 'warning', code: 'ledger-not-written' })]
   record.noteSeen([written.value])
   await removeOldLedgers(repository, old)
@@ -86,8 +84,8 @@ function ledgersOfOthers(run: Run, { snapshots }: OpenRepository): ReadonlyMap<s
   const own = machineId()
   const newest = new Map<string, Snapshot>()
   for (const snapshot of snapshots.filter(isLedger)) {
-    if (snapshot.host === ownHost && machineOf(snapshot) === own) continue
-    newest.set(ownerName(snapshot.host, machineOf(snapshot), ownHost), snapshot)
+    if (snapshot.host === ownHost && taggedMachine(snapshot) === own) continue
+    newest.set(ownerName(snapshot.host, taggedMachine(snapshot), ownHost), snapshot)
   }
   return newest
 }
@@ -143,8 +141,4 @@ async function removeOldLedgers({ engine, record }: OpenRepository, old: readonl
 
 function isLedger(snapshot: Snapshot): boolean {
   return snapshot.tags.includes(ledgerTag)
-}
-
-function machineOf(snapshot: Snapshot): string | null {
-  return snapshot.tags.find((tag) => tag.startsWith(machineTagPrefix))?.slice(machineTagPrefix.length) ?? null
 }

@@ -6,6 +6,7 @@ import { pendingMarks } from '../pending-marks.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { BackupBody, StackDraft } from './backup-result.js'
+import { findOtherMachines } from './other-machines.js'
 import { stackOf, stackTags } from './stack-snapshots.js'
 
 export interface RetentionEnd {
@@ -29,11 +30,12 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   const host = run.configuration.backup.hostname
   // The policy would keep them as the newest, and forget what is really the newest in their stead.
   const ahead = new Map(repository.snapshots.flatMap((snapshot) => (snapshot.host === host && isDatedInFuture(snapshot) ? [[stackOf(snapshot) ?? '', snapshot] as const] : [])))
-  const good = backedUp.filter(({ name }) => !ahead.has(name))
-  const problems = backedUp.flatMap(({ name }): Problem[] => {
+  const machines = await findOtherMachines(run, repository, backedUp.map(({ name }) => name))
+  const good = backedUp.filter(({ name }) => !ahead.has(name) && !machines.stacks.has(name))
+  const problems = [...machines.problems, ...backedUp.flatMap(({ name }): Problem[] => {
     const snapshot = ahead.get(name)
     return snapshot === undefined ? [] : [clockBehind(name, snapshot)]
-  })
+  })]
   if (good.length === 0) return { ...skipped, problems }
   run.reporter.step('retention')
   const names = new Set(good.map((draft) => draft.name))

@@ -35,7 +35,7 @@ const hang = (deaf: boolean) => (options?: { readonly signal?: AbortSignal }) =>
 
 describe('status', () => {
   it.each([false, true])('ends at its limit when the repository does not answer, and shows the rest (one that cannot be ended: %s)', async (isDeaf) => {
-    const { result, exitCode } = await status(runWith({ engine: { open: hang(isDeaf), snapshots: hang(isDeaf) } }), 50)
+    const { result, exitCode } = await status(runWith({ engine: { open: hang(isDeaf), snapshots: (_, options) => hang(isDeaf)(options) } }), 50)
     expect([exitCode, result.repository.reachable, result.stacks.map(({ name, state }) => [name, state])]).toEqual([4, false, [['web', 'stopped']]])
     expect(result.problems).toContainEqual(expect.objectContaining({ code: 'tool-not-answering', message: expect.stringContaining('the repository place did not answer within 0.05 s') as string }))
   }, 20_000)
