@@ -9,9 +9,10 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 export default class Sync extends StackbkCommand<SyncResult> {
   static override summary = 'copy the repository to the cloud'
   static override description = `Uploads in an order in which the copy is valid at every instant, deletes last and only what stackbk itself has forgotten.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
-  static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json']
+  static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json', '<%= config.bin %> sync --allow-new-remote']
   static override flags = {
     'allow-delete': Flags.boolean({ description: 'pass the guards against deletion, this once' }),
+    'allow-new-remote': Flags.boolean({ description: 'start a new copy on a remote that is empty, although an earlier sync copied the repository there or elsewhere' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     test: Flags.boolean({ description: 'only see whether the remote can be reached' }),
   }
@@ -23,7 +24,7 @@ export default class Sync extends StackbkCommand<SyncResult> {
       dryRun: flags['dry-run'],
       changes: !flags.test,
     })
-    return sync(run, { test: flags.test, allowDelete: flags['allow-delete'] })
+    return sync(run, { test: flags.test, allowDelete: flags['allow-delete'], allowNewRemote: flags['allow-new-remote'] })
   }
 
   protected present(result: SyncResult): string {

@@ -49,6 +49,8 @@ export interface Configuration {
     readonly backupTimeoutMs: number | null
     readonly stallTimeoutMs: number
     readonly hostname: string
+    /** IDs of machines whose snapshots under this hostname count as this one's. */
+    readonly formerMachines: readonly string[]
     readonly retention: RetentionPolicy
     readonly autoInit: boolean
     readonly autoPrune: boolean
@@ -229,6 +231,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
     backupTimeoutMs: limit('local_backup', 'BACKUP_TIMEOUT'),
     stallTimeoutMs: number('local_backup', 'STALL_TIMEOUT'),
     hostname: text('local_backup', 'HOSTNAME') || hostname(),
+    formerMachines: list('local_backup', 'FORMER_MACHINES'),
     retention: {
       last: number('local_backup', 'KEEP_LAST'),
       daily: number('local_backup', 'KEEP_DAILY'),

@@ -20,9 +20,9 @@ const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf
   notifier: { notify: true },
 }
 
-const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, examine: false, keepsakes: true, close: false }
+const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, examine: false, keepsakes: true, returnRenewed: true, close: false }
 
-const optional: readonly string[] = ['projectFolders', 'runningProjects', 'dataInContainers', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes', 'eachEntry', 'excludeFilter']
+const optional: readonly string[] = ['projectFolders', 'runningProjects', 'dataInContainers', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes', 'returnRenewed', 'eachEntry', 'excludeFilter']
 
 /** What a provider that hangs may take. Milliseconds; the contract says under a second for `ready`, and that `canFreeze` is quick. */
 const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000, canFreeze: 15_000 }

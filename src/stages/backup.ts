@@ -17,6 +17,7 @@ import { confirmSteady } from './backup/steadiness.js'
 import { verifySnapshots } from './backup/verification.js'
 import { ignoreLabel, named, possibleWriters } from './backup/writers.js'
 import { removeWarmSnapshots } from './backup/warm-pass.js'
+import { publishForgotten } from './forgotten-ledger.js'
 import { takeReadyTools } from './ready-tools.js'
 import { openRepository, repositoryLock, stacksLock, type OpenRepository } from './repository.js'
 import { repositoryBytes } from './repository-size.js'
@@ -140,13 +141,14 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
   if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
   const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
+  const ledgerProblems = await publishForgotten(run, repository)
   await confirmSteady(runtime, drafts)
   const bytes = await repositoryBytes(repository.engine)
   if (bytes !== null) run.notes.repositoryBytes = bytes
 
   for (const draft of drafts) run.events.add('stack-finished', { stack: draft.name, result: reportOf(draft) })
   const body: BackupBody = { stacks: drafts.map(reportOf), retention: retention.report }
-  return concluded(run, body, judge(drafts, [...ending.problems, ...warmProblems, ...retention.problems], retention.report.status))
+  return concluded(run, body, judge(drafts, [...ending.problems, ...warmProblems, ...retention.problems, ...ledgerProblems], retention.report.status))
 }
 
 /** The run's status and codes from those of its stacks: one good stack makes a failure a part of a success. */

@@ -9,6 +9,7 @@ import { gatherKit, kitNames } from './kit/contents.js'
 import { manifestFile, manifestIn, type KitManifest } from './kit/manifest.js'
 import { kitPage } from './kit/page.js'
 import { rememberKit, rememberKitCheck } from './kit/record.js'
+import { RenewedFiles } from './kit/renewed-files.js'
 import { openRepository } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -90,7 +91,8 @@ export async function writeKit(run: Run, request: KitRequest & { readonly versio
  * Proves that the kit alone brings the repository back: unpacked into an empty folder, with nothing of this host's
  * configuration, home or secrets in reach.
  *
- * Throws `usage` for a file that is not there, `corrupt` (6) where the kit does not do it, `remote-unreachable` (5).
+ * Throws `usage` for a file that is not there, `corrupt` (6) where the kit does not do it, `remote-unreachable` (5), and `busy`
+ * (75) where a run of this host works with a token that the check may renew.
  */
 export async function checkKit(run: Run, request: KitRequest): Promise<Outcome<KitCheckResult>> {
   const file = resolve(request.file)
@@ -103,11 +105,13 @@ export async function checkKit(run: Run, request: KitRequest): Promise<Outcome<K
   run.reporter.step('opening the kit')
   const files = await openKit(content, request.passphrase)
   const manifest = manifestIn(files)
-  const check = await checkAgainstCloud(run, files, manifest)
+  const renewed = await RenewedFiles.open(run)
+  const check = await checkAgainstCloud(run, files, manifest, renewed)
   rememberKitCheck(run.state.kit, { at: new Date(), writtenAt: manifest.createdAt })
   const body: KitCheckBody = { file, remote: manifest.remote, repositoryId: manifest.repositoryId, writtenAt: manifest.createdAt, ...check }
   const problems: Problem[] = check.read.length > 0 ? [] : [{ severity: 'warning', code: 'nothing-read', message: 'the copy holds no snapshot of a stack, so nothing could be read out of it', fix: 'Run: stackbk backup, then: stackbk sync' }]
-  return concluded(run, body, { status: 'ok', problems })
+  const failed = renewed.problems.some(({ severity }) => severity === 'error')
+  return concluded(run, body, { status: failed ? 'partial' : 'ok', problems: [...problems, ...renewed.problems], codes: [failed ? 3 : 0] })
 }
 
 /** Throws `usage` before any secret is gathered. */

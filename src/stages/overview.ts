@@ -4,6 +4,7 @@ import { readDirlist } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
 import { Journal } from '../stacks/journal.js'
 import { recallStack } from '../stacks/stack-memory.js'
+import { isDatedInFuture } from './dated-in-future.js'
 import { type PastRun, readRuns } from './history.js'
 
 /** How the host stands, as far as its own notes tell: no tool is asked, so it costs next to nothing. */
@@ -30,7 +31,7 @@ export function overview(configuration: Configuration, state: Pick<StateFolder, 
   const lastSync = runs.findLast(hasSynced)
   const ages = enabled.map(({ name, stack }) => {
     const good = stack === null ? null : (recallStack(state.stacks, stackKey(stack))?.lastGood ?? null)
-    return { name, ageMs: good === null ? null : Math.max(0, now - Date.parse(good.time)) }
+    return { name, ageMs: good === null || isDatedInFuture(good, now) ? null : Math.max(0, now - Date.parse(good.time)) }
   })
   return {
     host: backup.hostname,

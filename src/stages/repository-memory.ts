@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { done, failed, type Answer, type Repository, type RepositoryLayout } from '@stackbk/contract'
+import type { Repository, RepositoryLayout } from '@stackbk/contract'
 
-import { appendLine } from '../host/append-line.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
 import { deviceOf, mountPointOf, nearestExisting } from '../host/mounts.js'
 import { ensureFolder } from '../host/state-folder.js'
+
+export { SnapshotRecord } from './snapshot-record.js'
 
 /** What this host knows of one place where a repository was. */
 export interface KnownRepository {
@@ -77,6 +79,17 @@ export function configDigestOf(layout: RepositoryLayout, path: string | null): s
   }
 }
 
+/** Returns the same as {@link configDigestOf}, and holds up nothing else while a disk does not answer. */
+export async function readConfigDigest(layout: RepositoryLayout, path: string): Promise<string | null> {
+  const config = layout.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
+  if (config === undefined) return null
+  try {
+    return createHash('sha256').update(await readFile(join(path, config.path))).digest('hex')
+  } catch {
+    return null
+  }
+}
+
 /** Notes that a repository is at this place, so that it is never taken for one still to be made. What is not given stays as it was noted. */
 export function rememberRepository(folder: string, location: string, repository: Repository, more: { readonly lastSync?: KnownRepository['lastSync']; readonly configDigest?: string | null } = {}): void {
   ensureFolder(folder)
@@ -100,138 +113,6 @@ export function rememberRepository(folder: string, location: string, repository:
 
 function pathOf(folder: string, location: string): string {
   return join(folder, `${createHash('sha256').update(location).digest('hex').slice(0, 32)}.json`)
-}
-
-type Line =
-  | { readonly is: 'seen'; readonly at: string; readonly ids: readonly string[] }
-  | { readonly is: 'forgetting'; readonly at: string; readonly candidates: readonly string[]; readonly staying?: readonly string[] }
-  | { readonly is: 'forgot'; readonly at: string; readonly ids: readonly string[] }
-
-/**
- * Which snapshots of one repository were here, and which of them went by our own hand. Only what went so may be deleted
- * from a copy: a rolled-back disk, a second writer or a lost state folder leaves no such proof.
- *
- * One line an act, added before and after it, so that a kill in between is settled by the next look at the repository. So is
- * what could not be noted after an act, on a full disk say: that is no reason to end a run.
- */
-export class SnapshotRecord {
-  readonly #path: string
-  readonly #folder: string
-  readonly #seen = new Set<string>()
-  readonly #forgotten = new Set<string>()
-  #open = new Set<string>()
-  /** What the unfinished act cannot have removed. */
-  #staying: readonly string[] = []
-
-  constructor(folder: string, repositoryId: string) {
-    this.#folder = folder
-    this.#path = join(folder, `${repositoryId}.snapshots.jsonl`)
-    for (const line of linesOf(this.#path)) this.#apply(line)
-  }
-
-  wasSeen(id: string): boolean {
-    return this.#seen.has(id)
-  }
-
-  wasForgotten(id: string): boolean {
-    return this.#forgotten.has(id)
-  }
-
-  /** Those that were here at the last look, in the order in which they were first seen. */
-  present(): readonly string[] {
-    return [...this.#seen].filter((id) => !this.#forgotten.has(id))
-  }
-
-  /**
-   * The repository holds these now, and no others. Those of an unfinished act that it no longer holds went by it, unless
-   * something is gone with them that the act leaves alone: then the repository is another state of itself, a disk rolled back.
-   */
-  settle(present: readonly string[]): void {
-    const here = new Set(present)
-    const isContinued = this.#staying.every((id) => here.has(id))
-    const gone = isContinued ? [...this.#open].filter((id) => !here.has(id)) : []
-    if (this.#open.size > 0) this.#add({ is: 'forgot', at: now(), ids: gone })
-    this.noteSeen(present)
-  }
-
-  /** These are here, besides what else is. */
-  noteSeen(ids: readonly string[]): void {
-    const fresh = ids.filter((id) => !this.#seen.has(id) || this.#forgotten.has(id))
-    if (fresh.length > 0) this.#add({ is: 'seen', at: now(), ids: fresh })
-  }
-
-  /**
-   * Before an act that may remove any of these. `staying`: what it surely leaves, by which its end can be told from a rollback.
-   * Fails where that cannot be noted: then nothing should be forgotten, since the copies could never follow.
-   */
-  willForget(candidates: readonly string[], staying: readonly string[] = []): Answer<void> {
-    const line: Line = { is: 'forgetting', at: now(), candidates, ...(staying.length === 0 ? {} : { staying }) }
-    try {
-      this.#write(line)
-    } catch (error) {
-      return failed({ kind: 'failed', message: 'no snapshot was forgotten, because that could not be noted first', toolOutput: error instanceof Error ? error.message : String(error), fix: `Free space in ${this.#folder}` })
-    }
-    this.#apply(line)
-    return done
-  }
-
-  /** After it: these it removed, the others it did not. */
-  didForget(ids: readonly string[]): void {
-    this.#add({ is: 'forgot', at: now(), ids })
-  }
-
-  #add(line: Line): void {
-    try {
-      this.#write(line)
-    } catch {
-      // The next look at the repository makes up for it.
-    }
-    this.#apply(line)
-  }
-
-  #write(line: Line): void {
-    ensureFolder(this.#folder)
-    appendLine(this.#path, JSON.stringify(line), true)
-  }
-
-  #apply(line: Line): void {
-    switch (line.is) {
-      case 'seen':
-        for (const id of line.ids) {
-          this.#seen.add(id)
-          this.#forgotten.delete(id)
-        }
-        break
-      case 'forgetting':
-        this.#open = new Set(line.candidates)
-        this.#staying = line.staying ?? []
-        break
-      case 'forgot':
-        for (const id of line.ids) {
-          this.#seen.add(id)
-          this.#forgotten.add(id)
-        }
-        this.#open = new Set()
-        this.#staying = []
-        break
-    }
-  }
-}
-
-function linesOf(path: string): Line[] {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch {
-    return []
-  }
-  return text.split('\n').flatMap((line) => {
-    try {
-      return [JSON.parse(line) as Line]
-    } catch {
-      return []
-    }
-  })
 }
 
 function now(): string {

@@ -1,4 +1,5 @@
-import { existsSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { answered, type Answer, type Engine, type Repository, type Snapshot } from '@stackbk/contract'
@@ -7,7 +8,7 @@ import { errorFrom, StackbkError } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { longestTimerMs } from '../host/timer.js'
 import { withPendingMarks } from './pending-marks.js'
-import { configDigestOf, knownRepository, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
+import { knownRepository, readConfigDigest, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
 import { markerName } from './restore/target.js'
 import type { LockSubject, Run } from './run.js'
 
@@ -67,9 +68,16 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
     // It is at work from now on: a restore that was cut short after its last file must not go on here.
     if (repository.value.path !== null) rmSync(join(repository.value.path, markerName), { force: true })
     record.settle(snapshots.value.map((snapshot) => snapshot.id))
+    noteOtherHosts(run, record, snapshots.value)
   }
   if (!run.dryRun && repository.value.path !== null) await removeOldLocks(run, engine)
   return { engine, repository: repository.value, snapshots: snapshots.value, record, isNew: false }
+}
+
+/** Records which snapshots other hosts have made: only those may they forget without a proof of this host. */
+function noteOtherHosts(run: Run, record: SnapshotRecord, snapshots: readonly Snapshot[]): void {
+  const others = snapshots.filter(({ host }) => host !== run.configuration.backup.hostname)
+  for (const host of new Set(others.map((snapshot) => snapshot.host))) record.noteOwner(others.filter((snapshot) => snapshot.host === host).map(({ id }) => id), host)
 }
 
 /** Looks into the configured repository, and notes and changes nothing. Throws as {@link withinSilence}. */
@@ -92,14 +100,14 @@ export interface RepositoryLook {
  */
 export async function lookInto(engine: Engine, known: KnownRepository | null, { signal, marks }: { readonly signal: AbortSignal; /** The folder of marks that are recorded. */ readonly marks: string }): Promise<RepositoryLook> {
   const { display, path } = engine.location()
-  const configDigest = path === null ? null : configDigestOf(engine.layout(), path)
+  const configDigest = path === null ? null : await readConfigDigest(engine.layout(), path)
   const isKnown = configDigest !== null && known?.configDigest === configDigest
   const [opened, listed] = await Promise.all([isKnown ? null : engine.open({ signal }), engine.snapshots({}, { signal })])
   const snapshots = listed.ok ? answered(withPendingMarks(listed.value, marks)) : listed
   if (opened !== null) return { repository: opened, snapshots, configDigest }
   // Why it does not open, in the words for that.
   if (!snapshots.ok || path === null || typeof known?.repositoryId !== 'string') return { repository: await engine.open({ signal }), snapshots, configDigest }
-  return { repository: answered({ id: known.repositoryId, location: display, path: realpathSync(path) }), snapshots, configDigest }
+  return { repository: answered({ id: known.repositoryId, location: display, path: await realpath(path) }), snapshots, configDigest }
 }
 
 /**

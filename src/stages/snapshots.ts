@@ -1,9 +1,11 @@
 import type { Snapshot } from '@stackbk/contract'
 
 import { nearestName } from '../config/nearest-name.js'
-import { errorFrom, problemFrom, StackbkError } from '../errors.js'
+import { errorFrom, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { ownTag, stackOf } from './backup/stack-snapshots.js'
+import { isDatedInFuture } from './dated-in-future.js'
+import { publishForgotten } from './forgotten-ledger.js'
 import { withPendingMarks } from './pending-marks.js'
 import { openRepository, repositoryLock, withinSilence } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -19,6 +21,8 @@ export interface SnapshotReport {
   readonly paths: readonly string[]
   readonly tags: readonly string[]
   readonly bytes: number | null
+  /** Its time is still to come: a clock was wrong when it was made, or is wrong now. Absent for all others. */
+  readonly datedInFuture?: true
 }
 
 export interface SnapshotsBody {
@@ -43,7 +47,7 @@ export async function listSnapshots(run: Run, name: string | undefined): Promise
   const all = withPendingMarks(found.value, run.state.marks).map(reportOf)
   if (name !== undefined && !all.some(({ stack }) => stack === name)) assertKnown(run, name, all)
   const snapshots = name === undefined ? all : all.filter(({ stack }) => stack === name)
-  return concluded(run, { snapshots }, { status: 'ok', problems: [] })
+  return concluded(run, { snapshots }, { status: 'ok', problems: snapshots.filter(({ datedInFuture }) => datedInFuture === true).map(datedInFutureProblem) })
 }
 
 /** The snapshots that these IDs, or beginnings of IDs, mean. Throws `usage` when one means none or several. */
@@ -83,14 +87,26 @@ export async function forgetSnapshots(run: Run, ids: readonly string[], { prune 
     throw errorFrom(removed.failure)
   }
   repository.record.didForget(removed.value.removed)
+  const published = await publishForgotten(run, repository)
   const left = ids.filter((id) => !removed.value.removed.includes(id))
   const problems = left.length === 0 ? [] : [problemFrom({ kind: 'failed', message: `not forgotten: ${left.join(', ')}` })]
-  return concluded(run, { removed: removed.value.removed }, { status: left.length === 0 ? 'ok' : 'partial', problems: [...replay.problems, ...problems] })
+  return concluded(run, { removed: removed.value.removed }, { status: left.length === 0 ? 'ok' : 'partial', problems: [...replay.problems, ...published, ...problems] })
 }
 
 function reportOf(snapshot: Snapshot): SnapshotReport {
   const { id, time, host, paths, tags, bytes } = snapshot
-  return { id, time, stack: stackOf(snapshot), host, paths, tags, bytes }
+  return { id, time, stack: stackOf(snapshot), host, paths, tags, bytes, ...(isDatedInFuture(snapshot) ? { datedInFuture: true } : {}) }
+}
+
+/** Returns the warning that names a snapshot whose time is still to come. */
+export function datedInFutureProblem({ id, time, stack }: Pick<SnapshotReport, 'id' | 'time' | 'stack'>): Problem {
+  return {
+    severity: 'warning',
+    code: 'dated-in-future',
+    message: `the snapshot ${id.slice(0, 8)} is dated in the future (${time}), so it does not count as the latest`,
+    fix: `Set the clock if it is behind; if it is right, remove that snapshot: stackbk snapshots forget ${id.slice(0, 8)}`,
+    ...(stack === null ? {} : { stack }),
+  }
 }
 
 /** A stack without snapshots gives an empty list; a name that nobody knows is a mistake. */

@@ -4,16 +4,20 @@ import { exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js
 import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
 import { recallStack } from '../stacks/stack-memory.js'
-import { lastGoodSnapshot, marksOf, newestSnapshot } from './backup/stack-snapshots.js'
+import { lastGoodSnapshot, ledgerTag, marksOf, newestSnapshot, stackOf } from './backup/stack-snapshots.js'
+import { isDatedInFuture } from './dated-in-future.js'
 import { lastDrill, type LastDrill } from './drill/record.js'
 import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
 import { knownRepository } from './repository-memory.js'
-import { lookInto } from './repository.js'
+import { lookInto, type RepositoryLook } from './repository.js'
 import { repositoryBytes } from './repository-size.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
 import { nextScheduledRun } from './schedule/installed.js'
+import { datedInFutureProblem } from './snapshots.js'
+import { KnownRemotes } from './sync/known-remotes.js'
+import { TimeLimit } from './time-limit.js'
 
 export interface StackStatusReport {
   readonly name: string
@@ -32,7 +36,7 @@ export interface StackStatusReport {
 export interface StatusBody {
   readonly stacks: readonly StackStatusReport[]
   readonly repository: { readonly path: string; readonly id: string | null; readonly bytes: number | null; readonly snapshots: number | null; readonly reachable: boolean }
-  readonly cloud: { readonly remote: string; readonly lastSync: string | null; readonly ageMs: number | null; readonly behindSnapshots: number | null; readonly overdue: boolean } | null
+  readonly cloud: { readonly remote: string; readonly lastSync: string | null; readonly ageMs: number | null; readonly behindSnapshots: number | null; readonly overdue: boolean; /** Where the last sync went, if that was another remote than the configured one. Absent otherwise. */ readonly lastRemote?: string } | null
   readonly lastDrill: LastDrill | null
   /** The last disaster kit that this host wrote. `outdated`: what it holds has changed since; `null` where that cannot be told now. */
   readonly kit: { readonly file: string; readonly writtenAt: string; readonly checkedAt: string | null; readonly outdated: boolean | null } | null
@@ -42,17 +46,33 @@ export interface StatusBody {
 
 export type StatusResult = ResultHeader & StatusBody
 
-/** Per stack and for the cloud: what is there, how old, whether overdue. Changes nothing. */
-export async function status(run: Run): Promise<Outcome<StatusResult>> {
+/** A part that does not answer within this time is reported as such, and the others are shown. */
+const answerLimitMs = 60_000
+
+/**
+ * Per stack and for the cloud: what is there, how old, whether overdue. Changes nothing.
+ *
+ * @param limitMs how long an engine, a repository or a disk may take to answer
+ */
+export async function status(opened: Run, limitMs = answerLimitMs): Promise<Outcome<StatusResult>> {
+  const limit = new TimeLimit(limitMs, opened.signal)
+  try {
+    return await report({ ...opened, signal: limit.signal }, limit)
+  } finally {
+    limit.end()
+  }
+}
+
+async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>> {
   const { docker } = run.configuration
   const dirlist = readDirlist({ file: docker.dirlist, stacksDirectory: docker.stacksDirectory })
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
   const [look, { repository: opened, snapshots }, nextRun] = await Promise.all([
-    statesOf(run, dirlist.stacks),
-    lookInto(engine, known, { signal: run.signal, marks: run.state.marks }),
-    nextScheduledRun({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file),
+    limit.answer(statesOf(run, dirlist.stacks), (failure) => ({ states: new Map<string, StackState>(), problems: [problemFrom(failure)] }), 'the container engine'),
+    limit.answer(lookInto(engine, known, { signal: run.signal, marks: run.state.marks }), (failure): RepositoryLook => ({ repository: { ok: false, failure }, snapshots: { ok: false, failure }, configDigest: null }), `the repository ${location.display}`),
+    limit.answer(nextScheduledRun({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file), () => null, 'the schedule'),
   ])
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
   const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
@@ -78,9 +98,11 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
     if (!enabled || overdue || newest === null || newest.marks.length === 0 || lastSnapshot === null) continue
     problems.push({ severity: 'warning', code: 'newest-marked', message: `its newest snapshot, of ${newest.time}, is marked ${newest.marks.join(', ')}; the last good one is of ${lastSnapshot.time}`, fix: `See why in the report of: stackbk backup ${name}`, stack: name })
   }
-  const cloud = await cloudStatus(run, known?.lastSync ?? null, list, now)
+  for (const snapshot of list.filter((one) => one.host === run.configuration.backup.hostname && stackOf(one) !== null && isDatedInFuture(one, now))) problems.push(datedInFutureProblem({ ...snapshot, stack: stackOf(snapshot) }))
+  const cloud = await cloudStatus(run, remotesOf(run, opened.ok ? opened.value.id : (known?.repositoryId ?? null), location.display), list, now)
+  if (cloud?.lastRemote !== undefined) problems.push({ severity: 'warning', code: 'remote-changed', message: `the last sync copied the repository to ${cloud.lastRemote}, and the configured remote is ${cloud.remote}`, fix: 'Correct the remote in the configuration, or run: stackbk sync (with --allow-new-remote if the new one is still empty)' })
   if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
-  const kit = await kitStatus(run, engine)
+  const kit = await limit.answer(kitStatus(run, engine), () => kitStatusWithout(run), 'the disaster kit')
   if (kit?.outdated === true) problems.push({ severity: 'warning', code: 'kit-outdated', message: `the disaster kit of ${kit.writtenAt} holds other secrets or settings than this host has now`, fix: `Run: stackbk kit write ${kit.file}` })
   const waiting = run.journal.waiting()
   for (const name of waiting) {
@@ -91,7 +113,7 @@ export async function status(run: Run): Promise<Outcome<StatusResult>> {
     repository: {
       path: location.display,
       id: opened.ok ? opened.value.id : (known?.repositoryId ?? null),
-      bytes: opened.ok ? await repositoryBytes(engine) : null,
+      bytes: opened.ok ? await limit.answer(repositoryBytes(engine), () => null, 'the repository') : null,
       snapshots: snapshots.ok ? list.length : null,
       reachable: opened.ok,
     },
@@ -115,7 +137,8 @@ async function statesOf(run: Run, listed: readonly ListedStack[]): Promise<{ sta
 
 function reportFor(run: Run, listed: ListedStack, states: ReadonlyMap<string, StackState>, snapshots: readonly Snapshot[] | null, now: number): StackStatusReport {
   const memory = listed.stack === null ? null : recallStack(run.state.stacks, stackKey(listed.stack))
-  const found = snapshots === null ? (memory?.lastGood ?? undefined) : lastGoodSnapshot(snapshots, listed.name, run.configuration.backup.hostname)
+  const saved = memory?.lastGood ?? undefined
+  const found = snapshots === null ? (saved === undefined || isDatedInFuture(saved, now) ? undefined : saved) : lastGoodSnapshot(snapshots, listed.name, run.configuration.backup.hostname)
   const ageMs = found === undefined ? null : Math.max(0, now - Date.parse(found.time))
   const newest = snapshots === null ? undefined : newestSnapshot(snapshots, listed.name, run.configuration.backup.hostname)
   return {
@@ -131,8 +154,12 @@ function reportFor(run: Run, listed: ListedStack, states: ReadonlyMap<string, St
   }
 }
 
+function remotesOf(run: Run, repositoryId: string | null, location: string): KnownRemotes | null {
+  return repositoryId === null ? null : new KnownRemotes(run.state.repositories, repositoryId, location)
+}
+
 /** `null` where no remote is configured. */
-async function cloudStatus(run: Run, lastSync: { readonly at: string; readonly remote: string } | null, snapshots: readonly Snapshot[], now: number): Promise<StatusBody['cloud']> {
+async function cloudStatus(run: Run, remotes: KnownRemotes | null, snapshots: readonly Snapshot[], now: number): Promise<StatusBody['cloud']> {
   let remote: string
   try {
     remote = (await run.transport()).location
@@ -141,9 +168,26 @@ async function cloudStatus(run: Run, lastSync: { readonly at: string; readonly r
     throw error
   }
   if (remote === '') return null
+  const synced = remotes?.of(remote) ?? null
+  // A sync that a wrong clock dated in the future proves nothing.
+  const lastSync = synced === null || isDatedInFuture({ time: synced.at }, now) ? null : synced
   const ageMs = lastSync === null ? null : Math.max(0, now - Date.parse(lastSync.at))
-  const behind = lastSync === null ? snapshots.length : snapshots.filter((snapshot) => Date.parse(snapshot.time) > Date.parse(lastSync.at)).length
-  return { remote, lastSync: lastSync?.at ?? null, ageMs, behindSnapshots: behind, overdue: behind > 0 && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs) }
+  const made = snapshots.filter((snapshot) => !isDatedInFuture(snapshot, now) && !snapshot.tags.includes(ledgerTag))
+  const behind = lastSync === null ? made.length : made.filter((snapshot) => Date.parse(snapshot.time) > Date.parse(lastSync.at)).length
+  const last = remotes?.last() ?? null
+  return {
+    remote,
+    lastSync: lastSync?.at ?? null,
+    ageMs,
+    behindSnapshots: behind,
+    overdue: behind > 0 && (ageMs === null || ageMs > run.configuration.backup.maxAgeMs),
+    ...(last === null || last.remote === remote ? {} : { lastRemote: last.remote }),
+  }
+}
+
+function kitStatusWithout(run: Run): StatusBody['kit'] {
+  const record = kitRecord(run.state.kit)
+  return record === null ? null : { file: record.file, writtenAt: record.writtenAt, checkedAt: record.checkedAt, outdated: null }
 }
 
 async function kitStatus(run: Run, engine: Engine): Promise<StatusBody['kit']> {

@@ -1,14 +1,16 @@
 import type { Engine, Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
+import { forgottenByOthers, publishForgotten } from './forgotten-ledger.js'
 import { beginLook, openRepository, repositoryLock, type OpenRepository, type RepositoryLook } from './repository.js'
 import { rememberRepository } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
 import type { Run } from './run.js'
 import { CheckedFiles } from './sync/checked-files.js'
-import { planDeletion } from './sync/deletion.js'
+import { planDeletion, unprovenSnapshots, type DeletionPlan } from './sync/deletion.js'
 import type { FileList, RemoteLook } from './sync/file-list.js'
+import { KnownRemotes, refuseVanishedRemote } from './sync/known-remotes.js'
 import { localList, lookAtRemote, missingFrom, remoteList } from './sync/listing.js'
 import { probe } from './sync/probe.js'
 import { identifyRemote } from './sync/remote-identity.js'
@@ -24,6 +26,8 @@ export interface SyncChoices {
   readonly test: boolean
   /** Passes the guards against deletion, this once. */
   readonly allowDelete: boolean
+  /** Starts a new copy on a remote that is empty although a copy should be there. Absent: it is refused. */
+  readonly allowNewRemote?: boolean
   /** A backup has come right before, which makes a missing repository; in a dry run it would have. */
   readonly isAfterBackup?: boolean
 }
@@ -32,7 +36,8 @@ export interface SyncChoices {
  * Stage 2: the local repository to the cloud. Files go up in the engine's commit order from a frozen list; deletions come
  * last, proven and in reverse; at the end the remote is compared with the list. The copy is valid at every instant.
  *
- * Throws before anything moves: `usage`, `busy`, `remote-unreachable`, `repository-...`, `wrong-password`, `guard`.
+ * Throws before anything moves: `usage`, `busy`, `remote-unreachable`, `repository-...`, `wrong-password`, `guard` (the remote
+ * holds something else, or held a copy and is empty).
  */
 export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<SyncResult>> {
   const [engine, transport] = [await run.engine(), await run.transport()]
@@ -51,6 +56,8 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (opened === null) return concluded(run, empty, { status: 'ok', problems: [] })
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
+  const remotes = new KnownRemotes(run.state.repositories, opened.repository.id, engine.location().display)
+  if (choices.allowNewRemote !== true) refuseVanishedRemote(transport.location, remote, remotes)
   run.reporter.step('comparing with the remote')
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
   const checked = new CheckedFiles(run.state.repositories, opened.repository.id)
@@ -77,7 +84,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   const { list, spared } = sent
   if (spared.length > 0) problems.push(rottenHere(spared))
   const lackingIn = (there: FileList): readonly string[] => missingFrom(there, list, 'same').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !spared.includes(path))
-  const deletion = planDeletion(list, remote.list, opened.record, run.configuration.cloud.maxDeletePercent)
+  const deletion = await planProvenDeletion(work, list)
   // What a transport says to have sent is looked for before anything goes that could stand in for it.
   let there = sent.begun === 0 ? remote.list : (await remoteList(run, transport, engine)).list
   const removed = lackingIn(there).length === 0 ? await removeExtra(run, transport, opened, deletion, choices.allowDelete) : nothingRemoved
@@ -94,9 +101,12 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   }
   const verified = lacking.length === 0
   if (verified) {
-    rememberRepository(run.state.repositories, engine.location().display, opened.repository, { lastSync: { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length } })
+    const done = { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length }
+    rememberRepository(run.state.repositories, engine.location().display, opened.repository, { lastSync: done })
+    remotes.record(done)
     checked.clear()
   }
+  problems.push(...(await publishForgotten(run, opened)))
   const body: SyncBody = { remote: transport.location, uploaded: { files: tally.files, bytes: tally.bytes }, deleted: removed.deleted, attempts: soFar.attempts, verified }
   const codes = [verified ? 0 : exitCodes.ofKind('transfer-failed'), spared.length === 0 ? 0 : exitCodes.ofKind('corrupt'), ...removed.codes]
   const status = !verified ? 'failed' : codes.some((code) => code !== 0) || problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
@@ -135,6 +145,14 @@ async function lookOnceReady(run: Run, engine: Engine): Promise<RepositoryLook> 
   return beginLook(run, engine)
 }
 
+/** Plans what may be deleted from the remote. What this host cannot prove, another host's ledger in the repository may. */
+async function planProvenDeletion({ run, remote, repository }: Work, list: FileList): Promise<DeletionPlan> {
+  const { record } = repository
+  const byOthers = await forgottenByOthers(run, repository, unprovenSnapshots(list, remote, record))
+  if (!run.dryRun) for (const host of new Set(byOthers.values())) record.noteForgottenBy(host, [...byOthers.keys()].filter((id) => byOthers.get(id) === host))
+  return planDeletion(list, remote, record, run.configuration.cloud.maxDeletePercent, byOthers)
+}
+
 /** One for a transfer that went through at once, whatever it was made of; one more for each try again. */
 function attemptsOf(tally: Tally, begun: number): number {
   return begun === 0 ? 0 : 1 + tally.attempts - begun
@@ -164,9 +182,10 @@ function rottenHere(files: readonly string[]): Problem {
   }
 }
 
-function rehearsed({ run, transport, repository, remote, remoteConfig }: Work, list: FileList, choices: SyncChoices): Outcome<SyncResult> {
+async function rehearsed(work: Work, list: FileList, choices: SyncChoices): Promise<Outcome<SyncResult>> {
+  const { run, transport, remote, remoteConfig } = work
   const files = missingFrom(remote, list, remoteConfig).flatMap((entry) => entry.files)
-  const deletion = planDeletion(list, remote, repository.record, run.configuration.cloud.maxDeletePercent)
+  const deletion = await planProvenDeletion(work, list)
   const refused = deletion.guards.length > 0 && !choices.allowDelete
   const body: SyncBody = {
     remote: transport.location,

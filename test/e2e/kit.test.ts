@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,6 +113,28 @@ describe('the disaster kit', () => {
     world.configure({ cloud_sync: { RCLONE_REMOTE: 'cloud' } })
     const away = await world.run(kitCalls('check', at('elsewhere.age')))
     expect(away.exitCode, away.stderr).toBe(5)
+    expect(leftBehind()).toEqual([])
+  })
+
+  it('check uses up no token that can be used once: one that rclone renews meanwhile comes back to this host, also when the check fails', async () => {
+    const config = at('rclone.conf')
+    const before = readFileSync(config, 'utf8')
+    writeFileSync(config, `${before}\n[once]\ntype = box\ntoken = {"refresh_token":"first"}\n`)
+    expect((await world.run(kitCalls('write', at('token.age')))).exitCode).toBe(0)
+    const rclone = execFileSync('sh', ['-c', 'command -v rclone'], { encoding: 'utf8' }).trim()
+    // As rclone does when an access token has expired: it writes the new one into the configuration that it was given.
+    world.fake('rclone', `#!/bin/sh\ncase "$RCLONE_CONFIG" in */stackbk-kit-*) sed -i 's/"refresh_token":"first"/"refresh_token":"second"/' "$RCLONE_CONFIG";; esac\nexec ${rclone} "$@"\n`)
+    const checked = await world.json<KitCheckResult>(kitCalls('check', at('token.age')), { environment: { PATH: world.fakePath } })
+    expect([checked.exitCode, checked.result.problems], checked.stderr).toMatchObject([0, [{ severity: 'warning', code: 'kit-renewed', fix: expect.stringContaining('kit write') as string }]])
+    expect(readFileSync(config, 'utf8')).toBe(`${before}\n[once]\ntype = box\ntoken = {"refresh_token":"second"}\n`)
+
+    writeFileSync(config, `${before}\n[once]\ntype = box\ntoken = {"refresh_token":"first"}\n`)
+    renameSync(join(world.cloud, 'config'), join(world.cloud, 'config.away'))
+    const failed = await world.run(kitCalls('check', at('token.age')), { environment: { PATH: world.fakePath } })
+    renameSync(join(world.cloud, 'config.away'), join(world.cloud, 'config'))
+    expect(failed.exitCode, failed.stderr).toBe(6)
+    expect(readFileSync(config, 'utf8')).toContain('"second"')
+    writeFileSync(config, before)
     expect(leftBehind()).toEqual([])
   })
 

@@ -78,6 +78,8 @@ export interface Capsule {
   /** The stack's real folder. */
   readonly directory: string
   readonly host: string
+  /** Tells two machines of one hostname apart; a hash of the system's own ID. Absent where it has none, and in capsules of earlier versions. */
+  readonly machineId?: string
   /** ISO 8601. */
   readonly createdAt: string
   /** As it was before the backup touched it. */

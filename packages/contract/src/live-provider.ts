@@ -12,6 +12,11 @@ export interface LiveProvider {
    * command, the tool's own configuration. Asked for only when somebody wants a disaster kit. Absent: nothing.
    */
   keepsakes?(options?: CallOptions): Promise<Answer<readonly Keepsake[]>>
+  /**
+   * Puts what the tool has renewed in a copy of one of its keepsakes, such as a token that can be used once, into this host's own
+   * file, unless that holds something newer by now. Asked for only for keepsakes with `isRenewed`. Absent: nothing is renewed.
+   */
+  returnRenewed?(request: RenewedFile): Promise<Answer<{ readonly returned: boolean }>>
   /** Ends background work. Called once, also after failures. */
   close(): Promise<void>
 }
@@ -27,6 +32,17 @@ export interface Keepsake {
   readonly setting: { readonly section: string; readonly key: string } | null
   /** Absolute: where it has to lie on the new host, because another keepsake names it by this path. `null`: anywhere. */
   readonly place: string | null
+  /** True: the tool may write to it while it works, as for a token that it renews. Absent: it does not. */
+  readonly isRenewed?: boolean
+}
+
+/** A keepsake that the tool has changed while it worked with a copy of it. */
+export interface RenewedFile {
+  /** {@link Keepsake.name} */
+  readonly name: string
+  /** The copy as it was, and as it is now. */
+  readonly before: Secret
+  readonly after: Secret
 }
 
 /** One line of `doctor`. */

@@ -7,13 +7,11 @@ import { answered, failed, Secret, shellWord, type Answer, type CallOptions, typ
 
 import { failureOf } from './failure.js'
 import type { Rclone } from './rclone.js'
+import { encrypted, holdsToken } from './renewed.js'
 import { localLimitMs } from './version.js'
 
 /** Its name in the disaster kit. */
 const configurationName = 'rclone.conf'
-
-/** The first line of a configuration that rclone has encrypted (`fs/config/crypt.go`). */
-const encrypted = /^RCLONE_ENCRYPT_V\d+:/m
 
 /** Keys and certificates are small; what is larger is data, and none of the kit's business. Bytes. */
 const largestFile = 1024 * 1024
@@ -27,15 +25,21 @@ type Remotes = Readonly<Record<string, Readonly<Record<string, string>>>>
 export async function keepsakes(rclone: Rclone, configFile: string | null, options: CallOptions = {}): Promise<Answer<readonly Keepsake[]>> {
   const dumped = await said(rclone, 'dump', options)
   if (!dumped.ok) return dumped
-  const found = configFile === null ? await said(rclone, 'file', options) : answered(configFile)
+  const found = await configurationPath(rclone, configFile, options)
   if (!found.ok) return found
-  const path = found.value.trim().split('\n').at(-1) ?? ''
+  const path = found.value
   const remotes = JSON.parse(dumped.value) as Remotes
   const written = await readFile(path, 'utf8').catch(() => '')
   const readable = encrypted.test(written) ? sections(remotes) : written
   const added = sections(remotesOfEnvironment(Object.keys(remotes)))
   const text = added === '' ? readable : `${readable.replace(/\n*$/, readable === '' ? '' : '\n\n')}${added}`
-  return answered([{ name: configurationName, content: new Secret(text), setting: { section: 'cloud_sync', key: 'RCLONE_CONFIG' }, place: null }, ...(await namedFiles(text))])
+  return answered([{ name: configurationName, content: new Secret(text), setting: { section: 'cloud_sync', key: 'RCLONE_CONFIG' }, place: null, ...(holdsToken(text) ? { isRenewed: true } : {}) }, ...(await namedFiles(text))])
+}
+
+/** Returns where rclone's own configuration is. */
+export async function configurationPath(rclone: Rclone, configFile: string | null, options: CallOptions = {}): Promise<Answer<string>> {
+  const found = configFile === null ? await said(rclone, 'file', options) : answered(configFile)
+  return found.ok ? answered(found.value.trim().split('\n').at(-1) ?? '') : found
 }
 
 async function said(rclone: Rclone, what: 'dump' | 'file', { signal }: CallOptions): Promise<Answer<string>> {

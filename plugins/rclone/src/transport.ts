@@ -2,7 +2,7 @@ import { answered, failed, type Answer, type CallOptions, type ProviderContext, 
 
 import { examine } from './examine.js'
 import { checkKnown, knownRemotes } from './known-remotes.js'
-import { byHand, keepsakes } from './keepsakes.js'
+import { byHand, configurationPath, keepsakes } from './keepsakes.js'
 import { listFiles } from './list.js'
 import { moveAll, moveFile } from './move.js'
 import { probe } from './probe.js'
@@ -10,6 +10,7 @@ import { createRclone } from './rclone.js'
 import { readFile } from './read.js'
 import { locationOf, remoteOf, type Remote } from './remote.js'
 import { removeFiles } from './remove.js'
+import { returnRenewed } from './renewed.js'
 import { spaceOf } from './space.js'
 import { askAbilities, type Abilities } from './traits.js'
 import { download, upload, type Pace } from './transfer.js'
@@ -72,6 +73,10 @@ export function createRcloneTransport(values: SettingValues, context: ProviderCo
       }),
     close: async () => {},
     keepsakes: (options) => keepsakes(rclone, configFile, options),
+    async returnRenewed(file) {
+      const path = await configurationPath(rclone, configFile)
+      return path.ok ? returnRenewed(path.value, file) : path
+    },
 
     probe: (request) => withRemote((remote) => probe(rclone, remote, request)),
     async remotes(options) {

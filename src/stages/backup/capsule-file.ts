@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import type { Capsule, ContainerEnd } from '@stackbk/contract'
 
 import { writeFileAtomically } from '../../host/atomic-write.js'
+import { machineId } from '../../host/machine-id.js'
 import { capsulePath, ensureFolder } from '../../host/state-folder.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { Run } from '../run.js'
@@ -26,10 +27,12 @@ export function writeCapsule(run: Run, plan: StackPlan, ended: readonly Containe
       rmSync(path, { force: true })
       return { paths: [], reason: null }
     }
+    const machine = machineId()
     const capsule: Capsule = {
       ...plan.capsule,
       stack: plan.stack.name,
       host: run.configuration.backup.hostname,
+      ...(machine === null ? {} : { machineId: machine }),
       ended,
       excludes: run.configuration.stack(plan.stack.name).exclude,
       writableBinds: plan.sources.filter(({ kind, isWritable, path: source }) => kind === 'bind' && isWritable && plan.paths.includes(source)).map(({ path: source }) => source),

@@ -1,12 +1,13 @@
+import type { Snapshot } from '@stackbk/contract'
+
 import { problemFrom, type Problem } from '../../errors.js'
+import { isDatedInFuture } from '../dated-in-future.js'
 import { pendingMarks } from '../pending-marks.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { BackupBody, StackDraft } from './backup-result.js'
+import { findOtherMachines } from './other-machines.js'
 import { stackOf, stackTags } from './stack-snapshots.js'
-
-/** A clock may be so far behind the newest snapshot without meaning anything. */
-const clockToleranceMs = 60_000
 
 export interface RetentionEnd {
   readonly report: BackupBody['retention']
@@ -24,30 +25,25 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   // By the tags that the repository shows, a snapshot whose mark is still to be made would take the place of a good one.
   const unmarked = new Set(pendingMarks(run.state.marks).filter(({ madeAs }) => madeAs === null).map(({ snapshotId }) => snapshotId))
   const waiting = new Set(repository.snapshots.filter(({ id }) => unmarked.has(id)).flatMap((snapshot) => stackOf(snapshot) ?? []))
-  const good = drafts.filter((draft) => mayForget(draft) && !waiting.has(draft.name) && !unmarked.has(draft.snapshot?.id ?? ''))
-  if (good.length === 0 || run.signal.aborted) return skipped
+  const backedUp = drafts.filter((draft) => mayForget(draft) && !waiting.has(draft.name) && !unmarked.has(draft.snapshot?.id ?? ''))
+  if (backedUp.length === 0 || run.signal.aborted) return skipped
   const host = run.configuration.backup.hostname
-  const newest = repository.snapshots.at(-1)
-  if (newest !== undefined && Date.parse(newest.time) > Date.now() + clockToleranceMs) {
-    return {
-      ...skipped,
-      problems: [
-        {
-          severity: 'warning',
-          code: 'clock-behind',
-          message: `nothing was forgotten, because this host's clock is behind the newest snapshot (${newest.time})`,
-          fix: 'Set the clock',
-        },
-      ],
-    }
-  }
+  // The policy would keep them as the newest, and forget what is really the newest in their stead.
+  const ahead = new Map(repository.snapshots.flatMap((snapshot) => (snapshot.host === host && isDatedInFuture(snapshot) ? [[stackOf(snapshot) ?? '', snapshot] as const] : [])))
+  const machines = await findOtherMachines(run, repository, backedUp.map(({ name }) => name))
+  const good = backedUp.filter(({ name }) => !ahead.has(name) && !machines.stacks.has(name))
+  const problems = [...machines.problems, ...backedUp.flatMap(({ name }): Problem[] => {
+    const snapshot = ahead.get(name)
+    return snapshot === undefined ? [] : [clockBehind(name, snapshot)]
+  })]
+  if (good.length === 0) return { ...skipped, problems }
   run.reporter.step('retention')
   const names = new Set(good.map((draft) => draft.name))
   const before = repository.snapshots.filter((snapshot) => snapshot.host === host && names.has(stackOf(snapshot) ?? '')).map((snapshot) => snapshot.id)
   // Every policy keeps the newest of each group, and those of this run are that.
   const made = good.flatMap((draft) => draft.snapshot?.id ?? [])
   const noted = repository.record.willForget(before.filter((id) => !made.includes(id)), made)
-  if (!noted.ok) return { report: { status: 'failed', removed: 0 }, problems: [problemFrom(noted.failure, { code: 'retention-failed' })] }
+  if (!noted.ok) return { report: { status: 'failed', removed: 0 }, problems: [...problems, problemFrom(noted.failure, { code: 'retention-failed' })] }
   const retained = await repository.engine.retain({
     policy: run.configuration.backup.retention,
     host,
@@ -58,12 +54,22 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   })
   if (!retained.ok) {
     await settleRecord(repository)
-    if (retained.failure.kind === 'cancelled') return skipped
-    return { report: { status: 'failed', removed: 0 }, problems: [problemFrom(retained.failure, { code: 'retention-failed' })] }
+    if (retained.failure.kind === 'cancelled') return { ...skipped, problems }
+    return { report: { status: 'failed', removed: 0 }, problems: [...problems, problemFrom(retained.failure, { code: 'retention-failed' })] }
   }
   repository.record.didForget(retained.value.removed)
   run.log('info', 'retention', { removed: retained.value.removed.length, kept: retained.value.kept.length })
-  return { report: { status: 'ok', removed: retained.value.removed.length }, problems: [] }
+  return { report: { status: 'ok', removed: retained.value.removed.length }, problems }
+}
+
+function clockBehind(stack: string, { id, time }: Snapshot): Problem {
+  return {
+    severity: 'warning',
+    code: 'clock-behind',
+    message: `nothing of it was forgotten, because its snapshot ${id.slice(0, 8)} is dated in the future (${time})`,
+    fix: `Set the clock if it is behind; if it is right, remove that snapshot: stackbk snapshots forget ${id.slice(0, 8)}`,
+    stack,
+  }
 }
 
 /** A stack that is live every night would grow without bound; what is marked partial or shrunk may be the sign of a loss, and then nothing goes. */

@@ -1,5 +1,7 @@
 import type { Snapshot } from '@stackbk/contract'
 
+import { isDatedInFuture } from '../dated-in-future.js'
+
 /** On every snapshot of ours. */
 export const ownTag = 'stackbk'
 /** On a snapshot that is not good; `latest` means the latest without any of them. */
@@ -8,6 +10,9 @@ export type Mark = (typeof marks)[number]
 
 /** On a snapshot of a live stack that only prepares the real one: it belongs to no stack. */
 export const warmTag = 'stackbk-warm'
+
+/** On the small snapshot in which a host tells the others what it has forgotten: it belongs to no stack. */
+export const ledgerTag = 'stackbk-ledger'
 
 const stackTagPrefix = 'stack:'
 
@@ -37,18 +42,22 @@ export function isOnlyLive(snapshot: Snapshot): boolean {
   return mark === 'live' && others.length === 0
 }
 
-/** The newest snapshot of a stack on a host, whatever its marks; `snapshots` oldest first. */
+/** The newest snapshot of a stack on a host that is not dated in the future, whatever its marks; `snapshots` oldest first. */
 export function newestSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
-  return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host)
+  return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host && !isDatedInFuture(snapshot))
 }
 
-/** The snapshot to recover from: the newest good one, else the newest that is marked live and nothing else. `snapshots` oldest first. */
+/**
+ * The snapshot to recover from: the newest good one, else the newest that is marked live and nothing else. One that is dated in
+ * the future counts only if there is no other: this host's clock may be behind. `snapshots` oldest first.
+ */
 export function bestSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
   const ofStack = snapshots.filter((snapshot) => stackOf(snapshot) === name && snapshot.host === host)
-  return ofStack.findLast(isGood) ?? ofStack.findLast(isOnlyLive)
+  const dated = ofStack.filter((snapshot) => !isDatedInFuture(snapshot))
+  return dated.findLast(isGood) ?? dated.findLast(isOnlyLive) ?? ofStack.findLast(isGood) ?? ofStack.findLast(isOnlyLive)
 }
 
-/** The newest good snapshot of a stack on a host; `snapshots` oldest first. */
+/** The newest good snapshot of a stack on a host, of those that are not dated in the future; `snapshots` oldest first. */
 export function lastGoodSnapshot(snapshots: readonly Snapshot[], name: string, host: string): Snapshot | undefined {
-  return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host && isGood(snapshot))
+  return snapshots.findLast((snapshot) => stackOf(snapshot) === name && snapshot.host === host && isGood(snapshot) && !isDatedInFuture(snapshot))
 }

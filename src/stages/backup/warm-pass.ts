@@ -1,5 +1,6 @@
 import type { Answer, PreparedSnapshot, SnapshotRequest } from '@stackbk/contract'
 
+import { machineId } from '../../host/machine-id.js'
 import { changedSince, holdsAtLeast, placesOfUntimedWrites, renewChangeTimes, settleFiles, type ChangedFile, type Moment } from '../../host/file-times.js'
 import { problemFrom, type Problem } from '../../errors.js'
 import { stackKey } from '../../stacks/identity.js'
@@ -8,6 +9,7 @@ import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { SnapshotFigures } from './backup-result.js'
 import type { StackPlan } from './stack-plan.js'
+import { machineTags, taggedMachine } from '../machine-tag.js'
 import { lastGoodSnapshot, warmTag } from './stack-snapshots.js'
 
 /**
@@ -55,7 +57,7 @@ async function pays(run: Run, plan: StackPlan, repository: OpenRepository): Prom
 
 /** The snapshot of the live stack: without the stack's tags, so that it is never taken for one of its own. */
 export function warmRequest(request: SnapshotRequest, plan: StackPlan): SnapshotRequest {
-  return { ...request, paths: plan.paths, tags: [warmTag] }
+  return { ...request, paths: plan.paths, tags: [warmTag, ...machineTags()] }
 }
 
 /** Reads the live stack. Fails as the engine does; the stack is not touched in any case. */
@@ -121,7 +123,8 @@ export function withWarmPass(figures: SnapshotFigures, { snapshot: warm, suspect
  */
 export async function removeWarmSnapshots(run: Run, repository: OpenRepository, made: readonly string[]): Promise<readonly Problem[]> {
   const host = run.configuration.backup.hostname
-  const left = repository.snapshots.filter((snapshot) => snapshot.host === host && snapshot.tags.includes(warmTag)).map(({ id }) => id)
+  const own = machineId()
+  const left = repository.snapshots.filter((snapshot) => snapshot.host === host && snapshot.tags.includes(warmTag) && (taggedMachine(snapshot) ?? own) === own).map(({ id }) => id)
   const ids = [...new Set([...left, ...made])]
   if (ids.length === 0) return []
   const noted = repository.record.willForget(ids)

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -7,6 +7,7 @@ import type { Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk
 import { errorFrom, StackbkError } from '../../errors.js'
 import { bestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
+import { isDatedInFuture } from '../dated-in-future.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
 import { withPendingMarks } from '../pending-marks.js'
@@ -16,6 +17,7 @@ import { asked } from '../sync/transfer.js'
 import { unusable, type KitFile } from './archive.js'
 import { kitNames } from './contents.js'
 import type { KitManifest } from './manifest.js'
+import type { RenewedFiles } from './renewed-files.js'
 
 /** What was proven with the kit alone. */
 export interface CloudCheck {
@@ -39,9 +41,10 @@ const mostPacks = 50
  *
  * Throws `remote-unreachable` or `transfer-failed` (5), `tool-missing` (4), and `corrupt` (6) for everything that is the kit's fault.
  */
-export async function checkAgainstCloud(run: Run, files: readonly KitFile[], manifest: KitManifest): Promise<CloudCheck> {
+export async function checkAgainstCloud(run: Run, files: readonly KitFile[], manifest: KitManifest, renewed: RenewedFiles): Promise<CloudCheck> {
   const secrets = mkdtempSync(join(memoryFolder(), 'stackbk-kit-'))
   const copy = mkdtempSync(join(tmpdir(), 'stackbk-kit-'))
+  const bringBack = returning(secrets, files, renewed)
   try {
     const home = join(secrets, 'home')
     mkdirSync(home, { mode: 0o700 })
@@ -50,15 +53,37 @@ export async function checkAgainstCloud(run: Run, files: readonly KitFile[], man
     const exec = { run: (request: ToolRequest) => run.exec.run(bare(request, environment)), start: (request: ToolRequest) => run.exec.start(bare(request, environment)) }
     const kit = run.withConfiguration({ file: join(secrets, kitNames.configuration), environment: { ...onlyKept(), HOME: home }, needs: ['repository', 'password', 'remote'], exec })
     try {
-      return await proven(run, { engine: await kit.engine(), transport: await kit.transport(), copy, manifest })
+      return await proven(run, { engine: await kit.engine(), transport: await kit.transport(), copy, manifest, bringBack })
     } finally {
       await kit.close()
     }
   } catch (error) {
     throw asKitsFault(error)
   } finally {
+    await bringBack()
     rmSync(secrets, { recursive: true, force: true })
     rmSync(copy, { recursive: true, force: true })
+  }
+}
+
+/** Returns a function that brings back what was changed in the kit's unpacked files since its last call. */
+function returning(folder: string, files: readonly KitFile[], renewed: RenewedFiles): () => Promise<void> {
+  const known = new Map(files.map((file) => [file.name, file.content]))
+  return async () => {
+    for (const [name, content] of known) {
+      const now = contentOf(join(folder, name))
+      if (now === null || Buffer.from(now).equals(content)) continue
+      await renewed.bringBack({ name, content }, now)
+      known.set(name, now)
+    }
+  }
+}
+
+function contentOf(path: string): Uint8Array | null {
+  try {
+    return readFileSync(path)
+  } catch {
+    return null
   }
 }
 
@@ -68,11 +93,17 @@ interface Proof {
   /** An empty folder. */
   readonly copy: string
   readonly manifest: KitManifest
+  /** Called as soon as a token may have been renewed, so that a kill has the shortest time to lose it. */
+  readonly bringBack: () => Promise<void>
 }
 
-async function proven(run: Run, { engine, transport, copy, manifest }: Proof): Promise<CloudCheck> {
+async function proven(run: Run, { engine, transport, copy, manifest, bringBack }: Proof): Promise<CloudCheck> {
   for (const provider of [engine, transport]) valueOf(await provider.ready({ signal: run.signal }))
-  await probe(run, transport)
+  try {
+    await probe(run, transport)
+  } finally {
+    await bringBack()
+  }
   run.reporter.step('fetching keys and lists from the copy')
   const { list } = groupFiles(engine.layout(), valueOf(await asked(run, () => transport.list('', { signal: run.signal }))))
   if (!list.some(({ group, files }) => group.role === 'config' && files.length > 0)) throw unusable(`${transport.location} holds no repository`, 'Run: stackbk sync')
@@ -93,7 +124,7 @@ async function proven(run: Run, { engine, transport, copy, manifest }: Proof): P
     await readOne(run, { engine: opened, transport, copy, list }, snapshot)
     read.push(hosts.size > 1 ? `${snapshot.host}/${stackOf(snapshot) ?? ''}` : (stackOf(snapshot) ?? ''))
   }
-  return { snapshots: snapshots.length, newest: snapshots.at(-1)?.time ?? null, read }
+  return { snapshots: snapshots.length, newest: snapshots.findLast((snapshot) => !isDatedInFuture(snapshot))?.time ?? null, read }
 }
 
 function newestOfEach(snapshots: readonly Snapshot[]): readonly Snapshot[] {

@@ -19,9 +19,10 @@ export interface DeletionPlan {
 
 /**
  * What the remote has and the local repository has not, and whether that may go. A snapshot only where this host's records
- * show that it was here and was forgotten by stackbk; as long as one is unproven nothing goes, since its packs are needed.
+ * show that it was here and was forgotten by stackbk, or where the host that made it says so in the repository (`byOthers`); as
+ * long as one is unproven nothing goes, since its packs are needed.
  */
-export function planDeletion(local: FileList, remote: FileList, record: SnapshotRecord, maxPercent: number): DeletionPlan {
+export function planDeletion(local: FileList, remote: FileList, record: SnapshotRecord, maxPercent: number, byOthers: ReadonlyMap<string, string> = new Map()): DeletionPlan {
   const localPaths = new Set(local.flatMap(({ files }) => files.map((file) => file.path)))
   const extra = remote.map(({ group, files }) => ({ group, files: files.filter((file) => !localPaths.has(file.path)) }))
   const files = extra
@@ -32,11 +33,14 @@ export function planDeletion(local: FileList, remote: FileList, record: Snapshot
   const bytes = sumOf(files)
 
   const guards: Problem[] = []
-  const unproven = gone.filter((id) => !record.wasForgotten(id))
   const localSnapshots = snapshotsIn(local)
-  if (unproven.length > 0) {
+  const unproven = record.unreadable === null ? gone.filter((id) => !record.wasForgotten(id) && !byOthers.has(id)) : []
+  if (record.unreadable !== null) {
+    const { message, detail, fix, code } = record.unreadableError()
+    if (files.length > 0) guards.push({ severity: 'error', code, message: `${message}, so nothing was deleted from the remote: ${detail}`, fix })
+  } else if (unproven.length > 0) {
     const fate = unproven.every((id) => record.wasSeen(id)) ? 'went otherwise than by stackbk forgetting them' : 'this host never held'
-    guards.push(guard('unproven-deletion', `the remote has ${unproven.length} ${unproven.length === 1 ? 'snapshot' : 'snapshots'} that ${fate} (${unproven.slice(0, 3).map((id) => id.slice(0, 8)).join(', ')}): nothing was deleted there`))
+    guards.push(guard('unproven-deletion', `the remote has ${unproven.length} ${unproven.length === 1 ? 'snapshot' : 'snapshots'} that ${fate} (${unproven.slice(0, 3).map((id) => id.slice(0, 8)).join(', ')}${madeBy(unproven, record)}): nothing was deleted there`))
   } else if (localSnapshots.length === 0 && gone.length > 0) {
     guards.push(guard('no-snapshots-here', `there is no snapshot here while the remote has ${gone.length}: nothing was deleted there`))
   } else {
@@ -51,8 +55,20 @@ export function planDeletion(local: FileList, remote: FileList, record: Snapshot
   return { files, snapshots: gone.length, bytes, guards }
 }
 
+/** Returns the snapshots that the remote has and the local repository has not, and whose deletion this host cannot prove by itself. */
+export function unprovenSnapshots(local: FileList, remote: FileList, record: SnapshotRecord): readonly string[] {
+  if (record.unreadable !== null) return []
+  const here = new Set(snapshotsIn(local))
+  return snapshotsIn(remote).filter((id) => !here.has(id) && !record.wasForgotten(id))
+}
+
 function guard(code: string, message: string): Problem {
   return { severity: 'error', code, message, fix: 'If that is right, run once: stackbk sync --allow-delete' }
+}
+
+function madeBy(ids: readonly string[], record: SnapshotRecord): string {
+  const hosts = [...new Set(ids.flatMap((id) => record.ownerOf(id) ?? []))]
+  return hosts.length === 0 ? '' : `; made by ${hosts.join(', ')}, whose next stackbk backup records what it has forgotten`
 }
 
 function snapshotsIn(list: readonly { readonly group: LayoutGroup; readonly files: readonly CopiedFile[] }[]): readonly string[] {

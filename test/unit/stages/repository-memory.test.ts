@@ -109,6 +109,57 @@ describe('the record of snapshots', () => {
     expect(new SnapshotRecord(at('repositories'), 'another').wasSeen('a')).toBe(false)
   })
 
+  it.each([
+    ['a folder', (path: string) => mkdirSync(path, { recursive: true })],
+    ['overwritten with something else', (path: string) => writeFileSync(path, 'PK\u0003\u0004 not a record\n')],
+    ['damaged in one line', (path: string) => appendFileSync(path, '{"is":"seen","at":"2026","ids":"x"}\n')],
+    ['damaged within a line that goes on to its end', (path: string) => appendFileSync(path, '{"is":"seen","at":"20\u000126","ids":["a"]}\n')],
+    ['full of zeros', (path: string) => writeFileSync(path, '\0'.repeat(100))],
+  ])('is a failure and no empty record when the file is %s: it proves nothing, and nothing is forgotten', (what, spoil) => {
+    if (what === 'a folder') mkdirSync(at('repositories'), { recursive: true })
+    else {
+      record().settle(['a', 'b'])
+      record().willForget(['a'])
+      record().didForget(['a'])
+    }
+    spoil(path())
+    expect(record().unreadable).not.toBeNull()
+    expect(() => record().wasForgotten('a')).toThrow(path())
+    expect(() => record().wasSeen('a')).toThrow(path())
+    expect(record().willForget(['b'])).toMatchObject({ ok: false, failure: { fix: expect.stringContaining('move the file away') as string } })
+    record().settle(['b'])
+    expect(record().present()).toEqual([])
+  })
+
+  it('reads on after zeros that a power cut left in place of a line', () => {
+    record().settle(['a'])
+    appendFileSync(path(), '\0'.repeat(40))
+    record().settle(['a', 'b'])
+    expect(['a', 'b'].map(fate)).toEqual(['seen', 'seen'])
+  })
+
+  it('is rewritten when most of it is history, and proves what it proved before', () => {
+    const id = (number: number): string => number.toString(16).padStart(64, '0')
+    const kept = (last: number): string[] => [id(last), id(last - 1), id(last - 2)]
+    const nights = 1500
+    record().settle(kept(2))
+    const lines = Array.from({ length: nights }, (_, night) => {
+      const gone = [id(night)]
+      return [{ is: 'seen', at: '', ids: [id(night + 3)] }, { is: 'forgetting', at: '', candidates: kept(night + 2) }, { is: 'forgot', at: '', ids: gone }]
+    })
+    appendFileSync(path(), lines.flat().map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const before = statSync(path()).size
+    record().settle(kept(nights + 2))
+    expect(statSync(path()).size).toBeLessThan(before / 3)
+    expect(statSync(path()).mode & 0o777).toBe(0o600)
+    const after = record()
+    expect(Array.from({ length: nights }, (_, night) => after.wasForgotten(id(night))).every(Boolean)).toBe(true)
+    expect(kept(nights + 2).map(fate)).toEqual(['seen', 'seen', 'seen'])
+    // What is gone without an act is not proven by it either.
+    record().settle([id(nights + 2)])
+    expect(fate(id(nights))).toBe('seen')
+  })
+
   it('is for its owner alone, and writes nothing that it knows already', () => {
     record().settle(['a', 'b'])
     const before = readFileSync(path(), 'utf8')

@@ -26,6 +26,18 @@ describe('retention', () => {
   it('is left out, and that is said, where the clock is behind the newest snapshot: by a wrong clock the wrong ones would go', async () => {
     const { end, asked } = await retain(new Date(Date.now() + 2 * 60 * 60 * 1000))
     expect(asked).toEqual([])
-    expect(end).toMatchObject({ report: { status: 'skipped', removed: 0 }, problems: [{ severity: 'warning', code: 'clock-behind', fix: 'Set the clock' }] })
+    expect(end).toMatchObject({ report: { status: 'skipped', removed: 0 }, problems: [{ severity: 'warning', code: 'clock-behind', stack: 'web', fix: expect.stringContaining('Set the clock') as string }] })
+  })
+
+  it('goes on for the stacks and hosts that have no snapshot dated in the future', async () => {
+    const asked: RetentionRequest[] = []
+    const engine = partly<Engine>('engine', { retain: (request) => (asked.push(request), Promise.resolve(ok({ removed: ['old'], kept: [] }))) })
+    const record = new SnapshotRecord(at('repositories'), 'id')
+    const later = new Date(Date.now() + 365 * 24 * 60 * 60 * 1000).toISOString()
+    const snapshots = [snapshotOf('old', { tags: ['stackbk', 'stack:mail'] }), snapshotOf('odd', { time: later }), snapshotOf('elsewhere', { time: later, host: 'another', tags: ['stackbk', 'stack:mail'] })]
+    const drafts = ['web', 'mail'].map((name) => ({ name, status: 'ok', verification: 'ok', snapshot: { id: `new-${name}` } }) as unknown as StackDraft)
+    const end = await applyRetention(testRun(), { engine, repository: { id: 'id', location: 'place', path: null }, snapshots, record, isNew: false }, drafts)
+    expect(asked.map(({ tagSets }) => tagSets)).toEqual([[['stackbk', 'stack:mail']]])
+    expect(end).toMatchObject({ report: { status: 'ok', removed: 1 }, problems: [{ code: 'clock-behind', stack: 'web', message: expect.stringContaining('odd') as string }] })
   })
 })

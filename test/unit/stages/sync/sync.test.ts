@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { SnapshotRecord } from '../../../../src/stages/repository-memory.js'
 import { sync } from '../../../../src/stages/sync.js'
 import { CheckedFiles } from '../../../../src/stages/sync/checked-files.js'
-import { at, failure, ok, snapshotOf, testRun, write, type TestRun } from '../fixtures.js'
+import { at, errorOf, failure, ok, snapshotOf, testRun, write, type TestRun } from '../fixtures.js'
 import { layout, nameOf } from './layout.js'
 
 const folders = ['keys', 'data', 'index', 'snapshots']
@@ -67,7 +67,7 @@ function makeSync({ remote, isSound = true, fails = false }: { remote: readonly 
   const record = new SnapshotRecord(run.state.repositories, id)
   record.noteSeen([nameOf('kept'), nameOf('old')])
   record.didForget([nameOf('old')])
-  return { run, acts, start: () => sync(run, { test: false, allowDelete: false }) }
+  return { run, acts, onRemote, start: (choices: { allowNewRemote?: boolean } = {}) => sync(run, { test: false, allowDelete: false, ...choices }) }
 }
 
 const old = ['data', 'index', 'snapshots'].map((folder) => pathOf(folder, 'old'))
@@ -126,6 +126,53 @@ describe('a sync', () => {
     write('repository/config', 'a longer one')
     const { exitCode } = await start()
     expect([acts, exitCode]).toEqual([['up config'], 0])
+  })
+
+  it.each([
+    ['is empty', () => true],
+    ['holds nothing but its trash', (path: string) => !path.startsWith('.stackbk-trash/')],
+    ['lost its config and its snapshots', (path: string) => path === 'config' || path.startsWith('snapshots/')],
+  ])('refuses a remote that held snapshots after the last sync and %s now, and starts over only when told to', async (_, isLost) => {
+    const { run, acts, onRemote, start } = makeSync({ remote: kept })
+    expect((await start()).exitCode).toBe(0)
+    onRemote.set('.stackbk-trash/2026-01-01/data/x', { path: '.stackbk-trash/2026-01-01/data/x', size: 4, modifiedAt: new Date().toISOString() })
+    for (const path of [...onRemote.keys()]) if (isLost(path)) onRemote.delete(path)
+    const error = await errorOf(() => start())
+    expect(error).toMatchObject({ kind: 'guard', code: 'remote-vanished', fix: expect.stringContaining('--allow-new-remote') as string })
+    expect((await errorOf(() => sync({ ...run, dryRun: true }, { test: false, allowDelete: false }))).code).toBe('remote-vanished')
+    expect(acts).toEqual([])
+    expect((await start({ allowNewRemote: true })).result).toMatchObject({ status: 'ok', verified: true })
+    expect(onRemote.has('config')).toBe(true)
+  })
+
+  it('refuses an empty remote of another name after a sync that ended well, since the name may be mistyped', async () => {
+    const { run, start } = makeSync({ remote: kept })
+    expect((await start()).exitCode).toBe(0)
+    const other = makeSync({ remote: [] })
+    const elsewhere = { ...(await other.run.transport()), location: 'remtoe:' } as Transport
+    const there = { ...other.run, state: run.state, transport: () => Promise.resolve(elsewhere) }
+    const error = await errorOf(() => sync(there, { test: false, allowDelete: false }))
+    expect(error).toMatchObject({ kind: 'guard', code: 'remote-changed', message: expect.stringContaining('remote:') as string })
+    expect((await sync(there, { test: false, allowDelete: false, allowNewRemote: true })).exitCode).toBe(0)
+    // Both are known now: no order of the two is refused.
+    expect((await start()).exitCode).toBe(0)
+    expect((await sync(there, { test: false, allowDelete: false })).exitCode).toBe(0)
+  })
+
+  it('refuses an empty remote when the record of earlier syncs cannot be read', async () => {
+    const { run, start } = makeSync({ remote: [] })
+    write('state/repositories/repository-id.remotes.json', '{"remo')
+    expect((await errorOf(() => start())).code).toBe('remote-changed')
+    expect(run.locked).not.toEqual([])
+    expect((await start({ allowNewRemote: true })).exitCode).toBe(0)
+  })
+
+  it('deletes nothing while the record of snapshots cannot be read, with exit code 7', async () => {
+    const { run, acts, start } = makeSync({ remote: [...kept, ...old] })
+    write('state/repositories/repository-id.snapshots.jsonl', 'damaged\n')
+    const { exitCode, result } = await start()
+    expect([exitCode, acts, result.problems.map(({ code }) => code)]).toEqual([7, [], ['snapshot-record-unreadable']])
+    expect(run.logged.filter(({ level }) => level === 'error')).toEqual([])
   })
 
   it('keeps the repository to itself, whatever else of the host another run shares', async () => {

@@ -1,0 +1,85 @@
+import type { Engine, Runtime, Transport } from '@stackbk/contract'
+import { describe, expect, it } from 'vitest'
+
+import { stackKey } from '../../../src/stacks/identity.js'
+import { rememberStack } from '../../../src/stacks/stack-memory.js'
+import { listSnapshots } from '../../../src/stages/snapshots.js'
+import { status } from '../../../src/stages/status.js'
+import { KnownRemotes } from '../../../src/stages/sync/known-remotes.js'
+import { failure, ok, snapshotOf, stackAt, stateOf, testRun, write, type TestRun } from './fixtures.js'
+
+const hour = 60 * 60 * 1000
+const from = (ms: number): string => new Date(Date.now() + ms).toISOString()
+
+interface Parts {
+  readonly runtime?: Partial<Runtime>
+  readonly engine?: Partial<Engine>
+  readonly transport?: Partial<Transport>
+}
+
+function runWith({ runtime, engine, transport }: Parts = {}): TestRun {
+  write('stacks/web/compose.yaml', 'services: {}\n')
+  write('dirlist', 'web=true\n')
+  return testRun({
+    runtime: { ready: () => Promise.resolve(ok(undefined)), inspect: () => Promise.resolve(ok([stateOf([])])), ...runtime },
+    engine: { location: () => ({ display: 'place', path: null }), ready: () => Promise.resolve(ok(undefined)), open: () => Promise.resolve(ok({ id: 'id', location: 'place', path: null })), snapshots: () => Promise.resolve(ok([])), ...engine },
+    transport: { location: '', ...transport },
+  })
+}
+
+/** A question that ends only when it is told to; `deaf`: not even then. */
+const hang = (deaf: boolean) => (options?: { readonly signal?: AbortSignal }) =>
+  new Promise<ReturnType<typeof failure>>((resolve) => {
+    if (!deaf) options?.signal?.addEventListener('abort', () => resolve(failure('cancelled')))
+  })
+
+describe('status', () => {
+  it.each([false, true])('ends at its limit when the repository does not answer, and shows the rest (one that cannot be ended: %s)', async (isDeaf) => {
+    const { result, exitCode } = await status(runWith({ engine: { open: hang(isDeaf), snapshots: (_, options) => hang(isDeaf)(options) } }), 50)
+    expect([exitCode, result.repository.reachable, result.stacks.map(({ name, state }) => [name, state])]).toEqual([4, false, [['web', 'stopped']]])
+    expect(result.problems).toContainEqual(expect.objectContaining({ code: 'tool-not-answering', message: expect.stringContaining('the repository place did not answer within 0.05 s') as string }))
+  }, 20_000)
+
+  it('ends at its limit when the container engine does not answer, and shows the rest', async () => {
+    const run = runWith({ runtime: { ready: hang(false) }, engine: { snapshots: () => Promise.resolve(ok([snapshotOf('a', { time: from(-hour) })])) } })
+    const { result, exitCode } = await status(run, 50)
+    expect([exitCode, result.stacks[0]?.lastSnapshot?.id, result.stacks[0]?.state]).toEqual([4, 'a', 'unknown'])
+  }, 20_000)
+
+  it('names a snapshot that is dated in the future, and never takes it for the latest one', async () => {
+    const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('now', { time: from(-hour) }), snapshotOf('odd', { time: from(1000 * hour) })])) } })
+    const { result, exitCode } = await status(run)
+    expect([exitCode, result.stacks[0]?.lastSnapshot?.id]).toEqual([0, 'now'])
+    expect(result.problems).toMatchObject([{ severity: 'warning', code: 'dated-in-future', stack: 'web', message: expect.stringContaining('odd') as string, fix: expect.stringContaining('snapshots forget odd') as string }])
+    expect((await listSnapshots(run, undefined)).result).toMatchObject({ status: 'ok', snapshots: [{ id: 'now' }, { id: 'odd', datedInFuture: true }], problems: [{ code: 'dated-in-future' }] })
+  })
+
+  it('calls a stack overdue that has nothing but a snapshot dated in the future, whether the repository or its own record says so', async () => {
+    const ahead = from(1000 * hour)
+    const { result, exitCode } = await status(runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('odd', { time: ahead })])) } }))
+    expect([exitCode, result.stacks[0]?.overdue, result.stacks[0]?.lastSnapshot]).toEqual([3, true, null])
+
+    const run = runWith({ engine: { open: () => Promise.resolve(failure('repository-locked')), snapshots: () => Promise.resolve(failure('repository-locked')) } })
+    const stack = stackAt('web')
+    rememberStack(run.state.stacks, stackKey(stack), { schemaVersion: 1, name: 'web', directory: stack.directory, lastGood: { id: 'odd', time: ahead, repositoryId: 'id', files: 1, bytes: 1 }, lastDowntimeMs: null, lastReadyMs: null, recentBytesAdded: [], readsAllNext: false })
+    expect((await status(run)).result.stacks[0]).toMatchObject({ overdue: true, lastSnapshot: null })
+  })
+
+  it('compares the remote of the last sync with the configured one', async () => {
+    const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('a', { time: from(-2 * hour) }), snapshotOf('odd', { time: from(hour), host: 'another' })])) }, transport: { location: 'cloud:new' } })
+    const remotes = (): KnownRemotes => new KnownRemotes(run.state.repositories, 'id', 'place')
+    remotes().record({ remote: 'cloud:old', at: from(-hour), snapshots: 1 })
+    const changed = await status(run)
+    expect(changed.result.cloud).toMatchObject({ remote: 'cloud:new', lastSync: null, behindSnapshots: 1, overdue: true, lastRemote: 'cloud:old' })
+    expect(changed.result.problems.map(({ code }) => code)).toEqual(['remote-changed', 'cloud-overdue'])
+    remotes().record({ remote: 'cloud:new', at: from(-hour / 2), snapshots: 1 })
+    const { result } = await status(run)
+    expect(result.cloud).toEqual({ remote: 'cloud:new', lastSync: expect.any(String) as string, ageMs: expect.any(Number) as number, behindSnapshots: 0, overdue: false })
+  })
+
+  it('takes no sync that is dated in the future for one that was made', async () => {
+    const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('a', { time: from(-hour) })])) }, transport: { location: 'cloud:' } })
+    new KnownRemotes(run.state.repositories, 'id', 'place').record({ remote: 'cloud:', at: from(1000 * hour), snapshots: 1 })
+    expect((await status(run)).result.cloud).toMatchObject({ lastSync: null, behindSnapshots: 1, overdue: true })
+  })
+})
