@@ -58,7 +58,7 @@ export function lookForStack(entryPath: string, isExternal: boolean): Look {
 }
 
 /** Also a link to nowhere is something. */
-function isThere(path: string): boolean {
+export function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
