@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 import { StackbkError } from '../errors.js'
+import { assertTrusted } from '../host/trust.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -39,6 +40,7 @@ export function findConfigurationFile(request: { file?: string | undefined; envi
 /** Throws what a user can mend: missing, not readable, a folder, not UTF-8, far too large. Text and mode are of the same open file. */
 export function readConfigurationFile(place: ConfigurationPlace): ConfigurationText {
   if (!place.exists) throw missing(place)
+  assertTrusted('the configuration', place.file)
   let descriptor: number | null = null
   try {
     descriptor = openSync(place.file, 'r')

@@ -57,6 +57,8 @@ export interface Configuration {
     readonly ignoreMounts: readonly string[]
     readonly shrinkGuardPercent: number
     readonly maxAgeMs: number
+    /** `null`: not given. */
+    readonly lockWaitMs: number | null
     readonly engine: string
   }
   readonly cloud: {
@@ -240,6 +242,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
     ignoreMounts: list('local_backup', 'IGNORE_MOUNTS'),
     shrinkGuardPercent: number('local_backup', 'SHRINK_GUARD'),
     maxAgeMs: number('local_backup', 'MAX_AGE'),
+    lockWaitMs: limit('local_backup', 'LOCK_WAIT'),
     engine: text('local_backup', 'ENGINE'),
   }
   const drill: Configuration['drill'] = {
