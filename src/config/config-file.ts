@@ -26,13 +26,13 @@ export interface ConfigurationText {
 }
 
 /** `--config`, else `$STACKBK_CONFIG`, else the user's, else the system's. Where there is none at all, `file` is where a new one belongs. */
-export function findConfigurationFile(request: { file?: string | undefined; environment: Environment }): ConfigurationPlace {
+export function findConfigurationFile(request: { file?: string | undefined; environment: Environment; systemFile?: string | undefined }): ConfigurationPlace {
   const named = request.file ?? nonEmpty(request.environment['STACKBK_CONFIG'])
   if (named !== undefined) {
     const file = resolve(named)
     return { file, isNamed: true, exists: existsSync(file), candidates: [file] }
   }
-  const candidates = [join(userConfigurationFolder(request.environment), 'stackbk', 'config.ini'), '/etc/stackbk/config.ini']
+  const candidates = [join(userConfigurationFolder(request.environment), 'stackbk', 'config.ini'), request.systemFile ?? '/etc/stackbk/config.ini']
   const found = candidates.find((candidate) => existsSync(candidate))
   return { file: found ?? newConfigurationFile(candidates), isNamed: false, exists: found !== undefined, candidates }
 }

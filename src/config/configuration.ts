@@ -121,6 +121,8 @@ export interface ConfigurationRequest {
   readonly needs?: readonly Need[]
   /** `defaults`: without any file (and none asked for) every key has its default. For what must work before a configuration is written. */
   readonly whenMissing?: 'fail' | 'defaults'
+  /** The system's configuration. Default: `/etc/stackbk/config.ini`; tests name another, so that this host's own does not count. */
+  readonly systemFile?: string
 }
 
 /**
@@ -129,7 +131,7 @@ export interface ConfigurationRequest {
  */
 export function loadConfiguration(request: ConfigurationRequest): Configuration {
   const { environment, descriptors } = request
-  const place = findConfigurationFile({ file: request.file, environment })
+  const place = findConfigurationFile({ file: request.file, environment, systemFile: request.systemFile })
   const isAbsenceFine = request.whenMissing === 'defaults' && !place.isNamed
   const { text, mode } = !place.exists && isAbsenceFine ? { text: '', mode: 0o600 } : readConfigurationFile(place)
   return checkConfiguration({ file: place.file, exists: place.exists, text, mode, environment, descriptors, needs: request.needs ?? [] })

@@ -42,7 +42,9 @@ export function assertTrusted(what: string, path: string): void {
 function distrustOfChain(path: string, isThere: boolean): Distrust | null {
   for (let at = path, isItself = isThere; ; at = dirname(at), isItself = false) {
     try {
-      const found = distrustOfOne(at, statSync(at), isItself)
+      const stats = statSync(at)
+      // A device or a pipe holds nothing that was written before.
+      const found = stats.isFile() || stats.isDirectory() ? distrustOfOne(at, stats, isItself) : null
       if (found !== null) return found
     } catch {
       // It has vanished, so whatever is read there next is not there either.
