@@ -41,7 +41,7 @@ describe('the lines of a crontab', () => {
   })
 
   it('only back up where no cloud is configured', () => {
-    expect(cronBlock({ ...record, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' run --no-sync --config ')
+    expect(cronBlock({ ...record, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' run --no-sync --wait --config ')
   })
 
   it('are refused where cron would cut them off or has no credentials to give', () => {
