@@ -3,6 +3,7 @@ import { Args, Flags } from '../ui/command-line.js'
 import { backup } from '../stages/backup.js'
 import type { BackupResult } from '../stages/backup/backup-result.js'
 import { presentBackup } from '../ui/present-backup.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
@@ -20,11 +21,12 @@ export default class Backup extends StackbkCommand<BackupResult> {
     'no-prune': Flags.boolean({ description: 'forget nothing, free nothing' }),
     'no-verify': Flags.boolean({ description: 'do not verify the new snapshots' }),
     'stop-mode': Flags.option({ description: 'how stacks are stopped', options: ['auto', 'down', 'stop', 'pause', 'none'] as const })(),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: BackupResult; exitCode: number }> {
     const { args, flags } = await this.parse(Backup)
-    const run = await this.openRun({ needs: ['stacks', 'repository', 'password'], dryRun: flags['dry-run'] })
+    const run = await this.openRun({ needs: ['stacks', 'repository', 'password'], dryRun: flags['dry-run'], wait: flags.wait })
     return backup(run, {
       names: args.stack ?? [],
       verify: !flags['no-verify'],

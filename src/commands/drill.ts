@@ -2,6 +2,7 @@ import { Args, Flags } from '../ui/command-line.js'
 
 import { drill } from '../stages/drill.js'
 import type { DrillResult } from '../stages/drill/drill-result.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { presentDrill } from '../ui/present-drill.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
@@ -14,11 +15,12 @@ export default class Drill extends StackbkCommand<DrillResult> {
   static override flags = {
     keep: Flags.boolean({ default: false, description: 'leave it in place to be looked at, until the next drill' }),
     local: Flags.boolean({ default: false, description: 'from the local repository instead of the copy in the cloud' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: DrillResult; exitCode: number }> {
     const { args, flags } = await this.parse(Drill)
-    const run = await this.openRun({ needs: flags.local ? ['repository', 'password'] : ['repository', 'password', 'remote'] })
+    const run = await this.openRun({ needs: flags.local ? ['repository', 'password'] : ['repository', 'password', 'remote'], wait: flags.wait })
     return drill(run, { names: args.stack ?? [], local: flags.local, keep: flags.keep })
   }
 

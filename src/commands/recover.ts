@@ -7,6 +7,7 @@ import type { Run } from '../stages/run.js'
 import { presentRecover } from '../ui/present-recover.js'
 import { recoverChoices, recoverFlags } from '../ui/recover-flags.js'
 import type { ChosenRecovery } from '../ui/recover-prompt.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
@@ -19,11 +20,12 @@ export default class Recover extends StackbkCommand<RecoverResult> {
     ...recoverFlags,
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     repository: Flags.string({ description: 'folder of the repository (default: the configured one)', helpValue: 'PATH' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: RecoverResult; exitCode: number }> {
     const { args, flags } = await this.parse(Recover)
-    const run = await this.openRun({ needs: flags.repository === undefined ? ['repository', 'password'] : ['password'], dryRun: flags['dry-run'] })
+    const run = await this.openRun({ needs: flags.repository === undefined ? ['repository', 'password'] : ['password'], dryRun: flags['dry-run'], wait: flags.wait })
     const names = args.stack ?? []
     const isSaid = names.length > 0 || flags.all || flags.snapshot !== undefined || !this.mayAsk()
     const choices = { ...recoverChoices(flags, names), ...(isSaid ? {} : await this.#chosen(run, flags)) }

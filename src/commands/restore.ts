@@ -5,6 +5,7 @@ import { restoreAndRecover, type RestoreAndRecoverResult } from '../stages/resto
 import type { RestoreResult } from '../stages/restore/restore-result.js'
 import { presentRestore } from '../ui/present-restore.js'
 import { assertOnlyWithRecover, recoverChoices, recoverFlags } from '../ui/recover-flags.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
@@ -19,13 +20,14 @@ export default class Restore extends StackbkCommand<RestoreResult | RestoreAndRe
     'read-data': Flags.boolean({ description: 'let the engine read all data back too' }),
     stack: Flags.string({ description: 'with --recover: this stack (may be given more than once)', helpValue: 'NAME', multiple: true }),
     recover: Flags.boolean({ default: false, description: 'then bring stacks back from it: takes the options of recover (--all, --host, ...)' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: RestoreResult | RestoreAndRecoverResult; exitCode: number }> {
     const { args, flags } = await this.parse(Restore)
     if (!flags.recover) assertOnlyWithRecover(flags)
     const needs = [...(args.path === undefined ? (['repository'] as const) : []), 'remote' as const, ...(flags.recover ? (['password'] as const) : [])]
-    const run = await this.openRun({ needs, dryRun: flags['dry-run'] })
+    const run = await this.openRun({ needs, dryRun: flags['dry-run'], wait: flags.wait })
     const choices = { path: args.path, readData: flags['read-data'] }
     if (!flags.recover) return restore(run, choices)
     return restoreAndRecover(run, { ...choices, recover: { ...recoverChoices(flags, flags.stack ?? []), confirm: (question) => this.confirmed(question) } })

@@ -2,6 +2,7 @@ import { Flags } from '../ui/command-line.js'
 
 import { resume, type ResumeResult } from '../stages/resume.js'
 import { presentResume } from '../ui/present-resume.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
@@ -12,11 +13,12 @@ export default class Resume extends StackbkCommand<ResumeResult> {
   static override flags = {
     discard: Flags.string({ description: 'forget that this stack was left stopped', helpValue: 'STACK' }),
     force: Flags.string({ description: 'start this stack whatever has been changed since', helpValue: 'STACK' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: ResumeResult; exitCode: number }> {
     const { flags } = await this.parse(Resume)
-    return resume(await this.openRunForResume(), flags)
+    return resume(await this.openRunForResume(flags.wait), flags)
   }
 
   protected present(result: ResumeResult): string {

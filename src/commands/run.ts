@@ -2,6 +2,7 @@ import { Args, Flags } from '../ui/command-line.js'
 
 import { runBoth, type RunBothResult } from '../stages/run-both.js'
 import { presentRun } from '../ui/present-run.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
@@ -13,12 +14,13 @@ export default class Run extends StackbkCommand<RunBothResult> {
   static override flags = {
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     'no-sync': Flags.boolean({ description: 'only back up' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: RunBothResult; exitCode: number }> {
     const { args, flags } = await this.parse(Run)
     const sync = !flags['no-sync']
-    const run = await this.openRun({ needs: ['stacks', 'repository', 'password', ...(sync ? (['remote'] as const) : [])], dryRun: flags['dry-run'] })
+    const run = await this.openRun({ needs: ['stacks', 'repository', 'password', ...(sync ? (['remote'] as const) : [])], dryRun: flags['dry-run'], wait: flags.wait })
     return runBoth(run, { names: args.stack ?? [], verify: true, prune: true, acceptShrink: false, sync })
   }
 

@@ -3,6 +3,7 @@ import { Flags } from '../ui/command-line.js'
 import { sync } from '../stages/sync.js'
 import type { SyncResult } from '../stages/sync/sync-result.js'
 import { presentSync } from '../ui/present-sync.js'
+import { lockWait } from '../ui/flag-values.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
@@ -15,11 +16,13 @@ export default class Sync extends StackbkCommand<SyncResult> {
     'allow-new-remote': Flags.boolean({ description: 'start a new copy on a remote that is empty, although an earlier sync copied the repository there or elsewhere' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     test: Flags.boolean({ description: 'only see whether the remote can be reached' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: SyncResult; exitCode: number }> {
     const { flags } = await this.parse(Sync)
     const run = await this.openRun({
+      wait: flags.wait,
       needs: flags.test ? ['remote'] : ['repository', 'password', 'remote'],
       dryRun: flags['dry-run'],
       changes: !flags.test,

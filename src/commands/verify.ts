@@ -1,7 +1,7 @@
 import { Flags } from '../ui/command-line.js'
 
 import { verify, type VerifyResult } from '../stages/verify.js'
-import { percentage } from '../ui/flag-values.js'
+import { lockWait, percentage } from '../ui/flag-values.js'
 import { presentVerify } from '../ui/present-verify.js'
 import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
@@ -14,11 +14,12 @@ export default class Verify extends StackbkCommand<VerifyResult> {
     cloud: Flags.boolean({ description: "the remote's files instead of the local ones" }),
     'read-data-subset': percentage({ description: 'read this share of the data (of the remote: all by default)' }),
     repair: Flags.boolean({ default: false, description: 'replace rotten files by sound ones of the other side' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: VerifyResult; exitCode: number }> {
     const { flags } = await this.parse(Verify)
-    const run = await this.openRun({ needs: flags.cloud ? ['remote'] : ['repository', 'password'], changes: flags.repair })
+    const run = await this.openRun({ needs: flags.cloud ? ['remote'] : ['repository', 'password'], changes: flags.repair, wait: flags.wait })
     return verify(run, { percent: flags['read-data-subset'], cloud: flags.cloud, repair: flags.repair })
   }
 

@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 import { StackbkError } from '../errors.js'
+import { assertTrusted } from '../host/trust.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -25,13 +26,13 @@ export interface ConfigurationText {
 }
 
 /** `--config`, else `$STACKBK_CONFIG`, else the user's, else the system's. Where there is none at all, `file` is where a new one belongs. */
-export function findConfigurationFile(request: { file?: string | undefined; environment: Environment }): ConfigurationPlace {
+export function findConfigurationFile(request: { file?: string | undefined; environment: Environment; systemFile?: string | undefined }): ConfigurationPlace {
   const named = request.file ?? nonEmpty(request.environment['STACKBK_CONFIG'])
   if (named !== undefined) {
     const file = resolve(named)
     return { file, isNamed: true, exists: existsSync(file), candidates: [file] }
   }
-  const candidates = [join(userConfigurationFolder(request.environment), 'stackbk', 'config.ini'), '/etc/stackbk/config.ini']
+  const candidates = [join(userConfigurationFolder(request.environment), 'stackbk', 'config.ini'), request.systemFile ?? '/etc/stackbk/config.ini']
   const found = candidates.find((candidate) => existsSync(candidate))
   return { file: found ?? newConfigurationFile(candidates), isNamed: false, exists: found !== undefined, candidates }
 }
@@ -39,6 +40,7 @@ export function findConfigurationFile(request: { file?: string | undefined; envi
 /** Throws what a user can mend: missing, not readable, a folder, not UTF-8, far too large. Text and mode are of the same open file. */
 export function readConfigurationFile(place: ConfigurationPlace): ConfigurationText {
   if (!place.exists) throw missing(place)
+  assertTrusted('the configuration', place.file)
   let descriptor: number | null = null
   try {
     descriptor = openSync(place.file, 'r')

@@ -61,6 +61,8 @@ export interface Configuration {
     readonly ignoreMounts: readonly string[]
     readonly shrinkGuardPercent: number
     readonly maxAgeMs: number
+    /** `null`: not given. */
+    readonly lockWaitMs: number | null
     readonly engine: string
   }
   readonly cloud: {
@@ -125,6 +127,8 @@ export interface ConfigurationRequest {
   readonly needs?: readonly Need[]
   /** `defaults`: without any file (and none asked for) every key has its default. For what must work before a configuration is written. */
   readonly whenMissing?: 'fail' | 'defaults'
+  /** The system's configuration. Default: `/etc/stackbk/config.ini`; tests name another, so that this host's own does not count. */
+  readonly systemFile?: string
 }
 
 /**
@@ -133,7 +137,7 @@ export interface ConfigurationRequest {
  */
 export function loadConfiguration(request: ConfigurationRequest): Configuration {
   const { environment, descriptors } = request
-  const place = findConfigurationFile({ file: request.file, environment })
+  const place = findConfigurationFile({ file: request.file, environment, systemFile: request.systemFile })
   const isAbsenceFine = request.whenMissing === 'defaults' && !place.isNamed
   const { text, mode } = !place.exists && isAbsenceFine ? { text: '', mode: 0o600 } : readConfigurationFile(place)
   return checkConfiguration({ file: place.file, exists: place.exists, text, mode, environment, descriptors, needs: request.needs ?? [] })
@@ -248,6 +252,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
     ignoreMounts: list('local_backup', 'IGNORE_MOUNTS'),
     shrinkGuardPercent: number('local_backup', 'SHRINK_GUARD'),
     maxAgeMs: number('local_backup', 'MAX_AGE'),
+    lockWaitMs: limit('local_backup', 'LOCK_WAIT'),
     engine: text('local_backup', 'ENGINE'),
   }
   const drill: Configuration['drill'] = {

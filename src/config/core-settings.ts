@@ -42,6 +42,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'local_backup', key: 'IGNORE_MOUNTS', type: 'list', default: [], help: 'paths and volumes whose absence from the backup is known; a bind mount listed here is left out of it' },
   { section: 'local_backup', key: 'SHRINK_GUARD', type: 'percentage', default: 50, range: { min: 0, max: 100 }, help: 'least share of the last good snapshot that a new one must have' },
   { section: 'local_backup', key: 'MAX_AGE', type: 'duration', default: 26 * hour, range: { min: minute, max: 3650 * day }, help: 'age past which a stack or the cloud is overdue' },
+  { section: 'local_backup', key: 'LOCK_WAIT', type: 'duration', range: { min: 0, max: 7 * day }, help: 'how long a run waits for another one instead of ending with 75; by default not at all, and 1 h with `--wait`, as the schedule has it' },
   { section: 'local_backup', key: 'ENGINE', type: 'string', default: 'restic', help: 'the snapshot engine' },
 
   { section: 'cloud_sync', key: 'PROVIDER', type: 'string', default: 'rclone', help: 'the transport to the cloud' },

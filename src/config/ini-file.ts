@@ -42,10 +42,11 @@ export interface IniFile {
 
 type Value = Pick<IniEntry, 'value' | 'isQuoted' | 'comment'>
 
+// Lines end at a line feed. The dot of a regular expression also stops at U+2028 and U+2029, which may belong to a value.
 // The shortest name after which nothing but a comment follows, so that a name may hold a bracket.
-const sectionLine = /^[ \t]*\[(.*?)\][ \t]*(?:[#;].*)?$/
-const entryLine = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=(.*)$/
-const emptyLine = /^[ \t]*(?:[#;].*)?$/
+const sectionLine = /^[ \t]*\[([^\r]*?)\][ \t]*(?:[#;][^\r]*)?$/
+const entryLine = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=([^\r]*)$/
+const emptyLine = /^[ \t]*(?:[#;][^\r]*)?$/
 
 /**
  * Reads a configuration file, both of its forms. Why not with `ini`: docs/decisions/ini-parsing.md.

@@ -141,5 +141,5 @@ function writeDuration(milliseconds: number): string {
 
 function splitList(text: string): string[] {
   const parts = text.match(/(?:[ \t]*(?:"[^"]*"|'[^']*')[ \t]*(?=,|$))|[^,]+/g) ?? []
-  return parts.map((part) => part.trim()).map((part) => /^(["'])(.*)\1$/.exec(part)?.[2] ?? part).filter((part) => part !== '')
+  return parts.map((part) => part.trim()).map((part) => /^(["'])(.*)\1$/s.exec(part)?.[2] ?? part).filter((part) => part !== '')
 }

@@ -6,6 +6,7 @@ import type { Interfaces } from '@oclif/core'
 import { forbidExit } from '../host/foreign-code.js'
 import { originOf } from './offers.js'
 import { reasonOf, within } from './plugin-hook.js'
+import { distrustOfPlugins } from './plugin-loading.js'
 
 /** To read what is installed and, of a plugin that brings commands without a manifest, to import those. Milliseconds. */
 const loadLimitMs = 15_000
@@ -23,6 +24,11 @@ const ofEveryCall: readonly string[] = ['init', 'preparse', 'prerun', 'postrun',
 export async function loadOclif(root: string): Promise<Interfaces.Config> {
   const allowExit = forbidExit()
   try {
+    const distrust = distrustOfPlugins(process.env)
+    if (distrust !== null) {
+      process.stderr.write(`warning: going on without any installed plugin, for another user can change them and this is root: ${distrust.path}: ${distrust.reason}. ${distrust.fix}\n`)
+      return await Config.load({ root: fileURLToPath(root), userPlugins: false })
+    }
     const config = await within(loadLimitMs, Config.load(fileURLToPath(root)))
     for (const plugin of config.plugins.values()) if (originOf(plugin) !== 'bundled') plugin.hooks = withoutThoseOfEveryCall(plugin.hooks)
     return config

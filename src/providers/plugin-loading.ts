@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
+import { dataFolder } from '../host/data-folder.js'
+import { type Distrust, distrustOf } from '../host/trust.js'
 import { originOf, type PluginHost, type PluginOrigin } from './offers.js'
 import { reasonOf } from './plugin-hook.js'
 
@@ -57,6 +59,15 @@ export function pluginsNotLoaded(host: PluginHost): readonly NotLoaded[] {
 export function pluginBehind({ stack = '' }: Error, host: Pick<PluginHost, 'plugins'>): string | null {
   const foreign = [...host.plugins.values()].filter((plugin) => originOf(plugin) !== 'bundled')
   return foreign.find(({ root }) => [`${root}/`, `${pathToFileURL(root).href}/`].some((place) => stack.includes(place)))?.name ?? null
+}
+
+/** Why root must not load what is installed: the folder of the plugins, or of one that is linked, can be changed by another user. */
+export function distrustOfPlugins(environment: Readonly<Record<string, string | undefined>>): Distrust | null {
+  const folder = dataFolder(environment)
+  const listed = listedPlugins(folder)
+  if (listed.length === 0) return null
+  const roots = listed.map(({ name, root }) => root ?? join(folder, 'node_modules', name))
+  return [folder, join(folder, 'package.json'), join(folder, 'node_modules'), ...roots].map(distrustOf).find((distrust) => distrust !== null) ?? null
 }
 
 function listedPlugins(folder: string): readonly { readonly name: string; readonly type: string; readonly root?: string }[] {

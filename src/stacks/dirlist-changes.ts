@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 
 import { type Problem, StackbkError } from '../errors.js'
 import { type Dirlist, type DirlistEntry, type DirlistPlace, entriesOf, findStacks, interpretDirlist, type ListedStack } from './dirlist.js'
 import { editDirlist } from './dirlist-file.js'
-import { appendLines, canBeListed, removeLines, switchLines } from './dirlist-text.js'
+import { appendLines, canBeListed, givenName, namedSubject, removeLines, renameLines, switchLines } from './dirlist-text.js'
 import { lookForStack } from './discovery.js'
-import { assertDistinct } from './identity.js'
+import { assertDistinct, suggestedName } from './identity.js'
 
 /** What an edit did. */
 export interface DirlistChange {
@@ -34,6 +34,8 @@ export async function switchStacks(place: DirlistPlace, names: readonly string[]
 export interface StackChoices {
   /** Outside the stacks folder, to be listed. */
   readonly add: readonly string[]
+  /** Names for some of those, by their paths. */
+  readonly names?: ReadonlyMap<string, string>
   readonly on: readonly string[]
   readonly off: readonly string[]
 }
@@ -44,10 +46,11 @@ export interface StackChoices {
  */
 export async function applyChoices(place: DirlistPlace, choices: StackChoices): Promise<DirlistChange> {
   const wanted = choices.add.map((path) => resolve(path))
-  for (const path of wanted) assertExternalStack(place, path)
+  const nameOf = (path: string): string => choices.names?.get(path) ?? basename(path)
+  for (const path of wanted) assertExternalStack(place, path, nameOf(path))
   return change(place, (dirlist) => {
     const added = wanted.filter((path) => !isListed(dirlist, path))
-    const longer = interpretDirlist(place, appendLines(dirlist.text, added.map((subject) => ({ subject, isEnabled: false }))))
+    const longer = interpretDirlist(place, appendLines(dirlist.text, added.map((path) => ({ subject: namedSubject(path, nameOf(path)), isEnabled: false }))))
     const off = switching(longer, longer.stacks.filter(({ path }) => choices.off.includes(path)), false)
     const shorter = interpretDirlist(place, off.text)
     const on = switching(shorter, findStacks(shorter, choices.on), true)
@@ -66,15 +69,43 @@ function switching(dirlist: Dirlist, chosen: readonly ListedStack[], isEnabled: 
   return { text, switched, added: unlisted.map(({ name }) => name), problems: absent.map(notThereNow) }
 }
 
-/** Lists a stack outside the stacks folder, switched off. It must be there. One that is listed already stays as it is. */
-export async function addExternalStack(place: DirlistPlace, path: string): Promise<DirlistChange> {
+/**
+ * Lists a stack outside the stacks folder, disabled. It must be there. One that is listed already stays as it is, but gets the
+ * name if one is given. A warning names a better name if another stack has this one.
+ */
+export async function addExternalStack(place: DirlistPlace, path: string, name?: string): Promise<DirlistChange> {
   const wanted = resolve(path)
-  assertExternalStack(place, wanted)
-  return change(place, (dirlist) => (isListed(dirlist, wanted) ? { text: dirlist.text } : { text: appendLines(dirlist.text, [{ subject: wanted, isEnabled: false }]), added: [wanted] }))
+  assertExternalStack(place, wanted, name)
+  return change(place, (dirlist) => {
+    const present = dirlist.stacks.find((stack) => stack.path === wanted && stack.lines.length > 0)
+    const chosen = name ?? present?.name ?? basename(wanted)
+    if (name !== undefined) assertNameIsFree(dirlist, wanted, name)
+    const problems = namesakes(dirlist, wanted, chosen).map((other) => sharedName(wanted, chosen, other))
+    if (present === undefined) return { text: appendLines(dirlist.text, [{ subject: namedSubject(wanted, chosen), isEnabled: false }]), added: [wanted], problems }
+    if (present.name === chosen) return { text: dirlist.text, problems }
+    return { text: renameLines(dirlist.text, new Set(present.lines), namedSubject(wanted, chosen)), problems: [...problems, renamed(present, chosen)] }
+  })
+}
+
+function namesakes(dirlist: Dirlist, path: string, name: string): ListedStack[] {
+  return dirlist.stacks.filter((stack) => stack.name === name && stack.path !== path)
+}
+
+function assertNameIsFree(dirlist: Dirlist, path: string, name: string): void {
+  const [other] = namesakes(dirlist, path, name)
+  if (other !== undefined) throw wrongUse('stack-name-taken', `another stack is called '${name}': ${other.path}`, 'Give another name.')
+}
+
+function sharedName(path: string, name: string, other: ListedStack): Problem {
+  return { severity: 'warning', code: 'stack-name-taken', message: `another stack is called '${name}' too: ${other.path}. Only one of them can be enabled`, fix: `Give this one a name: stackbk dirlist add '${path}' --name '${suggestedName(path)}'`, stack: name }
+}
+
+function renamed({ name, path }: ListedStack, chosen: string): Problem {
+  return { severity: 'warning', code: 'stack-renamed', message: `${path} is now called '${chosen}'. Snapshots that it has keep the name '${name}', and no run removes them`, fix: '', stack: chosen }
 }
 
 /** Throws (exit 2) for what {@link addExternalStack} does not list. */
-export function assertExternalStack(place: DirlistPlace, path: string): void {
+export function assertExternalStack(place: DirlistPlace, path: string, name = basename(resolve(path))): void {
   const wanted = resolve(path)
   if (dirname(wanted) === resolve(place.stacksDirectory)) {
     throw wrongUse('not-external', `${wanted} lies in the stacks folder`, 'Enable it by its name with: stackbk dirlist enable NAME')
@@ -82,6 +113,15 @@ export function assertExternalStack(place: DirlistPlace, path: string): void {
   const look = lookForStack(wanted, true)
   if (look.stack === null) throw wrongUse('no-stack', `there is no stack at ${wanted}: ${look.reason}`, 'Give the folder that holds the compose file.')
   assertListable(wanted)
+  assertName(wanted, name)
+}
+
+/** Throws (exit 2) for a name that a line of the dirlist does not give back. */
+function assertName(path: string, name: string): void {
+  const subject = namedSubject(path, name)
+  // eslint-disable-next-line no-control-regex
+  const isReadable = subject === path || (!/[\u0000-\u001f\u007f]/.test(name) && givenName(subject)?.path === path && givenName(subject)?.name === name && canBeListed(subject))
+  if (!isReadable) throw wrongUse('stack-name', `${JSON.stringify(name)} cannot be the name of a stack`, "Give a name without slash and without space at its ends.")
 }
 
 function isListed(dirlist: Dirlist, path: string): boolean {

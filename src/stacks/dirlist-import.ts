@@ -1,7 +1,7 @@
 import type { Problem } from '../errors.js'
 import { type DirlistPlace, interpretDirlist } from './dirlist.js'
 import { editDirlist } from './dirlist-file.js'
-import { appendLines, parseDirlist, switchLines } from './dirlist-text.js'
+import { appendLines, namedSubject, parseDirlist, switchLines } from './dirlist-text.js'
 
 /** What another dirlist brought. */
 export interface DirlistImport {
@@ -31,7 +31,7 @@ export async function importDirlist(place: DirlistPlace, theirs: string, options
     if (options.force) {
       for (const { path, enabled } of different) text = switchLines(text, new Set(known.get(path)?.lines), enabled)
     }
-    const additions = fresh.map(({ name, path, external, enabled }) => ({ subject: external ? path : name, isEnabled: enabled }))
+    const additions = fresh.map(({ name, path, external, enabled }) => ({ subject: external ? namedSubject(path, name) : name, isEnabled: enabled }))
     return {
       text: appendLines(text, additions),
       result: {

@@ -1,8 +1,10 @@
+import { basename } from 'node:path'
+
 /** A line that switches a stack. */
 export interface DirlistLine {
   /** Counting from 0. */
   readonly index: number
-  /** A name, or an absolute path. */
+  /** A name, or an absolute path, perhaps with a name: `/srv/app/docker as app`. */
   readonly subject: string
   readonly isEnabled: boolean
 }
@@ -23,7 +25,7 @@ const indented = /^(\uFEFF?[ \t]*)(.*?)([ \t\r]*)$/s
 const truths: ReadonlySet<string> = new Set(['true', 'yes', 'on', '1', 'enabled'])
 const untruths: ReadonlySet<string> = new Set(['false', 'no', 'off', '0', 'disabled'])
 
-/** Reads all three notations: `name=true` and `name=false`, `+name` and `-name`, `EXT:/path` (or the path alone), which is on. */
+/** Reads all three notations: `name=true` and `name=false`, `+name` and `-name`, `EXT:/path` (or the path alone), which is on. A path may be followed by a name: `/path as name=true`. */
 export function parseDirlist(text: string): DirlistText {
   const lines: DirlistLine[] = []
   const unknown: { index: number; text: string }[] = []
@@ -56,6 +58,29 @@ export function appendLines(text: string, additions: readonly { readonly subject
   const lineEnd = /^[^\n]*\r\n/.test(text) ? '\r\n' : '\n'
   const begin = text === '' || text.endsWith('\n') ? text : `${text}${text.endsWith('\r') ? '\n' : lineEnd}`
   return begin + additions.map(({ subject, isEnabled }) => `${subject}=${String(isEnabled)}${lineEnd}`).join('')
+}
+
+/** Replaces what these lines name, and nothing else of them. */
+export function renameLines(text: string, indexes: ReadonlySet<number>, subject: string): string {
+  return text
+    .split('\n')
+    .map((content, index) => {
+      const token = indexes.has(index) ? tokenOf(content, index) : null
+      return token === null ? content : content.replace(token.subject, () => subject)
+    })
+    .join('\n')
+}
+
+/** Returns what a line names for this path: the path, and the name if it is not the folder's own. */
+export function namedSubject(path: string, name: string): string {
+  return name === basename(path) ? path : `${path} as ${name}`
+}
+
+/** Splits `/path as name`; `null` for a subject that gives no name. A path may hold ` as ` too: the caller looks whether it is there. */
+export function givenName(subject: string): { readonly path: string; readonly name: string } | null {
+  const [, path, name] = /^(\/.*?)[ \t]+as[ \t]+([^/]+)$/s.exec(subject) ?? []
+  if (path === undefined || name === undefined || name === '.' || name === '..') return null
+  return { path, name }
 }
 
 /** Some names cannot be told from a comment or a switch: ` #x`, a name with a line break. Such a stack cannot be listed. */

@@ -2,9 +2,9 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 import { nearestName } from '../config/nearest-name.js'
 import { type Problem, StackbkError } from '../errors.js'
-import { canBeListed, parseDirlist } from './dirlist-text.js'
+import { canBeListed, givenName, parseDirlist } from './dirlist-text.js'
 import { readDirlistText } from './dirlist-file.js'
-import { type Absence, type Discovery, discoverStacks, lookForStack } from './discovery.js'
+import { type Absence, type Discovery, discoverStacks, isThere, lookForStack } from './discovery.js'
 import type { Stack } from './identity.js'
 
 /** Of many stacks an error names so many. */
@@ -19,6 +19,7 @@ export interface DirlistPlace {
 
 /** A stack that is listed, or found, or both. */
 export interface DirlistEntry {
+  /** The one that its line gives, else the base name of its path. */
   readonly name: string
   /** Absolute, as it is entered. */
   readonly path: string
@@ -37,6 +38,8 @@ export interface ListedStack extends DirlistEntry {
   /** `null` when it is available. */
   readonly absence: Absence | null
   readonly reason: string
+  /** It is listed both on and off; `null` if it is not. Among the dirlist's problems too. */
+  readonly contradiction: Problem | null
 }
 
 export interface Dirlist extends DirlistPlace {
@@ -56,26 +59,28 @@ export function readDirlist(place: DirlistPlace): Dirlist {
 export function interpretDirlist(place: DirlistPlace, text: string): Dirlist {
   const { lines, unknown } = parseDirlist(text)
   const discovery = discoverStacks(place.stacksDirectory)
-  const byPath = new Map<string, { enabled: boolean[]; lines: number[] }>()
+  const byPath = new Map<string, { enabled: boolean[]; lines: number[]; name: string }>()
   for (const line of lines) {
-    const path = pathOf(place, line.subject)
-    const known = byPath.get(path) ?? { enabled: [], lines: [] }
-    byPath.set(path, { enabled: [...known.enabled, line.isEnabled], lines: [...known.lines, line.index] })
+    const { path, name } = locationOf(place, line.subject)
+    const known = byPath.get(path) ?? { enabled: [], lines: [], name: basename(path) }
+    byPath.set(path, { enabled: [...known.enabled, line.isEnabled], lines: [...known.lines, line.index], name: name ?? known.name })
   }
   const found = new Map(discovery.stacks.map((stack) => [stack.entryPath, stack]))
-  const listed = [...byPath].map(([path, { enabled, lines: indexes }]): ListedStack => {
+  const repetitions = new Map([...byPath].flatMap(([path, entry]) => listedTwice(place.file, path, entry).map((problem) => [path, problem] as const)))
+  const listed = [...byPath].map(([path, { enabled, lines: indexes, name }]): ListedStack => {
     const external = dirname(path) !== resolve(place.stacksDirectory)
     const known = found.get(path)
     const look = known ? { stack: known } : lookForStack(path, external)
     const absence = look.stack === null ? { absence: look.absence, reason: look.reason } : { absence: null, reason: '' }
-    return { name: basename(path), path, enabled: enabled.at(-1) === true, external, available: look.stack !== null, lines: indexes, stack: look.stack, ...absence }
+    const stack = look.stack === null ? null : { ...look.stack, name }
+    return { name, path, enabled: enabled.at(-1) === true, external, available: stack !== null, lines: indexes, stack, ...absence, contradiction: contradictionIn(repetitions.get(path)) }
   })
   const unlisted = discovery.stacks
     .filter((stack) => !byPath.has(stack.entryPath))
-    .map((stack): ListedStack => ({ name: stack.name, path: stack.entryPath, enabled: false, external: false, available: true, lines: [], stack, absence: null, reason: '' }))
+    .map((stack): ListedStack => ({ name: stack.name, path: stack.entryPath, enabled: false, external: false, available: true, lines: [], stack, absence: null, reason: '', contradiction: null }))
   const problems = [
     ...unknown.map(({ index, text: line }) => unknownLine(place.file, index, line)),
-    ...[...byPath].flatMap(([path, entry]) => listedTwice(place.file, path, entry)),
+    ...repetitions.values(),
     ...unlisted.filter(({ name }) => !canBeListed(name)).map(({ name }) => unlistable(name)),
     ...discovery.problems,
   ]
@@ -107,8 +112,12 @@ function matches(dirlist: Dirlist, name: string): ListedStack[] {
   return dirlist.stacks.filter((stack) => (path === null ? stack.name === name : stack.path === path))
 }
 
-function pathOf(place: DirlistPlace, subject: string): string {
-  return subject.startsWith('/') ? resolve(subject) : join(resolve(place.stacksDirectory), subject)
+/** `name` is `null` for a line that gives no name. A folder whose own path reads like `/path as name` is that folder. */
+function locationOf(place: DirlistPlace, subject: string): { readonly path: string; readonly name: string | null } {
+  if (!subject.startsWith('/')) return { path: join(resolve(place.stacksDirectory), subject), name: null }
+  const given = givenName(subject)
+  if (given === null || isThere(subject)) return { path: resolve(subject), name: null }
+  return { path: resolve(given.path), name: given.name }
 }
 
 function unknownStacks(dirlist: Dirlist, strangers: readonly string[]): StackbkError {
@@ -135,7 +144,7 @@ function ambiguous(name: string, candidates: readonly ListedStack[]): StackbkErr
     code: 'ambiguous-stack',
     message: `more than one stack is called '${name}'`,
     detail: candidates.map(({ path }) => path).join(' and '),
-    fix: 'Give its path in place of its name.',
+    fix: 'Give its path in place of its name, or give one of them another name: stackbk dirlist add PATH --name NAME',
   })
 }
 
@@ -148,7 +157,7 @@ function unknownLine(file: string, index: number, text: string): Problem {
   }
 }
 
-function listedTwice(file: string, path: string, entry: { enabled: readonly boolean[]; lines: readonly number[] }): Problem[] {
+function listedTwice(file: string, path: string, entry: { enabled: readonly boolean[]; lines: readonly number[]; name: string }): Problem[] {
   if (entry.lines.length < 2) return []
   const isContradiction = new Set(entry.enabled).size > 1
   return [
@@ -157,8 +166,13 @@ function listedTwice(file: string, path: string, entry: { enabled: readonly bool
       code: 'listed-twice',
       message: `${file}: ${path} is listed more than once${isContradiction ? ', on and off' : ''} (lines ${entry.lines.map((line) => line + 1).join(', ')})`,
       fix: 'Remove all but one.',
+      ...(isContradiction ? { stack: entry.name } : {}),
     },
   ]
+}
+
+function contradictionIn(repetition: Problem | undefined): Problem | null {
+  return repetition?.severity === 'error' ? repetition : null
 }
 
 function unlistable(name: string): Problem {

@@ -61,7 +61,7 @@ export function lookForStack(entryPath: string, isExternal: boolean): Look {
 }
 
 /** Also a link to nowhere is something. */
-function isThere(path: string): boolean {
+export function isThere(path: string): boolean {
   try {
     files.lstatNow(path)
     return true

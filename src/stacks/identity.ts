@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
+import { basename, dirname } from 'node:path'
 
 import { StackbkError } from '../errors.js'
 
 /** A folder with a compose file. The real directory is what it is; the name is what people and snapshots call it. */
 export interface Stack {
-  /** That of its entry in the stacks folder; for an external one the base name of its path. */
+  /** That of its entry in the stacks folder; for an external one the name that the dirlist gives it, else the base name of its path. */
   readonly name: string
   /** Absolute, symbolic links resolved. */
   readonly directory: string
@@ -22,25 +23,49 @@ export function stackKey(stack: Pick<Stack, 'name' | 'directory'>): string {
   return `${legible}-${createHash('sha256').update(stack.directory).digest('hex').slice(0, 12)}`
 }
 
+/** Two stacks that cannot both be backed up. */
+export interface Clash {
+  readonly kind: 'name' | 'directory'
+  readonly other: Stack
+  readonly message: string
+  readonly detail: string
+  readonly fix: string
+}
+
 /**
- * Throws (exit 2) where two of the stacks have one name, so that their snapshots could not be told apart, or one real
- * directory, so that one would be stopped while the other is read. Only pairs with one of `concerned` count; default: all.
+ * Returns the stack that has the name of this one, so that their snapshots could not be told apart, and the stack that has its
+ * real directory, so that one would be stopped while the other is read.
  */
+export function clashesOf(stack: Stack, stacks: readonly Stack[]): readonly Clash[] {
+  const others = stacks.filter((other) => other.entryPath !== stack.entryPath)
+  const namesake = others.find((other) => other.name === stack.name)
+  const byName: Clash[] = namesake === undefined ? [] : [{ kind: 'name', other: namesake, message: `two enabled stacks are called '${stack.name}'`, detail: `${stack.entryPath} and ${namesake.entryPath}`, fix: nameGiving(stack, namesake) }]
+  const double = others.find((other) => other.directory === stack.directory)
+  const byDirectory: Clash[] = double === undefined ? [] : [{ kind: 'directory', other: double, message: `the stacks '${stack.name}' and '${double.name}' are the same folder, ${stack.directory}`, detail: `${stack.entryPath} and ${double.entryPath}`, fix: 'Disable one of them.' }]
+  return [...byName, ...byDirectory]
+}
+
+/** Throws (exit 2) for the first of the {@link clashesOf} one of `concerned` with one of the stacks. Default: all. */
 export function assertDistinct(stacks: readonly Stack[], concerned: readonly Stack[] = stacks): void {
   for (const stack of concerned) {
-    const namesake = stacks.find((other) => other.entryPath !== stack.entryPath && other.name === stack.name)
-    if (namesake) throw twins(`two enabled stacks are called '${stack.name}'`, stack, namesake)
-    const double = stacks.find((other) => other.entryPath !== stack.entryPath && other.directory === stack.directory)
-    if (double) throw twins(`the stacks '${stack.name}' and '${double.name}' are the same folder, ${stack.directory}`, stack, double)
+    const [clash] = clashesOf(stack, stacks)
+    if (clash !== undefined) throw new StackbkError({ kind: 'usage', code: 'stacks-not-distinct', message: clash.message, detail: clash.detail, fix: clash.fix })
   }
 }
 
-function twins(message: string, one: Stack, other: Stack): StackbkError {
-  return new StackbkError({
-    kind: 'usage',
-    code: 'stacks-not-distinct',
-    message,
-    detail: `${one.entryPath} and ${other.entryPath}`,
-    fix: 'Disable or rename one of them.',
-  })
+/** Returns a name for a stack whose own one is taken: that of the folder above, as of `app/docker`. */
+export function suggestedName(path: string): string {
+  const parent = basename(dirname(path))
+  return parent === '' ? basename(path) : parent
+}
+
+function nameGiving(one: Stack, other: Stack): string {
+  const external = [one, other].find(({ isExternal, entryPath, name }) => isExternal && suggestedName(entryPath) !== name)
+  if (external === undefined) return 'Disable or rename one of them.'
+  return `Give one of them another name: stackbk dirlist add ${argument(external.entryPath)} --name ${argument(suggestedName(external.entryPath))}`
+}
+
+/** Quotes a word for a shell if that is needed. */
+function argument(word: string): string {
+  return /^[\w/.:,@+=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

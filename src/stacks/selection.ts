@@ -1,15 +1,15 @@
 import type { Configuration } from '../config/configuration.js'
 import { nearestName } from '../config/nearest-name.js'
 import { type Problem, StackbkError } from '../errors.js'
-import { type Dirlist, type DirlistEntry, findStacks, readDirlist } from './dirlist.js'
-import { assertDistinct, type Stack } from './identity.js'
+import { type Dirlist, type DirlistEntry, findStacks, type ListedStack, readDirlist } from './dirlist.js'
+import { type Clash, clashesOf, type Stack } from './identity.js'
 
 /** Which stacks a command is to work on. */
 export interface Selection {
   /** Enabled ones in the order of the dirlist, named ones in that of their naming. */
   readonly stacks: readonly Stack[]
-  /** Wanted, and not there: an unmounted disk, a removed folder. Each is a failure of its own. */
-  readonly unavailable: readonly (DirlistEntry & { readonly reason: string })[]
+  /** Wanted, and not there: an unmounted disk, a removed folder. Or refused, which `problem` explains. Each is a failure of its own. */
+  readonly unavailable: readonly (DirlistEntry & { readonly reason: string; readonly problem?: Problem })[]
   /** All stacks that are there, on or off. */
   readonly known: readonly KnownStack[]
   /** Warnings about the dirlist and the stacks folder. */
@@ -22,25 +22,55 @@ export interface KnownStack extends Stack {
 }
 
 /**
- * The enabled stacks, or those named, on or off. Throws before anything is touched (exit 2): an unknown name, one that
- * stands for two stacks, nothing enabled, two stacks of one name or one directory, a stack that is both on and off.
+ * Returns the enabled stacks, or those named, enabled or not. What is wrong with one of them (it is missing, it shares its
+ * name or its directory with another, the dirlist has it both on and off) is a failure of that stack alone.
+ *
+ * Throws before anything is touched (exit 2): an unknown name, one that stands for two stacks, nothing enabled, or nothing
+ * but stacks that are refused.
+ *
+ * @param isEstablished whether a stack was backed up before: of two with one name it keeps the name
  */
-export function selectStacks(configuration: Configuration, names: readonly string[] = []): Selection {
+export function selectStacks(configuration: Configuration, names: readonly string[] = [], isEstablished: (stack: Stack) => boolean = () => false): Selection {
   const { dirlist: file, stacksDirectory } = configuration.docker
   const dirlist = readDirlist({ file, stacksDirectory })
-  const contradiction = dirlist.problems.find(({ severity }) => severity === 'error')
-  if (contradiction) throw new StackbkError({ kind: 'configuration', ...contradiction })
-
-  const selected = names.length > 0 ? findStacks(dirlist, names) : dirlist.stacks.filter(({ enabled }) => enabled)
+  const selected = names.length > 0 ? findStacks(dirlist, names) : dirlist.stacks.filter(({ enabled, contradiction }) => enabled || contradiction !== null)
   if (selected.length === 0) throw nothingEnabled(dirlist)
-  const stacks = selected.flatMap(({ stack }) => stack ?? [])
+
+  const wanted = selected.flatMap(({ stack }) => stack ?? [])
   const enabled = dirlist.stacks.flatMap(({ enabled: isOn, stack }) => (isOn && stack ? [stack] : []))
-  assertDistinct([...new Set([...stacks, ...enabled])])
-  const unavailable = selected.flatMap(({ stack, name, path, enabled: isOn, external, reason }) =>
-    stack ? [] : [{ name, path, enabled: isOn, external, available: false, reason }],
-  )
+  const all = [...new Set([...wanted, ...enabled])]
+  const problemOf = ({ stack, contradiction }: ListedStack): Problem | null => contradiction ?? (stack === null ? null : clashProblem(stack, all, isEstablished))
+  const judged = selected.map((listed) => ({ listed, problem: problemOf(listed) }))
+  const stacks = judged.flatMap(({ listed, problem }) => (listed.stack === null || problem !== null ? [] : [listed.stack]))
+  const refusals = judged.flatMap(({ problem }) => problem ?? [])
+  const [first] = refusals
+  if (first !== undefined && refusals.length === judged.length) throw new StackbkError({ kind: 'usage', ...first })
+
+  const unavailable = judged.flatMap(({ listed: { stack, name, path, enabled: isOn, external, reason }, problem }) => {
+    if (problem !== null) return [{ name, path, enabled: isOn, external, available: stack !== null, reason: problem.message, problem }]
+    return stack ? [] : [{ name, path, enabled: isOn, external, available: false, reason }]
+  })
+  // Of a contradiction the stack that it is about says it, if it is among the selected ones.
+  const general = dirlist.problems.filter((problem) => !refusals.includes(problem))
   const known = dirlist.stacks.flatMap(({ enabled: isEnabled, stack }) => (stack === null ? [] : [{ ...stack, isEnabled }]))
-  return { stacks, unavailable, known, problems: [...dirlist.problems, ...strangeSections(configuration, dirlist)] }
+  return { stacks, unavailable, known, problems: [...general.map(asWarning), ...strangeSections(configuration, dirlist)] }
+}
+
+/** A fault of a stack that this run has nothing to do with does not make it fail. */
+function asWarning(problem: Problem): Problem {
+  return { ...problem, severity: 'warning' }
+}
+
+/** Of stacks with one directory the first is backed up, and of stacks with one name the only one that has snapshots under it. */
+function clashProblem(stack: Stack, all: readonly Stack[], isEstablished: (stack: Stack) => boolean): Problem | null {
+  const isKeeper = ({ kind }: Clash): boolean => {
+    const rivals = all.filter(({ name, directory }) => (kind === 'name' ? name === stack.name : directory === stack.directory))
+    const established = rivals.filter(isEstablished)
+    return stack === (established.length === 1 ? established[0] : kind === 'directory' ? rivals[0] : undefined)
+  }
+  const clash = clashesOf(stack, all).find((one) => !isKeeper(one))
+  if (clash === undefined) return null
+  return { severity: 'error', code: 'stacks-not-distinct', message: `${stack.entryPath} is not backed up: ${clash.message} (${clash.detail})`, fix: clash.fix, stack: stack.name }
 }
 
 /** A section `[stack:NAME]` for a stack that there is not says nothing to anybody, though somebody meant something by it. */

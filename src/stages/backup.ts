@@ -43,7 +43,7 @@ export interface BackupChoices {
 export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<BackupResult>> {
   const engine = await run.engine()
   await run.lock(stacksLock(run), repositoryLock(engine))
-  const selection = selectStacks(run.configuration, choices.names)
+  const selection = selectStacks(run.configuration, choices.names, (stack) => recallStack(run.state.stacks, stackKey(stack)) !== null)
   const { stacks } = selection
   if (stacks.length === 0) throw noneAvailable(run, selection)
 
@@ -234,12 +234,12 @@ function writersProblem(stack: Stack, writers: readonly PossibleWriter[]): reado
   }))
 }
 
-/** Wanted, and not there: a failure of its own, which keeps no other stack from its backup. */
-function unavailable({ name, path, reason }: Selection['unavailable'][number]): StackDraft {
+/** Wanted, and not there or refused: a failure of its own, which keeps no other stack from its backup. */
+function unavailable({ name, path, reason, problem }: Selection['unavailable'][number]): StackDraft {
   return {
     ...emptyDraft({ name, directory: path }),
     status: 'failed',
-    problems: [{ severity: 'error', code: 'stack-unavailable', message: `${path} is not there as a stack: ${reason}`, fix: `Mount its disk, or disable it with: stackbk dirlist disable ${name}`, stack: name }],
+    problems: [problem ?? { severity: 'error', code: 'stack-unavailable', message: `${path} is not there as a stack: ${reason}`, fix: `Mount its disk, or disable it with: stackbk dirlist disable ${name}`, stack: name }],
   }
 }
 

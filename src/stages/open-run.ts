@@ -31,6 +31,8 @@ export interface OpenRunRequest {
   readonly dryRun: boolean
   /** It changes something: it has a lock, a log and a record of its tools. */
   readonly changes: boolean
+  /** How long it waits for another run that holds a lock. */
+  readonly lockWaitMs: number
   /** Whoever is to hear of this host's backups is told how it ends. */
   readonly isTold: boolean
   /** Somebody sits before it: a call that is refused has told him. */
@@ -119,7 +121,16 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       cacheFolder: state.cache,
     })
   const providers = providersOf(configuration, exec)
-  const lock = new RunLock(`stackbk ${command}`, dryRun)
+  const lock = new RunLock(`stackbk ${command}`, dryRun, {
+    waitMs: request.lockWaitMs,
+    signal,
+    onWait: (message) => {
+      log('info', message)
+      request.reporter.notice(message)
+    },
+    // Another user can take the name of the lock, and must not be able to keep stopped stacks down.
+    ...(command === 'resume' ? { onOverruled: (message) => (log('warning', message), request.reporter.warning(message)) } : {}),
+  })
   const notifiers = new Notifiers({ offers, settings: notifications, log, exec, cacheFolder: state.cache })
   const host = notifications.backup.hostname
   let historyTrouble: string | null = null

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import type { Environment } from '../config/configuration.js'
 import { type Problem, StackbkError } from '../errors.js'
 import { blockIn, Crontab, withBlock, withoutBlock } from '../host/crontab.js'
+import { systemDataFolder } from '../host/data-folder.js'
 import { RunLock } from '../host/run-lock.js'
 import { isLingering, isSystemdHere, lookAtCalendar, unitFolder, type UnitScope } from '../host/systemd.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -74,9 +75,10 @@ export async function installSchedule(run: Run, request: ScheduleInstallRequest)
   const scope: UnitScope = request.user || request.cron ? 'user' : 'system'
   if (!request.print && !request.cron) assertSystemd(scope)
   return alone(run, async () => {
-    const surroundings = surroundingsOf({ configuration: run.configuration, ...request })
+    const dataFolder = scope === 'system' ? systemDataFolder(request.environment) : request.dataFolder
+    const surroundings = surroundingsOf({ configuration: run.configuration, ...request, scope, dataFolder })
     const at = request.at ?? (await presentTime(run, request, scope)) ?? usualTime
-    const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, sync: await hasCloud(run), program: request.program, dataFolder: request.dataFolder }
+    const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, sync: await hasCloud(run), program: request.program, dataFolder }
     const plan = { request, scope, record, surroundings, problems: [...run.configuration.problems, ...surroundings.problems, ...(record.sync ? [] : [withoutCloud])] }
     return request.cron ? installCron(run, plan) : installTimer(run, plan)
   })

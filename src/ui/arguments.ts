@@ -17,6 +17,9 @@ export const globalFlagShapes: Readonly<Record<string, FlagShape>> = {
 /** Commands that are oclif's own: they know none of our global flags, but for what is named here. */
 const foreign: Readonly<Record<string, readonly string[]>> = { help: [], plugins: ['--json'] }
 
+/** What `--wait` without a time stands for: as long as the configuration says, else an hour. */
+export const usualWait = 'usual'
+
 export interface GlobalFlags {
   readonly config: string | undefined
   readonly json: boolean
@@ -83,6 +86,8 @@ export function arrangeArguments(argv: readonly string[], isTerminal: () => bool
   const kept = known === undefined ? globals : globals.filter((word) => known.includes(word))
   const end = rest.indexOf('--')
   const [before, after] = end < 0 ? [rest, []] : [rest.slice(0, end), rest.slice(end)]
+  // oclif knows no flag that may have a value and need not.
+  if (known === undefined) before.splice(0, before.length, ...before.map((word) => (word === '--wait' ? `--wait=${usualWait}` : word)))
   return [...words, ...before, ...kept, ...after]
 }
 

@@ -1,8 +1,9 @@
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 
 import { StackbkError } from '../errors.js'
 import type { DirlistEntry, DirlistPlace } from '../stacks/dirlist.js'
 import { assertExternalStack, type StackChoices } from '../stacks/dirlist-changes.js'
+import { suggestedName } from '../stacks/identity.js'
 import { type Choice, ChoiceList } from './choice-list.js'
 import { completeFolder, withHome } from './path-completion.js'
 import { ask } from './prompt.js'
@@ -18,12 +19,13 @@ const addition = ''
 export async function askForStacks(entries: readonly DirlistEntry[], place: DirlistPlace): Promise<StackChoices> {
   let ticked: readonly string[] = entries.filter(({ enabled }) => enabled).map(({ path }) => path)
   let added: readonly string[] = []
+  const names = new Map<string, string>()
   let initial: string | undefined
   for (;;) {
-    const list: ChoiceList<string> = new ChoiceList({ title: 'Which stacks are saved?', choices: [...stackRows(entries, added), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
+    const list: ChoiceList<string> = new ChoiceList({ title: 'Which stacks are saved?', choices: [...stackRows(entries, added, names), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
     const asked = await ask(list)
     ticked = list.ticked()
-    const choices = changesOf(entries, ticked, added)
+    const choices = changesOf(entries, ticked, added, names)
     if (asked.kind === 'ended') throw left()
     if (asked.kind !== 'answer') {
       const decision = await askAboutChanges(choices)
@@ -35,7 +37,13 @@ export async function askForStacks(entries: readonly DirlistEntry[], place: Dirl
     const path = await askForExternal(place)
     initial = addition
     if (path === null) continue
-    if (!entries.some((entry) => entry.path === path)) added = [...new Set([...added, path])]
+    if (!entries.some((entry) => entry.path === path)) {
+      const taken = [...entries.map(({ name }) => name), ...added.filter((other) => other !== path).map((other) => names.get(other) ?? basename(other))]
+      const name = taken.includes(basename(path)) ? await askForName(place, path, taken) : basename(path)
+      if (name === null) continue
+      names.set(path, name)
+      added = [...new Set([...added, path])]
+    }
     ticked = [...ticked, path]
     initial = path
   }
@@ -43,18 +51,19 @@ export async function askForStacks(entries: readonly DirlistEntry[], place: Dirl
 
 const additionRow: Choice<string> = { value: addition, label: 'Add a stack from elsewhere...', detail: 'its folder is asked for; it is ticked then', isAction: true }
 
-function stackRows(entries: readonly DirlistEntry[], added: readonly string[]): Choice<string>[] {
+function stackRows(entries: readonly DirlistEntry[], added: readonly string[], names: ReadonlyMap<string, string>): Choice<string>[] {
   const listed = entries.map(({ name, path, external, available }): Choice<string> => {
     const hint = [external ? path : '', available ? '' : 'not there'].filter((part) => part !== '').join(', ')
     return { value: path, label: name, detail: available ? path : `${path} is not there now: its disk may not be mounted`, ...(hint === '' ? {} : { hint }) }
   })
-  const fresh = added.map((path): Choice<string> => ({ value: path, label: path.split('/').at(-1) ?? path, hint: path, detail: path }))
+  const fresh = added.map((path): Choice<string> => ({ value: path, label: names.get(path) ?? basename(path), hint: path, detail: path }))
   return [...listed, ...fresh].toSorted((one, other) => one.label.localeCompare(other.label))
 }
 
-function changesOf(entries: readonly DirlistEntry[], ticked: readonly string[], added: readonly string[]): StackChoices {
+function changesOf(entries: readonly DirlistEntry[], ticked: readonly string[], added: readonly string[], names: ReadonlyMap<string, string>): StackChoices {
   return {
     add: added,
+    names,
     on: [...entries.filter(({ enabled }) => !enabled).map(({ path }) => path), ...added].filter((path) => ticked.includes(path)),
     off: entries.filter(({ enabled, path }) => enabled && !ticked.includes(path)).map(({ path }) => path),
   }
@@ -84,9 +93,17 @@ async function askForExternal(place: DirlistPlace): Promise<string | null> {
   return asked.kind === 'answer' ? resolve(withHome(asked.value)) : null
 }
 
-function objectionTo(place: DirlistPlace, text: string): string | null {
+/** Offers the name of the folder above. `null`: back to the list. */
+async function askForName(place: DirlistPlace, path: string, taken: readonly string[]): Promise<string | null> {
+  const objection = (text: string): string | null => (taken.includes(text) ? `another stack is called '${text}'` : objectionTo(place, path, text))
+  const asked = await ask(new TextField({ title: `Another stack is called '${basename(path)}'. Name of this one`, initial: suggestedName(path), objection, flag: 'dirlist add PATH --name NAME' }))
+  if (asked.kind === 'ended' || asked.kind === 'cancelled') throw left()
+  return asked.kind === 'answer' ? asked.value : null
+}
+
+function objectionTo(place: DirlistPlace, path: string, name?: string): string | null {
   try {
-    assertExternalStack(place, resolve(withHome(text)))
+    assertExternalStack(place, resolve(withHome(path)), name)
     return null
   } catch (error) {
     return error instanceof Error ? error.message : String(error)

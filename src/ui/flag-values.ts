@@ -1,5 +1,6 @@
 import { Flags } from './command-line.js'
 
+import { usualWait } from './arguments.js'
 import { StackbkError } from '../errors.js'
 
 function refused(flag: string, input: string, wanted: string): StackbkError {
@@ -13,6 +14,20 @@ export const percentage = Flags.custom<number>({
     const value = Number(/^(\d+(?:\.\d+)?)\s*%?$/.exec(input)?.[1])
     if (!(value > 0 && value <= 100)) return Promise.reject(refused('read-data-subset', input, 'a share such as 5%'))
     return Promise.resolve(value)
+  },
+})
+
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** How long a run waits for another one: `90`, `30m`, `1h`. Milliseconds. */
+export const lockWait = Flags.custom<number | typeof usualWait>({
+  description: 'wait for another run instead of ending with 75 (alone: LOCK_WAIT, else 1h)',
+  helpValue: 'TIME',
+  parse: (input) => {
+    if (input === usualWait) return Promise.resolve(usualWait)
+    const [, amount, unit = 's'] = /^(\d{1,6})\s*([smhd]?)$/.exec(input) ?? []
+    if (amount === undefined) return Promise.reject(refused('wait', input, 'a time such as 90s, 30m or 1h'))
+    return Promise.resolve(Number(amount) * (unitMs[unit || 's'] ?? 0))
   },
 })
 

@@ -1,5 +1,3 @@
-import { basename } from 'node:path'
-
 import type { DirlistChangeResult, DirlistResult } from '../stages/dirlist.js'
 import { blocks, presentProblems } from './present-problems.js'
 import { table } from './table.js'
@@ -17,8 +15,10 @@ export function presentDirlist({ entries, problems }: DirlistResult): string {
 /** What has changed, and what that means. */
 export function presentDirlistChange({ entries, added, removed, switched, problems }: DirlistChangeResult): string {
   const isOn = (name: string): boolean => entries.some((entry) => entry.name === name && entry.enabled)
+  // What is external is added by its path, and switched by its name.
+  const nameOf = (added: string): string => entries.find((entry) => entry.external && entry.path === added)?.name ?? added
   const lines = [
-    ...added.filter((name) => !switched.includes(basename(name))).map((name) => `listed, off: ${name}`),
+    ...added.filter((name) => !switched.includes(nameOf(name))).map((name) => `listed, off: ${name}`),
     ...removed.map((name) => `no longer listed: ${name}`),
     ...switched.map((name) => `${isOn(name) ? 'on' : 'off'}: ${name}`),
   ]

@@ -7,6 +7,7 @@ import { forbidExit, reserveStandardOutput, writeDocument } from '../host/foreig
 import { type Output, surviveLostOutput } from '../host/output.js'
 import { catchSignals, type Interruption } from '../host/signals.js'
 import { stateFolder } from '../host/state-folder.js'
+import { assertTrusted } from '../host/trust.js'
 import { catchStrayErrors } from '../host/stray-errors.js'
 import { collectOffers, type Offers } from '../providers/collect.js'
 import { pluginBehind } from '../providers/plugin-loading.js'
@@ -16,7 +17,7 @@ import type { Reporter } from '../stages/reporter.js'
 import { newRunId, type RunFacts } from '../stages/result.js'
 import type { Run } from '../stages/run.js'
 import { Journal } from '../stacks/journal.js'
-import { type GlobalFlags, readGlobalFlags } from './arguments.js'
+import { type GlobalFlags, readGlobalFlags, type usualWait } from './arguments.js'
 import { Command, Flags } from './command-line.js'
 import { assertConfirmed } from './confirmation.js'
 import { errorDocument, errorText, formatError } from './error-text.js'
@@ -36,6 +37,8 @@ export interface RunRequest {
   /** It changes stacks, the repository or the remote. Default: true. */
   readonly changes?: boolean
   readonly dryRun?: boolean
+  /** How long it waits for another run, as `--wait` says. Milliseconds. Default: as the configuration says. */
+  readonly wait?: number | typeof usualWait | undefined
   /** Without any configuration file, every key has its default. Default: `fail`. */
   readonly whenMissing?: 'fail' | 'defaults'
   /** In which the configuration counts. Default: the process's own. */
@@ -151,14 +154,17 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   async #open(request: RunRequest, offers: Offers, configuration: Configuration, notifications?: NotificationSettings | null): Promise<Run> {
     const { openRun } = await import('../stages/open-run.js')
+    const state = stateFolder(process.env)
+    if (request.changes ?? true) assertTrusted('the state folder', state.root)
     this.#opened = openRun({
       facts: this.facts(),
       configuration,
       offers,
       hooks: this.config,
-      state: stateFolder(process.env),
+      state,
       dryRun: request.dryRun ?? false,
       changes: request.changes ?? true,
+      lockWaitMs: lockWaitOf(request.wait, configuration),
       isTold: isToldOf(this.id) && !(this.id === 'sync' && request.changes === false),
       isAttended: process.stdin.isTTY && process.stderr.isTTY,
       notifications: notifications ?? undefined,
@@ -189,16 +195,16 @@ export abstract class StackbkCommand<T extends object> extends Command {
   }
 
   /** Stacks that were left stopped are started with a broken configuration too: what is needed for that is in the journal. */
-  protected async openRunForResume(): Promise<Run> {
+  protected async openRunForResume(wait?: RunRequest['wait']): Promise<Run> {
     try {
-      return await this.openRun({ needs: [] })
+      return await this.openRun({ needs: [], wait })
     } catch (error) {
       const state = stateFolder(process.env)
       const waits = !new Journal(state.journal).isEmpty() || !new RecoveryRecords(state.recoveries).isEmpty()
       if (!waits || !(error instanceof StackbkError) || error.kind !== 'configuration') throw error
       this.logToStderr(`warning: ${formatError(errorText(error))}`)
       const offers = await this.offers()
-      return this.#open({ needs: [] }, offers, this.#defaults(offers), this.#notificationsInSpite(offers))
+      return this.#open({ needs: [], wait }, offers, this.#defaults(offers), this.#notificationsInSpite(offers))
     }
   }
 
@@ -310,6 +316,14 @@ export abstract class StackbkCommand<T extends object> extends Command {
     }
     process.exitCode = exitCode
   }
+}
+
+/** How long a scheduled run waits if the configuration says nothing: a drill or a large restore should cost no night. */
+const usualWaitMs = 3_600_000
+
+function lockWaitOf(wait: RunRequest['wait'], { backup }: Configuration): number {
+  if (typeof wait === 'number') return wait
+  return backup.lockWaitMs ?? (wait === undefined ? 0 : usualWaitMs)
 }
 
 function withProblems<T>(result: T, more: readonly Problem[]): T {

@@ -33,7 +33,7 @@ export function writeFigures(figures: readonly Figure[]): string {
 /** What an earlier run has written. What is not understood is passed over. */
 export function readFigures(text: string): Figure[] {
   return text.split('\n').flatMap((row) => {
-    const [, name = '', labels = '', value = ''] = /^(stackbk_\w+)(?:\{(.*)\})? (\S+)$/.exec(row) ?? []
+    const [, name = '', labels = '', value = ''] = /^(stackbk_\w+)(?:\{(.*)\})? (\S+)$/s.exec(row) ?? []
     if (!Object.hasOwn(meanings, name) || !Number.isFinite(Number(value))) return []
     return [{ name, labels: readLabels(labels), value: Number(value) }]
   })

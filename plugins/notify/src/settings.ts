@@ -26,7 +26,9 @@ export const emailSettings = defineSettings([
 ])
 
 export const pingSettings = defineSettings([
-  { ...webAddress, help: 'address of the check, without `/start` or `/fail`; `{secret}` in it stands for what SECRET_FILE holds' },
+  { ...webAddress, help: 'address of the check, without `/start` or `/fail`, or with `{status}`, `{message}` and `{duration}` where the service wants them; `{secret}` in it stands for what SECRET_FILE holds' },
+  { ...webAddress, key: 'URL_FAIL', required: false, help: 'ping: address for a run that failed, instead of `/fail` below URL; the same placeholders' },
+  { ...webAddress, key: 'URL_START', required: false, help: 'ping: address for the start of a run, instead of `/start` below URL; the same placeholders' },
   { section: 'notify', key: 'RUNS', type: 'list', default: ['backup', 'sync', 'run'], help: 'ping: commands whose runs the check is for' },
 ])
 

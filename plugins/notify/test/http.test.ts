@@ -85,6 +85,31 @@ describe('a ping', () => {
   it('that is a test leaves the state of the check alone, or is a plain one where that is not known', async () => {
     await (await live(ping, { URL: at('/uuid') })).notify(finished({ isTest: true }))
     await (await live(ping, { URL: at('/gone') })).notify(finished({ isTest: true }))
-    expect(receivers.web().map(({ url }) => url)).toEqual(['/uuid/log', '/gone/log', '/gone'])
+    expect(receivers.web().map(({ url }) => url)).toEqual(['/uuid/log', '/gone/log', '/gone/fail', '/gone'])
+  })
+
+  it('that is a test fails if the address for failures does, whatever the address for success says', async () => {
+    const answer = await (await live(ping, { URL: at('/uuid'), URL_FAIL: at('/gone') })).notify(finished({ isTest: true }))
+    expect(answer).toMatchObject({ ok: false, failure: { fix: 'Check URL_FAIL' } })
+    expect(receivers.web().map(({ url }) => url)).toEqual(['/gone', '/uuid'])
+  })
+
+  it('puts the state of the run into the placeholders of its address', async () => {
+    const notifier = await live(ping, { URL: at('/push/{secret}?status={status}&msg={message}&ping={duration}'), SECRET_FILE: files.at('token') })
+    await notifier.notify(finished({ event: 'run-started' }))
+    await notifier.notify(finished())
+    await notifier.notify(finished({ exitCode: 1 }))
+    expect(receivers.web().map(({ url }) => url)).toEqual([
+      '/push/tk_secret%2F1?status=up&msg=stackbk%20backup%20on%20nas%3A%20ok&ping=1000',
+      '/push/tk_secret%2F1?status=down&msg=stackbk%20backup%20on%20nas%3A%20failed%20(exit%20code%201)&ping=1000',
+    ])
+  })
+
+  it('uses the addresses of its own for a start and for a failure', async () => {
+    const notifier = await live(ping, { URL: at('/ok'), URL_FAIL: at('/failure?why={message}'), URL_START: at('/begin?s={status}&d={duration}') })
+    await notifier.notify(finished({ event: 'run-started' }))
+    await notifier.notify(finished({ exitCode: 1 }))
+    await notifier.notify(finished())
+    expect(receivers.web().map(({ url }) => url)).toEqual(['/begin?s=up&d=', '/failure?why=stackbk%20backup%20on%20nas%3A%20failed%20(exit%20code%201)', '/ok'])
   })
 })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
@@ -60,7 +60,8 @@ export async function removeStaleLocks(restic: Restic, options: CallOptions & { 
   const locks = await listLocks(restic, options)
   if (!locks.ok) return locks
   const isMeant = (lock: RepositoryLock): boolean => options.of?.has(lock.pid) ?? Date.now() - Date.parse(lock.time) >= (options.leastAgeMs ?? 0)
-  const gone = locks.value.filter((lock) => isOfGoneProcess(lock) && isMeant(lock))
+  // Those of our own processes are known to be of this PID namespace.
+  const gone = locks.value.filter((lock) => isMeant(lock) && (options.of?.has(lock.pid) === true ? isOfGoneProcess(lock, true) : isOfGoneProcess(lock)))
   const others = locks.value.filter((lock) => !gone.includes(lock))
   if (gone.length === 0) return answered({ removed: 0, held: others.map(lockInWords) })
 
@@ -116,12 +117,43 @@ export function lockInWords(lock: RepositoryLock): string {
   return `process ${lock.pid} of ${lock.user || 'somebody'} on ${where}, ${lock.isExclusive ? 'exclusively, ' : ''}last renewed ${lock.time}`
 }
 
-/** Surely gone: no such process here, or one that is no restic and younger than the lock (a PID that was given again). */
-export function isOfGoneProcess(lock: Pick<RepositoryLock, 'host' | 'pid' | 'time'>): boolean {
+/**
+ * Whether the process of a lock is certainly gone: there is none with its PID, or one that is no restic and younger than the
+ * lock (a PID that was given again). A lock does not say in which PID namespace its process was. Only the first namespace of
+ * a machine shows the processes of all others, so in a container a lock that was renewed lately counts as held.
+ */
+export function isOfGoneProcess(lock: Pick<RepositoryLock, 'host' | 'pid' | 'time'>, seesAll = seesAllProcesses()): boolean {
   if (lock.host !== hostname() || lock.pid <= 0) return false
+  const isRenewed = Date.now() - Date.parse(lock.time) <= resticsOwnAgeLimitMs
+  if (isRenewed && !seesAll) return false
+  if (seesAll && isResticOfContainer(lock.pid)) return false
   if (!processExists(lock.pid)) return true
   const startedAt = processStart(lock.pid)
   return startedAt !== null && startedAt > Date.parse(lock.time) + clockGrainMs && !mightBeRestic(lock.pid)
+}
+
+/** The kernel gives the first PID namespace of a machine this number (PROC_PID_INIT_INO). */
+const firstPidNamespace = 'pid:[4026531836]'
+
+function seesAllProcesses(): boolean {
+  try {
+    return readlinkSync('/proc/self/ns/pid') === firstPidNamespace
+  } catch {
+    return false
+  }
+}
+
+/** Whether a restic has this PID in a PID namespace of its own; `NSpid:` of /proc/PID/status lists its PIDs from the outside in (proc(5)). */
+function isResticOfContainer(pid: number): boolean {
+  return readdirSync('/proc').some((entry) => {
+    if (!/^\d+$/.test(entry)) return false
+    try {
+      const [, ...inner] = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${entry}/status`, 'utf8'))?.[1]?.split(/\s+/) ?? []
+      return inner.includes(String(pid)) && mightBeRestic(Number(entry))
+    } catch {
+      return false
+    }
+  })
 }
 
 /** A dead process that its parent has not reaped yet (`Z`, `X`) holds nothing any more. */

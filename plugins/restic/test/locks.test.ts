@@ -1,4 +1,7 @@
-import { hostname } from 'node:os'
+import { execFileSync, spawn } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
 
@@ -57,6 +60,28 @@ describe('a lock is stale', () => {
 
   test('when this host has no such process', () => {
     expect(isOfGoneProcess({ host: hostname(), pid: 2 ** 22 + 1, time: now() })).toBe(true)
+  })
+
+  test('not where its process may be in another PID namespace, unless the lock was not renewed for long', () => {
+    expect(isOfGoneProcess({ host: hostname(), pid: 2 ** 22 + 1, time: now() }, false)).toBe(false)
+    expect(isOfGoneProcess({ host: hostname(), pid: 2 ** 22 + 1, time: '2020-01-01T00:00:00.000Z' }, false)).toBe(true)
+  })
+
+  test.skipIf(process.getuid?.() !== 0)('not while a restic in a PID namespace of its own has that PID', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stackbk-pid-'))
+    const program = join(folder, 'restic')
+    copyFileSync('/bin/sleep', program)
+    const child = spawn('unshare', ['--pid', '--fork', program, '60'], { stdio: 'ignore' })
+    try {
+      // Its PID is 1 in there, and this machine's own first process is no restic.
+      await vi.waitUntil(() => !isOfGoneProcess({ host: hostname(), pid: 1, time: '2020-01-01T00:00:00.000Z' }), { timeout: 20_000 })
+    } finally {
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      execFileSync('pkill', ['-P', String(child.pid)])
+      await gone
+      rmSync(folder, { recursive: true, force: true })
+    }
+    expect(isOfGoneProcess({ host: hostname(), pid: 2 ** 22 + 1, time: '2020-01-01T00:00:00.000Z' })).toBe(true)
   })
 
   test('when its PID belongs by now to something that is younger and no restic, as after a reboot', () => {

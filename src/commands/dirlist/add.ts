@@ -1,4 +1,4 @@
-import { Args } from '../../ui/command-line.js'
+import { Args, Flags } from '../../ui/command-line.js'
 
 import { addExternalStack } from '../../stacks/dirlist-changes.js'
 import { changeStacks, type DirlistChangeResult } from '../../stages/dirlist.js'
@@ -8,13 +8,14 @@ import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistAdd extends StackbkCommand<DirlistChangeResult> {
   static override summary = 'list a stack outside the stacks folder, switched off'
-  static override description = exitCodeHelp([75], { 1: 'the dirlist cannot be written', 75: 'another stackbk is changing the dirlist' })
-  static override examples = ['<%= config.bin %> dirlist add /srv/paperless']
+  static override description = `A stack is called as its folder. Where another one is called so, give it a name: the line in the dirlist is then '/path as NAME=false'. For a stack that is listed already the line gets the name.\n\n${exitCodeHelp([75], { 1: 'the dirlist cannot be written', 75: 'another stackbk is changing the dirlist' })}`
+  static override examples = ['<%= config.bin %> dirlist add /srv/paperless', '<%= config.bin %> dirlist add /srv/wiki/docker --name wiki']
   static override args = { path: Args.string({ description: 'folder with the compose file', ignoreStdin: true, required: true }) }
+  static override flags = { name: Flags.string({ description: 'what the stack is called, instead of its folder', helpValue: 'NAME' }) }
 
   protected async act(): Promise<{ result: DirlistChangeResult; exitCode: number }> {
-    const { args } = await this.parse(DirlistAdd)
-    return changeStacks(this.facts(), this.configuration([]), (place) => addExternalStack(place, args.path))
+    const { args, flags } = await this.parse(DirlistAdd)
+    return changeStacks(this.facts(), this.configuration([]), (place) => addExternalStack(place, args.path, flags.name))
   }
 
   protected present(result: DirlistChangeResult): string {

@@ -4,6 +4,7 @@ import { StackbkError } from '../../errors.js'
 import type { Run } from '../../stages/run.js'
 import { findSnapshots, forgetSnapshots, type ForgetResult, listSnapshots } from '../../stages/snapshots.js'
 import { presentForget } from '../../ui/present-snapshots.js'
+import { lockWait } from '../../ui/flag-values.js'
 import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
@@ -15,13 +16,14 @@ export default class SnapshotsForget extends StackbkCommand<ForgetResult> {
   static override flags = {
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     prune: Flags.boolean({ description: 'free the space that only they use, at once' }),
+    wait: lockWait(),
   }
 
   protected async act(): Promise<{ result: ForgetResult; exitCode: number }> {
     const { args, flags } = await this.parse(SnapshotsForget)
     const given = args.id ?? []
     if (given.length === 0 && !this.mayAsk()) throw new StackbkError({ kind: 'usage', code: 'no-snapshot-named', message: 'no snapshot is named', detail: 'they are forgotten by their IDs', fix: 'See: stackbk snapshots' })
-    const run = await this.openRun({ needs: ['repository', 'password'], dryRun: flags['dry-run'] })
+    const run = await this.openRun({ needs: ['repository', 'password'], dryRun: flags['dry-run'], wait: flags.wait })
     const { ids, prune } = given.length > 0 ? { ids: given, prune: flags.prune } : await this.#chosen(run, flags.prune)
     const found = await findSnapshots(run, ids)
     if (!flags['dry-run']) await this.confirmed(`Forget ${found.map(({ id, stack, host, time }) => `${id.slice(0, 8)} (${stack ?? 'of no stack'}, ${host}, ${time})`).join(', ')}?`)

@@ -32,7 +32,7 @@ export function recordIn(text: string): ScheduleRecord | null {
   }
 }
 
-/** The command of the nightly call. */
+/** The command of the nightly call. It waits for another run, such as a long drill. */
 export function runWords({ sync }: ScheduleRecord): readonly string[] {
-  return sync ? ['run'] : ['run', '--no-sync']
+  return [...(sync ? ['run'] : ['run', '--no-sync']), '--wait']
 }

@@ -7,6 +7,9 @@ import { isSecret } from '@stackbk/contract'
 import { type Configuration, type ConfigurationRequest, type Environment, loadConfiguration } from '../../config/configuration.js'
 import { redactAddress } from '../../config/secrecy.js'
 import { type Problem, StackbkError } from '../../errors.js'
+import { ownHome } from '../../host/data-folder.js'
+import type { UnitScope } from '../../host/systemd.js'
+import { distrustOf } from '../../host/trust.js'
 
 /** A file that systemd hands to the unit under a name. */
 export interface UnitCredential {
@@ -33,6 +36,7 @@ export interface Surroundings {
 export interface SurroundingsRequest {
   readonly configuration: Configuration
   readonly environment: Environment
+  readonly scope: UnitScope
   readonly program: readonly string[]
   /** Where the user's plugins are. */
   readonly dataFolder: string
@@ -80,10 +84,11 @@ export function surroundingsOf(request: SurroundingsRequest): Surroundings {
     })
   }
   const state = stateFolderOf(environment)
-  const plain = plainVariables.filter((name) => environment[name] && redactAddress(environment[name]) === environment[name])
+  const isSystem = request.scope === 'system'
+  const plain = plainVariables.filter((name) => environment[name] && redactAddress(environment[name]) === environment[name] && !(isSystem && isDistrusted(environment[name])))
   const variables = {
-    HOME: environment['HOME'] || homedir(),
-    PATH: pathOf(environment),
+    HOME: isSystem ? ownHome() : environment['HOME'] || homedir(),
+    PATH: pathOf(environment, isSystem),
     STACKBK_DATA_DIR: request.dataFolder,
     ...(state === null ? {} : { STACKBK_STATE_DIR: state }),
     ...Object.fromEntries(plain.map((name) => [name, environment[name] ?? ''])),
@@ -96,7 +101,7 @@ export function surroundingsOf(request: SurroundingsRequest): Surroundings {
     variables,
     environmentFile,
     credentials: credentialNames(configuration).map(credential),
-    problems: leftOut(environment, variables, environmentFile),
+    problems: [...leftOut(environment, variables, environmentFile), ...(isSystem ? distrustedProgram(request.program) : [])],
   }
 }
 
@@ -119,8 +124,21 @@ function credential(name: string): UnitCredential {
   return { name, path: existsSync(join(systemCredentials, name)) ? null : join(stores[0], name), isEncrypted: false }
 }
 
-function pathOf(environment: Environment): string {
-  const present = (environment['PATH'] ?? '').split(':').filter((folder) => isAbsolute(folder) && existsSync(folder))
+/** A folder of a user's own, which `sudo` may leave in a variable of root's. */
+function isDistrusted(value: string): boolean {
+  return isAbsolute(value) && distrustOf(value) !== null
+}
+
+function distrustedProgram(program: readonly string[]): Problem[] {
+  return program.filter((path) => isAbsolute(path)).flatMap((path): Problem[] => {
+    const distrust = distrustOf(path)
+    return distrust === null ? [] : [{ severity: 'warning', code: 'program-not-trusted', message: `the schedule runs ${path} as root, and another user can change it: ${distrust.path}: ${distrust.reason}`, fix: 'Install Node and stackbk where only root can write, then run: stackbk schedule install' }]
+  })
+}
+
+/** As root without folders from which another user could give it a tool. */
+function pathOf(environment: Environment, isSystem: boolean): string {
+  const present = (environment['PATH'] ?? '').split(':').filter((folder) => isAbsolute(folder) && existsSync(folder) && !(isSystem && isDistrusted(folder)))
   return [...new Set([...present, ...usualPath])].join(':')
 }
 

@@ -12,7 +12,7 @@ import { at, descriptors, errorOf, load, rclone, restic, webhook, world, write }
 const minimal = '[local_backup]\nRESTIC_REPOSITORY=/srv/repo\n'
 
 describe('where the configuration is found', () => {
-  const request = (environment: Record<string, string>, file?: string) => ({ environment: { HOME: at('home'), ...environment }, descriptors, file })
+  const request = (environment: Record<string, string>, file?: string) => ({ environment: { HOME: at('home'), ...environment }, descriptors, file, systemFile: at('etc/stackbk/config.ini') })
 
   it('is --config, then $STACKBK_CONFIG, then $XDG_CONFIG_HOME, then the home folder', () => {
     const flag = write('flag.ini', minimal)
@@ -45,7 +45,7 @@ describe('where the configuration is found', () => {
   it('is told in whole where there is none, and defaults serve a command that can work with them', () => {
     const error = errorOf(() => loadConfiguration(request({})))
     expect(error.detail).toContain(at('home/.config/stackbk/config.ini'))
-    expect(error.detail).toContain('/etc/stackbk/config.ini')
+    expect(error.detail).toContain(at('etc/stackbk/config.ini'))
     const configuration = loadConfiguration({ ...request({}), whenMissing: 'defaults' })
     expect(configuration.exists).toBe(false)
     expect(configuration.docker.stacksDirectory).toBe('/opt/docker-stacks')
@@ -88,6 +88,7 @@ describe('the settings', () => {
       ignoreMounts: [],
       shrinkGuardPercent: 50,
       maxAgeMs: 26 * 3_600_000,
+      lockWaitMs: null,
       engine: 'restic',
     })
     expect(configuration.cloud).toEqual({ provider: 'rclone', retries: 3, syncTimeoutMs: null, restoreTimeoutMs: null, maxDeletePercent: 50, trashDays: 0 })
@@ -207,8 +208,9 @@ describe('a wrong configuration', () => {
     expect(errorOf(() => load('[local_backup]\nRESTIC_PASSWORD=real\n', { mode: 0o644, descriptors: [] })).code).toBe('config-readable')
   })
 
-  it('warns where anyone can change it', () => {
-    expect(load(minimal, { mode: 0o646 }).problems).toMatchObject([{ severity: 'warning', code: 'config-writable' }])
+  it('warns where anyone can change it, and is refused by root', () => {
+    if (process.getuid?.() === 0) expect(errorOf(() => load(minimal, { mode: 0o646 }))).toMatchObject({ kind: 'configuration', code: 'not-trusted' })
+    else expect(load(minimal, { mode: 0o646 }).problems).toMatchObject([{ severity: 'warning', code: 'config-writable' }])
   })
 
   it('warns of unknown keys and sections with the nearest known name', () => {

@@ -43,6 +43,12 @@ describe('a value in a file with sections', () => {
     )
   })
 
+  it.each(['\u2028', 'a\u2028b', '\u2029', 'a \u2028# b', '\u0085'])('reads %j back, which is no line break in a configuration', (value) => {
+    const ini = parseIni(`[docker] # \u2028\nK=${writeValue(value)}\n# \u2029\n`)
+    expect(ini.faults).toEqual([])
+    expect(ini.entries).toMatchObject([{ section: 'docker', value }])
+  })
+
   it('refuses to write what no line can hold', () => {
     expect(() => writeValue('a\nb')).toThrow(RangeError)
   })

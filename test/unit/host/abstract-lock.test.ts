@@ -15,7 +15,7 @@ describe('an abstract lock', () => {
   const newName = (): string => `stackbk-test-${randomUUID()}`
 
   beforeAll(() => {
-    folder = compileSource(mkdtempSync(join(tmpdir(), 'stackbk-lock-')), ['host/abstract-lock.ts'])
+    folder = compileSource(mkdtempSync(join(tmpdir(), 'stackbk-lock-')), ['host/abstract-lock.ts', 'host/lock-socket.ts'])
   })
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true })

@@ -1,5 +1,7 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -7,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { exitCodeOf } from '../../../src/errors.js'
 import { RunLock, type LockedThing } from '../../../src/host/run-lock.js'
+import { hasBound } from '../../../src/host/socket-owner.js'
 import { compileSource } from '../compiled-source.js'
 import { kill, nodeProcess } from '../processes.js'
 
@@ -16,7 +19,7 @@ describe('the lock of a run', () => {
   const errorOf = (attempt: Promise<void>): Promise<unknown> => attempt.then(() => null, (error: unknown) => error)
 
   beforeAll(() => {
-    program = compileSource(mkdtempSync(join(tmpdir(), 'stackbk-run-lock-')), ['errors.ts', 'host/run-lock.ts', 'host/abstract-lock.ts'])
+    program = compileSource(mkdtempSync(join(tmpdir(), 'stackbk-run-lock-')), ['errors.ts', 'host/run-lock.ts', 'host/abstract-lock.ts', 'host/lock-socket.ts', 'host/make-folder.ts', 'host/root-lock.ts', 'host/socket-owner.ts', 'host/timer.ts'])
   })
   afterAll(() => {
     rmSync(program, { recursive: true, force: true })
@@ -41,6 +44,87 @@ describe('the lock of a run', () => {
     expect(exitCodeOf(error)).toBe(75)
     expect(error).toMatchObject({ kind: 'busy', detail: expect.stringMatching(new RegExp(`^stackbk backup, PID ${String(child.pid)}, for \\d+ s; both would change the stacks in ${stacks.id}$`)) })
     expect(error).toMatchObject({ fix: expect.stringContaining(`kill ${String(child.pid)}`) })
+  })
+
+  it('waits for another run as long as it may, and says for which', async () => {
+    const stacks = thing()
+    const one = new RunLock('one', false)
+    await one.take([stacks])
+    const said: string[] = []
+    let isWaiting = (): void => {}
+    const waiting = new Promise<void>((resolve) => (isWaiting = resolve))
+    const two = new RunLock('two', false, { waitMs: 60_000, onWait: (message) => (said.push(message), isWaiting()) })
+    const taken = two.take([stacks])
+    await waiting
+    await one.release()
+    await taken
+    expect(said).toEqual([expect.stringMatching(/^waiting for another stackbk run \(one, PID \d+, for \d s\), at most 60 s$/)])
+    const three = new RunLock('three', false, { waitMs: 50 })
+    expect(await errorOf(three.take([stacks]))).toMatchObject({ kind: 'busy', fix: expect.stringContaining('--wait') })
+    const controller = new AbortController()
+    const four = new RunLock('four', false, { waitMs: 60_000, signal: controller.signal, onWait: () => controller.abort() })
+    expect(await errorOf(four.take([stacks]))).toMatchObject({ kind: 'interrupted' })
+    await two.release()
+  })
+
+  describe.skipIf(process.getuid?.() !== 0)('whose name another user has taken', () => {
+    /** A process of the user nobody that listens under the name of this lock and says what it likes. */
+    async function squat(stacks: LockedThing, words: string): Promise<void> {
+      const one = new RunLock('one', false)
+      await one.take([stacks])
+      const names = readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => (line.trim().split(/\s+/)[7] ?? '').replaceAll(/^@|@+$/g, ''))
+      const name = names.find((candidate) => candidate.startsWith('stackbk/stacks/') && hasBound(process.pid, candidate))
+      await one.release()
+      const child = spawn(process.execPath, ['--eval', `const server = require('net').createServer((s) => { s.on('error', () => {}); s.write(${words}) }); server.listen('\\0${String(name)}', () => console.log('taken'))`], { uid: 65534, gid: 65534, cwd: '/', stdio: ['ignore', 'pipe', 'inherit'] })
+      squatters.push(child)
+      await once(child.stdout, 'data')
+    }
+    const squatters: ChildProcess[] = []
+    let folder = ''
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'stackbk-root-lock-'))
+    })
+    afterAll(() => {
+      for (const child of squatters) child.kill()
+      rmSync(folder, { recursive: true, force: true })
+    })
+
+    it('is refused in few printable words, and without the advice to end a process that does not hold it', async () => {
+      const stacks = thing()
+      await squat(stacks, `JSON.stringify({ pid: 1, command: '\\u001b[2J\\u202e' + 'x'.repeat(300), startedAt: '2026-01-01T00:00:00Z' }) + '\\n'`)
+      const error = await errorOf(new RunLock('two', false, { rootFolder: folder }).take([stacks])) as { detail: string; fix: string }
+      expect(error.detail).toMatch(/^\ufffd\[2J\ufffdx{75}\.\.\., PID 1, for \d+ h; both/)
+      expect(error.fix).toBe('Wait until it has ended')
+    })
+
+    it('is not read without end', async () => {
+      const stacks = thing()
+      await squat(stacks, `'x'.repeat(5_000_000)`)
+      expect(await errorOf(new RunLock('two', false, { rootFolder: folder }).take([stacks]))).toMatchObject({ kind: 'busy', detail: expect.stringMatching(/^it does not say which; both/) })
+    })
+
+    it('is passed by a run that may overrule other users, while runs of root exclude each other', async () => {
+      const stacks = thing()
+      await squat(stacks, `'\\n'`)
+      const said: string[] = []
+      const overruling = { rootFolder: folder, onOverruled: (message: string) => said.push(message) }
+      const one = new RunLock('stackbk resume', false, overruling)
+      await one.take([stacks])
+      expect(said).toEqual([expect.stringContaining('is held by a process of the user 65534')])
+      expect(await errorOf(new RunLock('two', false, overruling).take([stacks]))).toMatchObject({ kind: 'busy', detail: expect.stringContaining('stackbk resume, PID') })
+      await one.release()
+      await one.take([stacks])
+      await one.release()
+    })
+
+    it('is not passed if a process of root holds it', async () => {
+      const stacks = thing()
+      const { child } = await holder([stacks])
+      const said: string[] = []
+      expect(await errorOf(new RunLock('stackbk resume', false, { rootFolder: folder, onOverruled: (message) => said.push(message) }).take([stacks]))).toMatchObject({ kind: 'busy' })
+      expect(said).toEqual([])
+      await kill(child)
+    })
   })
 
   it('is free again the moment its holder is killed', async () => {

@@ -10,6 +10,7 @@ import { checkConfiguration } from '../../../src/config/configuration.js'
 import { exitCodeOf } from '../../../src/errors.js'
 import { entriesOf, readDirlist } from '../../../src/stacks/dirlist.js'
 import { addExternalStack, applyChoices, refreshDirlist, removeExternalStack, switchStacks } from '../../../src/stacks/dirlist-changes.js'
+import { importDirlist } from '../../../src/stacks/dirlist-import.js'
 import { editDirlist } from '../../../src/stacks/dirlist-file.js'
 import { selectStacks } from '../../../src/stacks/selection.js'
 import { compileWithPackages } from '../compiled-packages.js'
@@ -239,7 +240,7 @@ describe('the file of the dirlist', () => {
 
     beforeAll(() => {
       compiled = compileWithPackages(mkdtempSync(join(tmpdir(), 'stackbk-dirlist-')), ['errors.ts', 'host', 'config', 'stacks'])
-    })
+    }, 60_000)
     afterAll(() => {
       rmSync(compiled, { recursive: true, force: true })
     })
@@ -294,13 +295,32 @@ describe('the stacks that a command works on', () => {
     expect([nothing.code, exitCodeOf(nothing)]).toEqual(['nothing-enabled', 2])
   })
 
-  it('are refused where one is both on and off, or two are one', async () => {
-    stack('web')
+  it('are without one that is both on and off, and without the second of two that are one; the others stay', async () => {
+    for (const name of ['web', 'other']) stack(name)
     symlinkSync(at('stacks/web'), at('stacks/link'))
     writeDirlist('web=true\nweb=false\n')
     expect(exitCodeOf(await errorOf(() => selectStacks(configuration())))).toBe(2)
-    writeDirlist('web=true\nlink=true\n')
-    expect(await errorOf(() => selectStacks(configuration()))).toMatchObject({ code: 'stacks-not-distinct' })
+    writeDirlist('web=true\nweb=false\nother=true\n')
+    expect(selectStacks(configuration())).toMatchObject({ stacks: [{ name: 'other' }], unavailable: [{ name: 'web', problem: { code: 'listed-twice', severity: 'error' } }], problems: [] })
+    expect(selectStacks(configuration(), ['other'])).toMatchObject({ stacks: [{ name: 'other' }], unavailable: [], problems: [{ code: 'listed-twice', severity: 'warning' }] })
+    writeDirlist('web=true\nlink=true\nother=true\n')
+    expect(selectStacks(configuration())).toMatchObject({ stacks: [{ name: 'web' }, { name: 'other' }], unavailable: [{ name: 'link', problem: { code: 'stacks-not-distinct' } }] })
+    expect(selectStacks(configuration(), [], ({ name }) => name === 'link')).toMatchObject({ stacks: [{ name: 'link' }, { name: 'other' }], unavailable: [{ name: 'web' }] })
+  })
+
+  it('are without stacks that share a name, unless one of them was backed up under it', async () => {
+    stack('web')
+    const [one, two] = [stack(at('one/docker')), stack(at('two/docker'))]
+    writeDirlist(`web=true\n${one}=true\n${two}=true\n`)
+    const { stacks, unavailable } = selectStacks(configuration())
+    expect(stacks.map(({ name }) => name)).toEqual(['web'])
+    expect(unavailable.map(({ path, problem }) => [path, problem?.stack, problem?.fix])).toEqual([one, two].map((path) => [path, 'docker', `Give one of them another name: stackbk dirlist add ${path} --name ${path === one ? 'one' : 'two'}`]))
+    expect(selectStacks(configuration(), ['web'])).toMatchObject({ stacks: [{ name: 'web' }], unavailable: [] })
+    expect(await errorOf(() => selectStacks(configuration(), [two]))).toMatchObject({ code: 'stacks-not-distinct' })
+    expect(selectStacks(configuration(), [], ({ entryPath }) => entryPath === two).stacks.map(({ entryPath }) => entryPath)).toEqual([at('stacks/web'), two])
+    writeDirlist(`web=true\n${one} as one=true\n+EXT:${two}  as  my two # note\n`)
+    expect(selectStacks(configuration())).toMatchObject({ stacks: [{ name: 'web' }, { name: 'one', entryPath: one, isExternal: true }, { name: 'my two', entryPath: two }], unavailable: [], problems: [] })
+    expect(selectStacks(configuration(), ['my two']).stacks).toMatchObject([{ entryPath: two }])
   })
 
   it('come with a warning for a section about a stack that there is not', () => {
@@ -316,6 +336,46 @@ describe('the stacks that a command works on', () => {
     expect(selectStacks(configuration()).unavailable).toMatchObject([{ name: 'web' }])
     renameSync(at('gone'), at('stacks'))
     expect(selectStacks(configuration()).stacks).toMatchObject([{ name: 'web' }])
+  })
+})
+
+describe('a stack with a name that the dirlist gives', () => {
+  it('is listed under it, and renamed in its line, with nothing else of the line changed', async () => {
+    stack('docker')
+    const [one, two] = [stack(at('one/docker')), stack(at('two/docker'))]
+    expect(await addExternalStack(place(), one, 'one')).toMatchObject({ added: [one], problems: [] })
+    expect(await addExternalStack(place(), two)).toMatchObject({ added: [two], problems: [{ code: 'stack-name-taken', fix: `Give this one a name: stackbk dirlist add '${two}' --name 'two'` }] })
+    writeDirlist(dirlistText().replace(`${two}=false`, `  -${two}   # mine`))
+    expect(await addExternalStack(place(), two, 'two')).toMatchObject({ added: [], problems: [{ code: 'stack-renamed' }] })
+    expect(dirlistText()).toBe(`${one} as one=false\n  -${two} as two   # mine\n`)
+    await switchStacks(place(), ['one', 'two'], true)
+    expect(dirlistText()).toBe(`${one} as one=true\n  +${two} as two   # mine\n`)
+    expect((await removeExternalStack(place(), 'two')).removed).toEqual([two])
+    expect(await addExternalStack(place(), one)).toMatchObject({ added: [], problems: [] })
+    expect(dirlistText()).toBe(`${one} as one=true\n`)
+  })
+
+  it.each(['', ' a', 'a ', 'a/b', '..', 'a\nb', '\u001b[2J'])('is not called %j', async (name) => {
+    const one = stack(at('one/docker'))
+    expect(await errorOf(() => addExternalStack(place(), one, name))).toMatchObject({ code: 'stack-name' })
+  })
+
+  it('cannot take the name of another', async () => {
+    stack('web')
+    expect(await errorOf(() => addExternalStack(place(), stack(at('one/docker')), 'web'))).toMatchObject({ code: 'stack-name-taken' })
+  })
+
+  it('is not meant by the path of a folder that itself reads so', () => {
+    const odd = stack(at('one/same as ever'))
+    writeDirlist(`${odd}=true\n`)
+    expect(entriesOf(readDirlist(place()))).toMatchObject([{ name: 'same as ever', path: odd, available: true }])
+  })
+
+  it('comes with its name from a prompt and from another list', async () => {
+    const [one, two] = [stack(at('one/docker')), stack(at('two/docker'))]
+    await applyChoices(place(), { add: [one], names: new Map([[one, 'one']]), on: [one], off: [] })
+    await importDirlist(place(), `${one}=true\n${two} as two=true\n`, { force: false })
+    expect(dirlistText()).toBe(`${one} as one=true\n${two} as two=true\n`)
   })
 })
 

@@ -34,14 +34,14 @@ it('the next run is told in this host’s time, and none for what never comes or
 describe('the lines of a crontab', () => {
   it('call node and the program by their paths, with the configuration, and escape what cron would cut', () => {
     const block = cronBlock(record, '0 0 * * *', surroundings)
-    expect(block).toContain("0 0 * * * /usr/bin/env PATH=/usr/bin /usr/bin/node /opt/run.js run --config '/etc/100\\% sure/config.ini' --quiet")
+    expect(block).toContain("0 0 * * * /usr/bin/env PATH=/usr/bin /usr/bin/node /opt/run.js run --wait --config '/etc/100\\% sure/config.ini' --quiet")
     expect(block.some((line) => line.startsWith('@reboot ') && line.includes(' resume --config '))).toBe(true)
     expect(fieldsIn(block)).toBe('0 0 * * *')
     expect(recordIn(block.join('\n'))).toEqual(record)
   })
 
   it('only back up where no cloud is configured', () => {
-    expect(cronBlock({ ...record, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' run --no-sync --config ')
+    expect(cronBlock({ ...record, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' run --no-sync --wait --config ')
   })
 
   it('are refused where cron would cut them off or has no credentials to give', () => {
