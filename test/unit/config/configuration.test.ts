@@ -89,6 +89,7 @@ describe('the settings', () => {
       shrinkGuardPercent: 50,
       maxAgeMs: 26 * 3_600_000,
       lockWaitMs: null,
+      formerMachines: [],
       engine: 'restic',
     })
     expect(configuration.cloud).toEqual({ provider: 'rclone', retries: 3, syncTimeoutMs: null, restoreTimeoutMs: null, maxDeletePercent: 50, trashDays: 0 })
