@@ -11,6 +11,8 @@ export interface MatrixOptions {
   readonly randomSignals: number
   /** At each step for each kind, or at so many of them. `MATRIX_STEPS`. */
   readonly mostSteps: number
+  /** Nights of the host with everything at once. `MATRIX_NIGHTS`. */
+  readonly hostNights: number
   /** The same seed chooses the same moments. `MATRIX_SEED`. */
   readonly seed: number
   /** Merged into the configuration: `MATRIX_SETTINGS='{"docker":{"WARM_PASS":true}}'`. */
@@ -41,6 +43,7 @@ export function matrixOptions(environment: NodeJS.ProcessEnv = process.env): Mat
     randomMoments: number('MATRIX_RANDOM', isFull ? 50 : 1),
     randomSignals: number('MATRIX_RANDOM', isFull ? 50 : 0),
     mostSteps: number('MATRIX_STEPS', isFull ? Number.POSITIVE_INFINITY : 1),
+    hostNights: number('MATRIX_NIGHTS', isFull ? 30 : 2),
     seed: number('MATRIX_SEED', Date.now() % 1_000_000),
     settings: JSON.parse(environment['MATRIX_SETTINGS'] ?? '{}') as Settings,
     stacksParent: environment['MATRIX_STACKS_PARENT'] ?? null,
