@@ -39,7 +39,8 @@ export async function makeVolumes(docker: Docker, source: RebuildSource, isWhole
 
 async function makeVolume(docker: Docker, volume: CapsuleVolume, moved: (path: string) => string, call: DockerCall): Promise<Answer<void>> {
   const options = Object.fromEntries(Object.entries(volume.options).map(([key, value]) => [key, key === 'device' && value.startsWith('/') ? moved(value) : value]))
-  const body = { Name: volume.name, Driver: volume.driver, DriverOpts: options, Labels: volume.labels }
+  // Given an empty list of options, the engine would note one, where Compose leaves none.
+  const body = { Name: volume.name, Driver: volume.driver, ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }), Labels: volume.labels }
   const made = await docker.engine.request({ ...limitsOf(call), what: `docker volume create of ${volume.name}`, method: 'POST', path: '/volumes/create', body })
   return made.ok ? done : made
 }

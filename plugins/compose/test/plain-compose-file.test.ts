@@ -35,7 +35,7 @@ secrets: {}
 x-other: &anchor
   a: b
 `
-    expect(readPlainly(content)).toBeNull()
+    expect(readPlainly(content.replace('secrets: {}\n', 'secrets: [a]\n'))).toBeNull()
     expect(readPlainly(content.replace('secrets: {}\n', 'secrets:\n  token:\n    file: ./t\n'))).toEqual({
       namedFiles: ['.env', './db.env', 'other.env', 'a.labels', 'b.labels', 'same-depth.env'],
       keys: { volumes: ['data', 'quoted', 'external.one'], secrets: ['token'], configs: [] },
@@ -47,7 +47,7 @@ x-other: &anchor
     ['extends another', 'services:\n  a:\n    extends:\n      file: base.yaml\n'],
     ['has several documents', 'services: {}\n---\nvolumes:\n  a:\n'],
     ['is JSON', '{"services": {}, "volumes": {"a": {}}}'],
-    ['has a section in flow style', 'services:\n  a:\n    image: x\nvolumes: {a: {}}\n'],
+    ['has a section in flow style over several lines', 'services:\n  a:\n    image: x\nvolumes: {\n  a: {}}\n'],
     ['has a service in flow style', 'services:\n  a: {image: x, env_file: b.env}\n'],
     ['has a variable in a path', 'services:\n  a:\n    env_file: ${DIR}/b.env\n'],
     ['has a path that is optional', 'services:\n  a:\n    env_file:\n      - path: b.env\n        required: false\n'],

@@ -9,11 +9,11 @@ import { compareVersions } from '../src/readiness.js'
 import { startFakeEngine, useEngine } from './fake-engine.js'
 import { good, liveRuntime, liveStack } from './runtime-for-test.js'
 
-/** The real tools, but for the answers given here by the first words of the command. */
+/** The real tools, but for the answers given here by the first words of the command; `compose` goes without saying where its plugin is called by itself. */
 async function runtimeWith(answers: Readonly<Record<string, string>>): ReturnType<typeof composeRuntime.create> {
   const real = createExec()
   const run = (request: ToolRequest): Promise<ToolResult> => {
-    const found = Object.entries(answers).find(([start]) => request.args.join(' ').startsWith(start))
+    const found = Object.entries(answers).find(([start]) => request.args.join(' ').startsWith(start) || `compose ${request.args.join(' ')}`.startsWith(start))
     if (found === undefined) return real.run(request)
     return Promise.resolve({ outcome: 'exited', exitCode: 0, endedBySignal: null, stdout: found[1], stdoutBytes: new Uint8Array(), stderr: '', durationMs: 0, wasKilled: false, startError: null })
   }
@@ -21,10 +21,10 @@ async function runtimeWith(answers: Readonly<Record<string, string>>): ReturnTyp
   return composeRuntime.create({}, { signal: new AbortController().signal, log: () => {}, exec, dryRun: false, cacheDir: '/nonexistent' })
 }
 
-test('the hook gives the one descriptor, without settings', async () => {
+test('the hook gives the one descriptor, whose only setting names the variables that Compose gets', async () => {
   const given = await (providers as unknown as () => Promise<unknown[]>)()
   expect(given).toEqual([composeRuntime])
-  expect(composeRuntime).toMatchObject({ kind: 'runtime', id: 'compose', apiVersion: 1, settings: [] })
+  expect(composeRuntime).toMatchObject({ kind: 'runtime', id: 'compose', apiVersion: 1, settings: [{ section: 'docker', key: 'COMPOSE_ENV' }] })
 })
 
 test('an engine or a Compose that is too old is named with what it is and what is needed', async () => {
