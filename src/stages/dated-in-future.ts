@@ -1,3 +1,5 @@
+import type { Problem } from '../errors.js'
+
 /** Clocks of two hosts, or of one host before and after it asked for the time, may differ by this much. */
 const clockToleranceMs = 60_000
 
@@ -7,4 +9,15 @@ const clockToleranceMs = 60_000
  */
 export function isDatedInFuture({ time }: { readonly time: string }, now = Date.now()): boolean {
   return Date.parse(time) > now + clockToleranceMs
+}
+
+/** Returns the warning that names such a snapshot. `stack`: `null` for one that stackbk did not make. */
+export function datedInFutureProblem({ id, time, stack }: { readonly id: string; readonly time: string; readonly stack: string | null }): Problem {
+  return {
+    severity: 'warning',
+    code: 'dated-in-future',
+    message: `the snapshot ${id.slice(0, 8)} is dated in the future (${time}), so it does not count as the latest`,
+    fix: `Set the clock if it is behind; if it is right, remove that snapshot: stackbk snapshots forget ${id.slice(0, 8)}`,
+    ...(stack === null ? {} : { stack }),
+  }
 }

@@ -1,10 +1,10 @@
 import type { Snapshot } from '@stackbk/contract'
 
 import { nearestName } from '../config/nearest-name.js'
-import { errorFrom, problemFrom, StackbkError, type Problem } from '../errors.js'
+import { errorFrom, problemFrom, StackbkError } from '../errors.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { ownTag, stackOf } from './backup/stack-snapshots.js'
-import { isDatedInFuture } from './dated-in-future.js'
+import { datedInFutureProblem, isDatedInFuture } from './dated-in-future.js'
 import { publishForgotten } from './forgotten-ledger.js'
 import { withPendingMarks } from './pending-marks.js'
 import { openRepository, repositoryLock, withinSilence } from './repository.js'
@@ -96,17 +96,6 @@ export async function forgetSnapshots(run: Run, ids: readonly string[], { prune 
 function reportOf(snapshot: Snapshot): SnapshotReport {
   const { id, time, host, paths, tags, bytes } = snapshot
   return { id, time, stack: stackOf(snapshot), host, paths, tags, bytes, ...(isDatedInFuture(snapshot) ? { datedInFuture: true } : {}) }
-}
-
-/** Returns the warning that names a snapshot whose time is still to come. */
-export function datedInFutureProblem({ id, time, stack }: Pick<SnapshotReport, 'id' | 'time' | 'stack'>): Problem {
-  return {
-    severity: 'warning',
-    code: 'dated-in-future',
-    message: `the snapshot ${id.slice(0, 8)} is dated in the future (${time}), so it does not count as the latest`,
-    fix: `Set the clock if it is behind; if it is right, remove that snapshot: stackbk snapshots forget ${id.slice(0, 8)}`,
-    ...(stack === null ? {} : { stack }),
-  }
 }
 
 /** A stack without snapshots gives an empty list; a name that nobody knows is a mistake. */

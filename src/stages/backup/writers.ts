@@ -148,7 +148,8 @@ export function named(paths: readonly string[]): string {
 /** What the snapshot does not hold, or what stackbk itself writes. Of EXCLUDE only what is certain: names, and absolute paths. */
 async function ignoredPaths(run: Run, plan: StackPlan): Promise<(path: string) => boolean> {
   const repository = (await run.engine()).location().path
-  const own = [run.state.root, ...(repository === null ? [] : [repository])]
+  // What does not answer is not read either, and would hold up the look at all else.
+  const own = [run.state.root, ...(repository === null ? [] : [repository]), ...plan.unansweredPaths]
   const excludes = run.configuration.stack(plan.stack.name).exclude.map((pattern) => pattern.replace(/\/+$/, '')).filter((pattern) => pattern !== '' && !pattern.startsWith('!'))
   const names = excludes.filter((pattern) => !/[/[\\]/.test(pattern)).map(globPattern)
   const paths = excludes.filter((pattern) => pattern.startsWith('/') && !/[*?[\\]/.test(pattern))

@@ -2,6 +2,7 @@ import type { Snapshot } from '@stackbk/contract'
 
 import { nearestName } from '../../config/nearest-name.js'
 import { StackbkError, type Problem } from '../../errors.js'
+import { datedInFutureProblem, isDatedInFuture } from '../dated-in-future.js'
 import { bestSnapshot, isGood, marksOf, newestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 
 /** Which snapshot of a stack is to be brought back. */
@@ -61,7 +62,7 @@ export function chooseSnapshots(request: ChoiceRequest): Choice {
     chosen: found.flatMap(({ stack, snapshot }) => (snapshot === undefined ? [] : [{ stack, snapshot }])),
     lacking: found.flatMap(({ stack, snapshot }) => (snapshot === undefined ? [stack] : [])),
     marked: new Map(found.flatMap(({ stack, snapshot, newest }) => (snapshot === undefined && newest !== undefined ? [[stack, newest]] : []))),
-    problems: [...problems, ...left.map(switchedOff), ...found.flatMap(({ stack, snapshot, newest }) => markProblems(stack, snapshot, newest))],
+    problems: [...problems, ...left.map(switchedOff), ...found.flatMap(({ stack, snapshot, newest }) => markProblems(stack, snapshot, newest)), ...ofHost.filter((snapshot) => wanted.includes(stackOf(snapshot) ?? '') && isDatedInFuture(snapshot)).map((snapshot) => datedInFutureProblem({ ...snapshot, stack: stackOf(snapshot) }))],
   }
 }
 

@@ -13,7 +13,7 @@ const dockge: PossibleWriter = { id: 'dockge-id', name: 'dockge', image: 'louisl
 function planWith(writers: readonly PossibleWriter[]): StackPlan {
   const directory = at('stacks/web')
   mkdirSync(join(directory, 'data'), { recursive: true })
-  return { stack: stackAt(), sources: [source(directory, { otherUsers: writers.map(({ name }) => name), possibleWriters: writers.map((writer) => ({ ...writer, paths: writer.paths.length > 0 ? writer.paths : [directory] })) })], paths: [directory] } as unknown as StackPlan
+  return { stack: stackAt(), sources: [source(directory, { otherUsers: writers.map(({ name }) => name), possibleWriters: writers.map((writer) => ({ ...writer, paths: writer.paths.length > 0 ? writer.paths : [directory] })) })], paths: [directory], unansweredPaths: [] } as unknown as StackPlan
 }
 
 function runWith(text = ''): TestRun {
