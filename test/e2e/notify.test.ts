@@ -98,6 +98,8 @@ describe('of a backup', () => {
 
   it('that is partial is a failure to all, and says of which stack', async () => {
     const compose = web.read('compose.yaml')
+    // Without containers to ask, only the file could say what the stack's data is.
+    await web.compose('down')
     web.write('compose.yaml', 'services: [')
     try {
       const { exitCode, result } = await world.backup()
@@ -115,6 +117,7 @@ describe('of a backup', () => {
       expect(figures().get('stackbk_status{stack="blog",stage="backup"}')).toBe(0)
     } finally {
       web.write('compose.yaml', compose)
+      await web.up()
     }
   })
 })

@@ -103,7 +103,7 @@ class SocketEngine implements Engine {
     const limit = new Limit(call)
     try {
       const answer = await this.#requestWithin(call, limit)
-      if (!answer.ok || call.isLogged !== false) this.#log('debug', `engine: ${call.method ?? 'GET'} ${withoutNames(call.path)}`, { path: call.path, ms: Math.round(performance.now() - begunAt), ...(answer.ok ? { status: answer.value.status } : { failure: answer.failure.kind }) })
+      if (!answer.ok || call.isLogged !== false) this.#log('debug', `engine: ${call.method ?? 'GET'} ${withoutNames(call.path)}`, { path: call.path, ms: Math.round(performance.now() - begunAt), ...(answer.ok ? { status: answer.value.status } : { outcome: answer.failure.kind, reason: answer.failure.toolOutput || answer.failure.message }) })
       return answer
     } finally {
       limit.end()
