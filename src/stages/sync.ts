@@ -57,9 +57,9 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
   const remotes = new KnownRemotes(run.state.repositories, opened.repository.id, engine.location().display)
-  if (choices.allowNewRemote !== true) refuseVanishedRemote(transport.location, remote, remotes)
   run.reporter.step('comparing with the remote')
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
+  if (choices.allowNewRemote !== true) refuseVanishedRemote(transport.location, remote, remotes)
   const checked = new CheckedFiles(run.state.repositories, opened.repository.id)
   const work: Work = { run, transport, repository: opened, root, remote: remote.list, remoteConfig, checked, limit: sharedLimit(run.configuration.cloud.syncTimeoutMs) }
   if (run.dryRun) return rehearsed(work, firstList, choices)
