@@ -181,7 +181,7 @@ describe.runIf(canMakeDisks)('a remote that takes nothing', () => {
     const disk = await makeSmallDisk({ path: join(world.root, 'remote', 'small'), bytes: 24 * 1024 * 1024, kind: 'ext4' })
     try {
       world.configure({ local_backup: { STALL_TIMEOUT: null }, cloud_sync: { RCLONE_CONFIG: join(world.root, 'rclone.conf'), RCLONE_REMOTE: 'cloud', RCLONE_PATH: '/small/copy' } })
-      expect((await world.sync()).exitCode).toBe(0)
+      expect((await world.sync('--allow-new-remote')).exitCode).toBe(0)
       const copy = join(disk.path, 'copy')
       await addSnapshot(2_000_000)
       disk.fill()

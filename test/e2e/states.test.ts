@@ -109,6 +109,9 @@ describe('an engine that does not answer', () => {
   })
 })
 
+/** Writes to its data over and over. */
+const busyCommand = ['sh', '-c', "trap 'exit 0' TERM INT; while :; do date >> /data/busy; sleep 0.01; done"]
+
 describe('other states', () => {
   let world: World
   let call: Awaited<ReturnType<World['backup']>>
@@ -122,7 +125,7 @@ describe('other states', () => {
     created = await world.stack('renamed', { services: { app: polite }, isUp: false })
     await created.compose('-p', `${created.project}-other`, 'up', '-d')
     shared = await world.stack('shared', { services: { app: polite }, isUp: false })
-    await docker('run', '-d', '--name', `${world.prefix}-stranger`, '--label', `com.docker.compose.project=${world.prefix}-9`, '--network', 'none', '-v', `${shared.directory}/data:/data`, testImage, ...politeCommand)
+    await docker('run', '-d', '--name', `${world.prefix}-stranger`, '--label', `com.docker.compose.project=${world.prefix}-9`, '--network', 'none', '-v', `${shared.directory}/data:/data`, testImage, ...busyCommand)
     lost = await world.stack('lost', { services: { app: polite }, isUp: false })
     rmSync(lost.directory, { recursive: true })
     call = await world.backup()
@@ -141,7 +144,7 @@ describe('other states', () => {
     expect(await created.running()).toEqual([])
   })
 
-  it("a stopped stack whose data another stack's container writes to is marked live", async () => {
+  it("a stopped stack whose data another stack's container writes to while it is read is marked live", async () => {
     expect(call.stack('shared')).toMatchObject({ status: 'partial', quiet: false })
     expect((await world.snapshots()).find((one) => one.id === call.stack('shared').snapshot?.id)?.tags).toContain('live')
   })

@@ -67,9 +67,10 @@ describe('status', () => {
     const before = world.picture(...everything())
     const { exitCode, result } = await status()
     expect([exitCode, result.status, result.problems]).toEqual([0, 'ok', []])
+    const newest = { id, time: expect.any(String) as string, ageMs: expect.any(Number) as number, marks: [] }
     expect(result.stacks).toEqual([
-      { name: 'web', enabled: true, state: 'running', lastSnapshot: { id, time: expect.any(String) as string }, ageMs: expect.any(Number) as number, lastDowntimeMs: expect.any(Number) as number, lastReadyMs: expect.any(Number) as number, overdue: false },
-      { name: 'off', enabled: false, state: 'not-found', lastSnapshot: null, ageMs: null, lastDowntimeMs: null, lastReadyMs: null, overdue: false },
+      { name: 'web', enabled: true, state: 'running', lastSnapshot: { id, time: expect.any(String) as string }, newestSnapshot: newest, ageMs: expect.any(Number) as number, lastDowntimeMs: expect.any(Number) as number, lastReadyMs: expect.any(Number) as number, overdue: false },
+      { name: 'off', enabled: false, state: 'not-found', lastSnapshot: null, newestSnapshot: null, ageMs: null, lastDowntimeMs: null, lastReadyMs: null, overdue: false },
     ])
     expect(result.repository).toMatchObject({ path: world.repository, snapshots: 1, reachable: true })
     expect(result.repository.bytes).toBeGreaterThan(1000)
