@@ -39,7 +39,8 @@ describe('retention', () => {
       expect(call.exitCode, JSON.stringify(call.result)).toBe(0)
       expect(call.result.retention).toEqual({ status: 'ok', removed: round === 2 ? 1 : 0 })
     }
-    const left = (await world.snapshots()).map((snapshot) => `${snapshot.hostname} ${snapshot.tags.join(',')}`).sort()
+    // What this host forgot is for the other one to read.
+    const left = (await world.snapshots()).filter(({ tags }) => !tags.includes('stackbk-ledger')).map((snapshot) => `${snapshot.hostname} ${snapshot.tags.join(',')}`).sort()
     expect(left).toEqual([
       ...Array<string>(3).fill('elsewhere stackbk,stack:web'),
       ...Array<string>(3).fill('testhost made-by-hand'),

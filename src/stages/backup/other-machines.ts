@@ -32,7 +32,8 @@ export async function findOtherMachines(run: Run, repository: OpenRepository, na
     const ofStack = repository.snapshots.filter((snapshot) => snapshot.host === hostname && stackOf(snapshot) === name)
     await recordMachines(run, repository, ofStack.filter(({ id }) => record.isOfUnknownMachine(id)), own)
     for (const { id } of ofStack) {
-      const machine = record.ownerOf(id)?.split('/').at(-1)
+      // A host alone stands there for what was recorded while this machine had another hostname.
+      const machine = record.ownerOf(id)?.split('/')[1]
       if (machine === undefined || formerMachines.includes(machine)) continue
       found.set(machine, (found.get(machine) ?? new Set()).add(name))
     }
