@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeWorld, oneService, type World } from '../fixtures/world.js'
 
 const header = ['schemaVersion', 'command', 'runId', 'status', 'dryRun', 'startedAt', 'finishedAt', 'durationMs', 'problems']
-const stackKeys = ['name', 'directory', 'status', 'stateBefore', 'servicesBefore', 'stopMode', 'stopModeReason', 'frozenBy', 'warmPass', 'quiet', 'snapshot', 'downtimeMs', 'readyMs', 'durationMs', 'verification', 'problems']
+const stackKeys = ['name', 'directory', 'status', 'stateBefore', 'servicesBefore', 'stopMode', 'stopModeReason', 'possibleWriters', 'frozenBy', 'warmPass', 'quiet', 'snapshot', 'downtimeMs', 'readyMs', 'durationMs', 'verification', 'problems']
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 let world: World
@@ -84,11 +84,12 @@ describe('the parts', () => {
   it('of recover', () => {
     expect(at('recover', 'stacks', 0)).toEqual({
       name: 'web', directory: join(world.stacks, 'web'), snapshotId: at('backup', 'stacks', 0, 'snapshot', 'id'), status: 'ok', files: expect.any(Number) as number, bytes: expect.any(Number) as number, started: true, healthy: true, problems: [],
+      changes: { replaced: [join(world.stacks, 'web')], removed: [], removedCount: 0, kept: [], keptCount: 0, keptAside: [] },
     })
   })
 
   it('of status', () => {
-    expect(Object.keys(at('status', 'stacks', 0)).sort()).toEqual(['ageMs', 'enabled', 'lastDowntimeMs', 'lastReadyMs', 'lastSnapshot', 'name', 'overdue', 'state'])
+    expect(Object.keys(at('status', 'stacks', 0)).sort()).toEqual(['ageMs', 'enabled', 'lastDowntimeMs', 'lastReadyMs', 'lastSnapshot', 'name', 'newestSnapshot', 'overdue', 'state'])
     expect(Object.keys(at('status', 'repository')).sort()).toEqual(['bytes', 'id', 'path', 'reachable', 'snapshots'])
     expect(Object.keys(at('status', 'cloud')).sort()).toEqual(['ageMs', 'behindSnapshots', 'lastSync', 'overdue', 'remote'])
   })

@@ -107,7 +107,7 @@ describe('a transport that does not come with stackbk', () => {
     try {
       world.configure({ cloud_sync: { PROVIDER: name }, [`plugin:${name}`]: remote.settings })
       // Servers of the test's own are on the host's loopback.
-      const { exitCode, result } = await world.json<SyncResult>(['sync'], { environment: environment(), onHostNetwork: true })
+      const { exitCode, result } = await world.json<SyncResult>(['sync', '--allow-new-remote'], { environment: environment(), onHostNetwork: true })
       expect([exitCode, result.verified, result.uploaded.files > 3]).toEqual([0, true, true])
     } finally {
       await remote.close()

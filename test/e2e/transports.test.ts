@@ -48,7 +48,7 @@ describe.each(remotes)('the copy by $id', ({ id, settings, location, secrets }) 
   })
 
   it('takes the repository, and a second sync has nothing to do', async () => {
-    const first = await world.sync()
+    const first = await world.sync('--allow-new-remote')
     expect(first.exitCode, JSON.stringify(first.result)).toBe(0)
     expect(first.result).toMatchObject({ status: 'ok', verified: true, remote: expect.stringContaining(location()) as string })
     const second = await world.sync()
