@@ -33,7 +33,7 @@ describe.each(kinds)('a remote of kind %s', (kind) => {
   afterAll(() => remote?.close())
 
   it('takes the repository, and a second sync has nothing to do', async () => {
-    const first = await world.sync()
+    const first = await world.sync('--allow-new-remote')
     expect(first.exitCode, JSON.stringify(first.result.problems)).toBe(0)
     expect(first.result).toMatchObject({ status: 'ok', verified: true })
     const second = await world.sync()
