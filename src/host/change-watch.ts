@@ -124,7 +124,7 @@ export class ChangeWatch {
     const key = path.toString('latin1')
     if (this.#watchers.has(key)) return
     if (this.#watchers.size >= this.#limit) return this.#doubtThat(`it has more than ${this.#limit} folders, too many to watch for changes`)
-    const watcher = watch(path, { persistent: false, encoding: 'buffer' }, (event, name) => this.#onChange(path, folder === null ? null : (name as Buffer | null), event === 'rename'))
+    const watcher = watch(path, { persistent: false, encoding: 'buffer' }, (event, name) => this.#onChange(path, folder === null ? null : name, event === 'rename'))
     watcher.on('error', (error) => this.#doubtThat(`${path.toString()} cannot be watched for changes: ${reasonOf(error)}`))
     this.#watchers.set(key, watcher)
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import type { StackReport } from '../../src/stages/backup/backup-result.js'
 import { canMakeHangingMounts, makeHangingMount, type HangingMount } from '../fixtures/hanging-mount.js'
 import { makeWorld, oneService, until, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -46,7 +47,9 @@ describe.skipIf(!canMakeHangingMounts)('with file systems that do not answer', (
   it('backs up the others, names what did not answer, and stops no stack that could not be started again', async () => {
     const before = await user.containers()
     const begun = performance.now()
-    const { exitCode, result, stack: report } = await world.backup()
+    const call = await world.backup()
+    const { exitCode, result } = call
+    const report = (name: string): StackReport => call.stack(name)
     expect(performance.now() - begun).toBeLessThan(goesOnWithinMs)
     expect(exitCode).toBe(3)
     expect(result.stacks.map(({ name, status }) => `${name} ${status}`).sort()).toEqual(['lost failed', 'user partial', 'web partial'])
@@ -105,8 +108,8 @@ describe.skipIf(!canMakeHangingMounts)('a volume that is mounted only while the 
 
   it('keeps no stack down, nor does what a container mounts on its own bind', async () => {
     for (const mode of ['stop', 'down']) {
-      const { exitCode, stack: report } = await world.backup(['--stop-mode', mode])
-      expect([exitCode, report('media').problems.filter(({ severity }) => severity === 'error')], mode).toEqual([0, []])
+      const call = await world.backup(['--stop-mode', mode])
+      expect([call.exitCode, call.stack('media').problems.filter(({ severity }) => severity === 'error')], mode).toEqual([0, []])
       expect(await stack.running()).toEqual(['app'])
     }
   })

@@ -67,6 +67,8 @@ export interface CapsuleProject {
   readonly replicas: Readonly<Record<string, number>>
   /** Services with a container that was paused. */
   readonly pausedServices: readonly string[]
+  /** Services with a container whose healthcheck failed: it is not waited for when they come back. Absent in capsules of earlier versions. */
+  readonly unhealthyServices?: readonly string[]
   /** Services that the user had stopped. */
   readonly stoppedServices: readonly string[]
 }

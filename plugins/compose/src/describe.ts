@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { basename } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleVolume, ProjectState, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleVolume, ContainerState, ProjectState, StackState } from '@stackbk/contract'
 
 import { isAlive } from './container.js'
 import type { DockerCall } from './docker.js'
@@ -107,8 +107,13 @@ function capsuleProject(about: Described): CapsuleProject {
     networks: networksOf(about),
     replicas: Object.fromEntries(ran.map((service) => [service, alive.filter((container) => container.service === service).length])),
     pausedServices: services(alive.filter((container) => container.condition === 'paused')),
+    ...(alive.some(isUnhealthy) ? { unhealthyServices: services(alive.filter(isUnhealthy)) } : {}),
     stoppedServices: services(project.containers.filter((container) => !isAlive(container) && !container.isOneOff && !ran.includes(container.service))),
   }
+}
+
+function isUnhealthy({ health }: ContainerState): boolean {
+  return health === 'unhealthy'
 }
 
 /** One a service: what its container was made of, else what the model's name means now. */

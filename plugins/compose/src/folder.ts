@@ -53,11 +53,11 @@ async function nameIn(files: readonly string[], variables: Readonly<Record<strin
 
 /** Fills in `$NAME`, `${NAME}`, `${NAME-default}`, `${NAME:-default}`, `${NAME+other}` and `${NAME:+other}`. */
 function interpolated(written: string, variables: Readonly<Record<string, string>>): string {
-  return written.replace(/\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?)([-+?])([^}]*))?\})/g, (_all, plain: string | undefined, braced: string, colon = '', operator = '', word = '') => {
+  return written.replace(/\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?)([-+?])([^}]*))?\})/g, (_all: string, plain: string | undefined, braced: string, colon: string | undefined, operator: string | undefined, word: string | undefined) => {
     const value = variables[plain ?? braced]
-    const isSet = value !== undefined && (colon === '' || value !== '')
-    if (operator === '+') return isSet ? word : ''
-    return isSet ? value : operator === '-' ? word : ''
+    const isSet = value !== undefined && ((colon ?? '') === '' || value !== '')
+    if (operator === '+') return isSet ? (word ?? '') : ''
+    return isSet ? value : operator === '-' ? (word ?? '') : ''
   })
 }
 

@@ -4,6 +4,7 @@ import type { Answer, CallOptions, UpReport } from '@stackbk/contract'
 import { startContainer } from './container-calls.js'
 import { type Container, crashedLately, isAlive } from './container.js'
 import { mountTrouble } from './isolated-check.js'
+import { healthWaitMs } from './health-wait.js'
 import type { Rehearsed } from './isolated-model.js'
 import { inspectContainers } from './look.js'
 import { sharedNamespaces } from './inspect.js'
@@ -24,6 +25,8 @@ interface StartRequest extends CallOptions {
   readonly directory: string
   readonly healthTimeoutMs: number
   readonly rehearsed: (container: Container) => Rehearsed
+  /** It was unhealthy when the snapshot was made, so no more is asked of it than to run. */
+  readonly wasUnhealthy: (container: Container) => boolean
 }
 
 /** - `waiting`: for its turn, or to become healthy
@@ -46,10 +49,10 @@ export async function startRehearsal(tools: Tools, ids: readonly string[], reque
       const looked = await inspectContainers(tools.docker, ids, request)
       if (!looked.ok) return looked
       const containers = [...looked.value.values()]
-      const standings = new Map(containers.map((container) => [container.id, standingOf(container, { attempts, refused, rehearsed: request.rehearsed(container) })]))
+      const standings = new Map(containers.map((container) => [container.id, standingOf(container, { attempts, refused, rehearsed: request.rehearsed(container), wasUnhealthy: request.wasUnhealthy(container) })]))
       const due = containers.filter((container) => ['waiting', 'ended'].includes(standings.get(container.id)!.is) && !isAlive(container) && areNeedsMet(container, containers, standings))
       const startable = due.filter((container) => Date.now() >= notBefore(container, attempts.get(container.id) ?? 0))
-      const limitMs = Math.max(request.healthTimeoutMs, ...containers.map((container) => container.healthLimitMs))
+      const limitMs = healthWaitMs(containers, request.healthTimeoutMs)
       const isOver = performance.now() - begunAt >= limitMs
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: 'The rehearsal was cancelled' })
       // One that waits for what has failed waits in vain.
@@ -79,12 +82,13 @@ async function start(tools: Tools, container: Container, request: StartRequest):
   return started.ok ? '' : started.failure.toolOutput || started.failure.message
 }
 
-function standingOf(container: Container, about: { attempts: ReadonlyMap<string, number>; refused: ReadonlyMap<string, string>; rehearsed: Rehearsed }): Standing {
+function standingOf(container: Container, about: { attempts: ReadonlyMap<string, number>; refused: ReadonlyMap<string, string>; rehearsed: Rehearsed; wasUnhealthy: boolean }): Standing {
   const refusal = about.refused.get(container.id)
   if (refusal !== undefined) return { is: 'failed', reason: refusal }
   const tried = about.attempts.get(container.id) ?? 0
   if (tried === 0) return { is: 'waiting' }
   if (isAlive(container)) {
+    if (container.health === 'unhealthy' && about.wasUnhealthy) return { is: 'up' }
     if (container.healthLimitMs > 0 && container.health !== 'healthy') return container.health === 'unhealthy' ? { is: 'unhealthy', reason: 'it is unhealthy' } : { is: 'waiting' }
     if (container.healthLimitMs === 0 && Date.now() - Date.parse(container.startedAt ?? '') < steadyMs) return { is: 'waiting' }
     return tried > 1 && crashedLately({ ...container, restartCount: tried }) ? { is: 'waiting' } : { is: 'up' }

@@ -66,13 +66,18 @@ export async function startIsolated(tools: Tools, capsule: Capsule, scratch: Scr
   const rehearsed = (container: Container): Rehearsed => {
     return models[names.indexOf(container.allLabels[label.project] ?? '')]?.model.services.get(container.service) ?? { service: container.service, restart: 'never' }
   }
-  const started = await startRehearsal(tools, made.value.map((container) => container.id), { ...options, directory: directory.value, healthTimeoutMs: scratch.healthTimeoutMs, rehearsed })
+  const recordedOf = (container: Container): CapsuleProject | undefined => capsule.projects[names.indexOf(container.allLabels[label.project] ?? '')]
+  const wasUnhealthy = (container: Container): boolean => recordedOf(container)?.unhealthyServices?.includes(container.service) === true
+  const started = await startRehearsal(tools, made.value.map((container) => container.id), { ...options, directory: directory.value, healthTimeoutMs: scratch.healthTimeoutMs, rehearsed, wasUnhealthy })
   if (!started.ok) return started
   return answered({
     healthy: started.value.missing.length === 0,
     missing: started.value.missing,
     containers: made.value.map((container) => ({ service: rehearsed(container).service, name: container.name, id: container.id })),
-    leftOut: models.flatMap(({ model }) => model.leftOut),
+    leftOut: [
+      ...models.flatMap(({ model }) => model.leftOut),
+      ...capsule.projects.flatMap((project) => (project.unhealthyServices ?? []).map((service) => `Service ${service} was unhealthy when the snapshot was made: it only has to run`)),
+    ],
     unprovenImages: models.flatMap(({ images }) => images).filter((image) => image.doubt !== '').map(({ service, reference, doubt }) => ({ service, reference, reason: doubt })),
   })
 }

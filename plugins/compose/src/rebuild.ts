@@ -204,12 +204,14 @@ function stateToStart(directory: string, sources: readonly RebuildSource[], cont
   const projects = sources.map((source): ProjectState => {
     const { scope } = source
     const paused = new Set(scope.recorded.pausedServices)
+    const unhealthy = new Set(scope.recorded.unhealthyServices ?? [])
+    const healthOf = (container: Container): ContainerState['health'] => (container.healthLimitMs === 0 ? 'none' : unhealthy.has(container.service) ? 'unhealthy' : 'healthy')
     return {
       ...scope.project,
       containers: containersOf(source, containers).map((container): ContainerState => {
         const state = toState(container)
         if (!scope.running.has(container.service)) return state
-        return { ...state, condition: paused.has(container.service) ? 'paused' : 'running', health: container.healthLimitMs > 0 ? 'healthy' : 'none' }
+        return { ...state, condition: paused.has(container.service) ? 'paused' : 'running', health: healthOf(container) }
       }),
     }
   })

@@ -37,7 +37,8 @@ async function recallProject(docker: Docker, project: CapsuleProject, now: Proje
     const there = [...own.filter(isAlive), ...own.filter((container) => !isAlive(container))].slice(0, count)
     const gone = Array.from({ length: Math.max(0, count - there.length) }, (_, at) => describeGone(project, { service, number: there.length + at + 1, definition, configHash: hashes.get(service) ?? '' }))
     const condition = project.pausedServices.includes(service) ? 'paused' : 'running'
-    return [...there, ...gone].map((container) => ({ ...container, condition, health: hasHealthcheck(definition) || container.health !== 'none' ? 'healthy' : 'none' }))
+    const expected = project.unhealthyServices?.includes(service) === true ? 'unhealthy' : 'healthy'
+    return [...there, ...gone].map((container) => ({ ...container, condition, health: hasHealthcheck(definition) || container.health !== 'none' ? expected : 'none' }))
   })
   const ids = new Set(ran.map((container) => container.id))
   return {
