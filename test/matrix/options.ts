@@ -43,7 +43,7 @@ export function matrixOptions(environment: NodeJS.ProcessEnv = process.env): Mat
     randomMoments: number('MATRIX_RANDOM', isFull ? 50 : 1),
     randomSignals: number('MATRIX_RANDOM', isFull ? 50 : 0),
     mostSteps: number('MATRIX_STEPS', isFull ? Number.POSITIVE_INFINITY : 1),
-    hostNights: number('MATRIX_NIGHTS', isFull ? 30 : 2),
+    hostNights: number('MATRIX_NIGHTS', isFull ? 30 : 1),
     seed: number('MATRIX_SEED', Date.now() % 1_000_000),
     settings: JSON.parse(environment['MATRIX_SETTINGS'] ?? '{}') as Settings,
     stacksParent: environment['MATRIX_STACKS_PARENT'] ?? null,

@@ -14,6 +14,9 @@ import { makeRealHost, type RealHost } from './real-host.js'
 const { isFull, hostNights } = matrixOptions()
 const dayMs = 24 * 60 * 60 * 1000
 
+/** Recovered in an ordinary run: a disk below the folder, a neighbour of the same project name, a healthcheck that never passes. */
+const recoveredInSample = ['photos', 'music', 'sick']
+
 /** What a night may report, by stack: everything else is a surprise. */
 const expected: Readonly<Record<string, readonly string[]>> = {
   cache: ['not-in-backup'],
@@ -26,7 +29,7 @@ describe.runIf(canMakeDisks)('a home server with everything at once', () => {
   beforeAll(async () => void (host = await makeRealHost()), 300_000)
   afterAll(() => host?.remove(), 120_000)
 
-  it(`runs as before after each of ${hostNights} nights, and has a snapshot of every stack`, async () => {
+  it(`runs as before after ${hostNights === 1 ? 'a night' : `each of ${hostNights} nights`}, and has a snapshot of every stack`, async () => {
     const { world } = host
     const restic = execFileSync('sh', ['-c', 'command -v restic'], { encoding: 'utf8' }).trim()
     // Each snapshot is dated by its night, so that retention has nights to count.
@@ -36,7 +39,7 @@ describe.runIf(canMakeDisks)('a home server with everything at once', () => {
       for (const stack of host.stacks) writeFileSync(join(stack.directory, 'data', 'night'), `${night}\n`)
       await host.write(host.stack('web'), 'db', '/vol/row', `night ${night}`)
       writeFileSync(join(host.library.path, `picture-${night}`), 'precious')
-      if (night % 3 === 2) await host.networkDrive.hang()
+      if (night % 3 === 1) await host.networkDrive.hang()
       const neighbours = await host.containers(host.stack('books'))
       const time = new Date(Date.now() - (hostNights - night + 1) * dayMs).toISOString().slice(0, 19).replace('T', ' ')
       const { exitCode, result } = await world.json<RunBothResult>(['run'], { environment: { PATH: world.fakePath, NIGHT: time } })
@@ -66,9 +69,9 @@ describe.runIf(canMakeDisks)('a home server with everything at once', () => {
     expect([exitCode, result.status], JSON.stringify(result)).toEqual([0, 'ok'])
   }, 600_000)
 
-  it('has every stack recovered in place, without the loss of a file that no snapshot holds', async () => {
+  it('has its stacks recovered in place, without the loss of a file that no snapshot holds', async () => {
     const { world } = host
-    for (const stack of host.stacks.filter(({ isEnabled, name }) => isEnabled && name !== 'edited')) {
+    for (const stack of host.stacks.filter(({ isEnabled, name }) => isEnabled && (isFull ? name !== 'edited' : recoveredInSample.includes(name)))) {
       const neighbours = await host.containers(host.stack('books'))
       writeFileSync(join(stack.directory, 'data', 'night'), 'broken\n')
       const { exitCode, result } = await world.json<RecoverResult>(['recover', stack.name, '--yes'])

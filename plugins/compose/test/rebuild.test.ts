@@ -301,12 +301,16 @@ test('a part of a stack is rebuilt beside the rest; nothing starts where that is
   expect(Object.keys(await stack.containers())).toHaveLength(3)
 
   await removeProject(stack.project)
-  const stopped = changed(capsule, { stoppedServices: ['old'] })
+  const stopped = changed(capsule, { stoppedServices: ['old'], unhealthyServices: [] })
   expect(good(await runtime.canRebuild(stopped, question(stack))).problems.map(({ severity, code }) => `${severity} ${code}`)).toEqual(['warning missing-image'])
   const report = good(await runtime.rebuild(stopped, request(stack, { healthTimeoutMs: 2000 })))
   expect(report).toMatchObject({ isUp: false, missing: [{ service: 'sick', reason: expect.stringContaining('unhealthy') }] })
   expect(report.losses).toEqual([expect.stringMatching(/^Service old, which was stopped, could not be made again: /)])
   expect(await stack.running()).toEqual(['db', 'sick', 'web'])
+
+  await removeProject(stack.project)
+  const asBefore = await runtime.rebuild(changed(capsule, { unhealthyServices: ['sick'] }), request(stack, { healthTimeoutMs: 2000 }))
+  expect(asBefore, 'what was unhealthy before only has to run').toMatchObject({ ok: true, value: { isUp: true, missing: [] } })
 })
 
 test('a stack whose folder has another place now is rebuilt there, from its files or from its capsule', async () => {
