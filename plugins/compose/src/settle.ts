@@ -12,7 +12,7 @@ const harmless = new Set(['1', '10', '12', '28'])
 /** What the engine may need to kill a container once its grace is over. */
 const killMarginMs = 5_000
 
-/** By runtime: states, by the time at which they were taken, whose stops have been waited for. */
+/** By runtime: states, by their folder and the time at which they were taken, whose stops have been waited for. */
 const settledStates = new WeakMap<Tools, Set<string>>()
 
 /** By runtime: containers that were told to stop and had not done so when the wait for them ended. */
@@ -20,7 +20,11 @@ const pendingStops = new WeakMap<Tools, Set<string>>()
 
 /** The stops of this state have been waited for already. */
 export function isSettled(tools: Tools, state: StackState): boolean {
-  return settledStates.get(tools)?.has(state.takenAt) === true
+  return settledStates.get(tools)?.has(keyOf(state)) === true
+}
+
+function keyOf({ directory, takenAt }: StackState): string {
+  return `${directory}\n${takenAt}`
 }
 
 /** It was told to stop and still had not when it was last waited for: that it runs does not mean that it stays up. */
@@ -38,7 +42,7 @@ export async function waitUntilSettled(tools: Tools, state: StackState, request:
   const pending = new Set<string>()
   pendingStops.set(tools, new Set([...(pendingStops.get(tools) ?? [])].filter((id) => !containersOf(state).some((container) => container.id === id))))
   const settled = await waitForStops(tools, state, request, pending)
-  if (settled.ok) settledStates.set(tools, new Set([...(settledStates.get(tools) ?? []), state.takenAt]))
+  if (settled.ok) settledStates.set(tools, new Set([...(settledStates.get(tools) ?? []), keyOf(state)]))
   pendingStops.set(tools, new Set([...(pendingStops.get(tools) ?? []), ...pending]))
   return settled
 }
