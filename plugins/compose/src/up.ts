@@ -25,6 +25,12 @@ interface UpRequest {
 type Verdict = { readonly is: 'up' } | { readonly is: 'completed' } | { readonly is: 'unchecked'; readonly reason: string; readonly mayBeChecked: boolean } | { readonly is: 'waiting' | 'lost'; readonly reason: string }
 
 /**
+ * What has no healthcheck has to run for so long before it counts as up. The engine answers a start before the program has done
+ * anything, and one that cannot work (a wrong command, a missing file, a port in use) mostly ends within that time.
+ */
+const steadyMs = 250
+
+/**
  * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
  * container of elsewhere that lives in a namespace of one of them. A container counts if it was started after `since`, or if
  * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while. The wait
@@ -53,7 +59,7 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
         return answered({ isUp: missing.length === 0, missing, completed, ...(notYetHealthy.length === 0 ? {} : { notYetHealthy }) })
       }
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: `Waiting for ${state.directory} to be up was cancelled` })
-      await waiting.change()
+      await waiting.change(Math.min(...containers.map(youthLeftMs).filter((left) => left > 0)))
     }
   } finally {
     waiting.end()
@@ -110,7 +116,14 @@ function judgeContainer(unit: Unit, container: Container, request: Judging): Ver
   if (!isUninterrupted(container, before) && crashedLately(container)) {
     return { is: 'waiting', reason: `${container.name} crashed and was restarted ${container.restartCount} times` }
   }
+  if (!isUninterrupted(container, before) && !wantsHealth && youthLeftMs(container) > 0) return { is: 'waiting', reason: `${container.name} has only just been started` }
   return { is: 'up' }
+}
+
+/** How long it has still to run until it counts as up; 0 where it has run long enough, and where the clock says nothing of it. */
+function youthLeftMs({ startedAt }: Container): number {
+  const ageMs = startedAt === null ? steadyMs : Date.now() - Date.parse(startedAt)
+  return ageMs >= 0 && ageMs < steadyMs ? steadyMs - ageMs : 0
 }
 
 function judgeEnded(container: Container, request: UpRequest): Verdict {

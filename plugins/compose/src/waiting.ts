@@ -11,8 +11,8 @@ const heardPollMs = 500
 
 /** Ends once it happened, at a poll's distance if the engine's events cannot be heard. */
 export interface Waiting {
-  /** For the next event, or for the next poll. */
-  change(): Promise<void>
+  /** For the next event, or for the next poll, after this time at the latest. Milliseconds. */
+  change(limitMs?: number): Promise<void>
   /** An event said so since the container's last start. False also says that nothing was heard. */
   heardHealthy(id: string): boolean
   end(): void
@@ -24,9 +24,9 @@ export async function beginWaiting(tools: Tools): Promise<Waiting> {
   const ear: Ear | null = heard.ok ? heard.value : null
   let seen = ear?.events.length ?? 0
   return {
-    async change() {
-      if (ear === null || ear.isLossy) return sleep(pollMs)
-      if (ear.events.length === seen) await ear.change(heardPollMs)
+    async change(limitMs = heardPollMs) {
+      if (ear === null || ear.isLossy) return sleep(Math.min(limitMs, pollMs))
+      if (ear.events.length === seen) await ear.change(Math.min(limitMs, heardPollMs))
       seen = ear.events.length
     },
     heardHealthy: (id) => ear?.events.findLast((event) => event.id === id && (event.action === 'start' || event.action.startsWith('health_status')))?.action === 'health_status: healthy',

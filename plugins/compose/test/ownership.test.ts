@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 
 import { testImage } from '../../../test/fixtures/busybox-image.js'
 import { type ComposeStack, docker, service } from '../../../test/fixtures/compose-stack.js'
+import { until } from '../../../test/fixtures/until.js'
 import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin } from '../src/ownership.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
@@ -113,6 +114,7 @@ describe('one project name over several folders', () => {
     expect(stopped.stillRunning).toEqual([])
     await docker('restart', '-t', '2', `${radarr!.project}-radarr-1`)
     good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 10_000 }))
+    await until('the start is heard', () => watch.report().starts.length > 0)
     const report = watch.report()
     await watch.close()
     expect(report.ended.map((end) => end.service)).toEqual(['sonarr'])
