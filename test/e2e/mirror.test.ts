@@ -146,7 +146,7 @@ describe('a remote in trouble', () => {
     writeFileSync(config, rcloneConfig('proxy', { kind: 'webdav', port: proxy.port, password: remote.password }), { mode: 0o600 })
     path = remote.freshPath()
     world.configure({ local_backup: { STALL_TIMEOUT: 5 }, cloud_sync: { RCLONE_CONFIG: config, RCLONE_REMOTE: 'proxy', RCLONE_PATH: path, TRASH_DAYS: 0 } })
-    expect((await world.sync()).exitCode).toBe(0)
+    expect((await world.sync('--allow-new-remote')).exitCode).toBe(0)
   })
   afterAll(async () => {
     await proxy?.close()
