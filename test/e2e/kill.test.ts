@@ -154,6 +154,8 @@ it('a snapshot that was whole when the signal came is no snapshot of a running s
 
 it('what somebody has changed since waits for --force or --discard', async () => {
   await (await meet(steps[2]!, 'SIGKILL')).underway.ended
+  // The kill may come before the removal of what is stopped, and what is still there is started as it is.
+  await web.compose('rm', '--force')
   web.write('compose.yaml', { name: web.project, services: { ...two, db: { ...slow, environment: { NEW: '1' } } } })
   const refused = await world.resume()
   expect(refused.exitCode).toBe(1)
