@@ -12,6 +12,7 @@ import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
 import { neighbourOf } from './neighbours.js'
 import { ownPart } from './own-part.js'
+import { isOfNeighbour, originOf } from './ownership.js'
 import { deviceOf, isInside, realPath } from './paths.js'
 import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
@@ -55,6 +56,9 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   const volumes = await existingVolumes(tools.docker, uses.map((use) => use.name), options)
   if (!volumes.ok) return volumes
 
+  // What was started from another folder of this host is that one's own, though it may have the same service and image.
+  const owners = await Promise.all(strangers.value.map((container) => isOfNeighbour(originOf(container.allLabels), state.directory)))
+  const homeless = strangers.value.filter((_container, at) => !owners[at])
   const places: Place[] = [
     { kind: 'directory', path: state.directory, volume: '', services: [], isWritable: true, whyNot: '' },
     ...state.projects.flatMap((project) => [...project.configFiles, ...project.environmentFiles, join(project.workingDirectory, '.env')]).map(modelFile),
@@ -62,7 +66,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...named.flat().map(modelFile),
     ...uses.flatMap((use): Place[] => {
       const volume = volumes.value.get(use.name)
-      if (volume === undefined) return isExpected(use, resolved.map(({ model }) => model)) ? [missingVolume(use, { models: resolved.map(({ model }) => model), strangers: strangers.value })] : []
+      if (volume === undefined) return isExpected(use, resolved.map(({ model }) => model)) ? [missingVolume(use, { models: resolved.map(({ model }) => model), strangers: homeless })] : []
       return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
     }),
     ...bindsOf(state, resolved.map(({ model }) => model)),
@@ -95,7 +99,7 @@ function isExpected(use: VolumeUse, models: readonly (Json | null)[]): boolean {
 
 /**
  * A volume that is declared and not there, and where its data may be instead: in the volume that a container of the same service
- * and image has mounted at the same place, which belongs to another project.
+ * and image has mounted at the same place, which belongs to another project and was started from no other folder of this host.
  */
 function missingVolume(use: VolumeUse, { models, strangers }: { readonly models: readonly (Json | null)[]; readonly strangers: readonly ContainerState[] }): Place {
   const imageOf = (service: string): string => models.map((model) => text(record(record(model?.['services'])[service])['image'])).find((image) => image !== '') ?? ''
