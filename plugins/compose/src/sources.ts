@@ -56,9 +56,11 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   const volumes = await existingVolumes(tools.docker, uses.map((use) => use.name), options)
   if (!volumes.ok) return volumes
 
+  const ownModels = resolved.map(({ model }) => model)
+  const missing = uses.filter((use) => !volumes.value.has(use.name) && isExpected(use, ownModels))
   // What was started from another folder of this host is that one's own, though it may have the same service and image.
-  const owners = await Promise.all(strangers.value.map((container) => isOfNeighbour(originOf(container.allLabels), state.directory)))
-  const homeless = strangers.value.filter((_container, at) => !owners[at])
+  const owners = missing.length === 0 ? [] : await Promise.all(strangers.value.map((container) => isOfNeighbour(originOf(container.allLabels), state.directory)))
+  const homeless = strangers.value.filter((_container, at) => owners[at] === false)
   const places: Place[] = [
     { kind: 'directory', path: state.directory, volume: '', services: [], isWritable: true, whyNot: '' },
     ...state.projects.flatMap((project) => [...project.configFiles, ...project.environmentFiles, join(project.workingDirectory, '.env')]).map(modelFile),
@@ -66,10 +68,10 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...named.flat().map(modelFile),
     ...uses.flatMap((use): Place[] => {
       const volume = volumes.value.get(use.name)
-      if (volume === undefined) return isExpected(use, resolved.map(({ model }) => model)) ? [missingVolume(use, { models: resolved.map(({ model }) => model), strangers: homeless })] : []
+      if (volume === undefined) return missing.includes(use) ? [missingVolume(use, { models: ownModels, strangers: homeless })] : []
       return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
     }),
-    ...bindsOf(state, resolved.map(({ model }) => model)),
+    ...bindsOf(state, ownModels),
   ]
   const sources = await gather(state, places)
   // Each mount of the other containers once, and not once for each source.
@@ -80,7 +82,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     return real
   }
   const used = await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value, resolve))))
-  return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value) }))))
+  return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value, resolve) }))))
 }
 
 /** Adds volumes of which only their label tells that they belong to the project. */
