@@ -1,4 +1,4 @@
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 
@@ -141,7 +141,12 @@ test('a volume that is declared and not there is named, with the container that 
   const { runtime } = await liveRuntime()
   const missing = async () => good(await runtime.sources(await look(runtime, stack.directory))).filter((source) => source.missing !== undefined)
   expect(await missing()).toMatchObject([{ volume: `${stack.project}_data`, services: ['web'], canBeRead: false, missing: 'nowhere', whyNot: 'there is no volume of this name' }])
-  // The same file, started from another place and under another name.
+  // The same file in another folder of this host is a stack of its own, and its data is its own.
   const elsewhere = await liveStack({ compose: { services: { web }, volumes: { data: {} } } })
-  expect(await missing()).toMatchObject([{ missing: 'elsewhere', whyNot: expect.stringContaining(`the volume ${elsewhere.project}_data in its place`) }])
+  expect(await missing()).toMatchObject([{ missing: 'nowhere' }])
+  // What was started from a folder that this host does not have, as a manager with folders of its own does it.
+  await rename(elsewhere.directory, `${elsewhere.directory}-away`)
+  const seen = await missing()
+  await rename(`${elsewhere.directory}-away`, elsewhere.directory)
+  expect(seen).toMatchObject([{ missing: 'elsewhere', whyNot: expect.stringContaining(`the volume ${elsewhere.project}_data in its place`) }])
 })
