@@ -17,6 +17,8 @@ export interface DockerCall extends CallLimits {
 /** The engine by its API, and the docker command line for what only Compose and registries' credentials need. */
 export interface Docker {
   readonly engine: Engine
+  /** Called before and after each call of our own that may change a container. */
+  onChange(listener: () => void): void
   /** Runs the command line and returns what it printed; a failure unless it exited with 0. `what` names the call in the failure's sentence. */
   ask(what: string, args: readonly string[], call?: DockerCall): Promise<Answer<string>>
   /** Returns the engine's descriptions of those of the named things that exist, in the order of the names, and the names of the others. */
@@ -46,12 +48,14 @@ export interface DockerOptions {
 /** @param requestedVariables names from COMPOSE_ENV, which Compose gets too */
 export function createDocker(exec: Exec, requestedVariables: readonly string[] = [], { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
-  const engine = createEngine({ socketPath, confidential, log })
+  const listeners: (() => void)[] = []
+  const engine = announcing(createEngine({ socketPath, confidential, log }), () => listeners.forEach((listener) => listener()))
   let composePlugin: Promise<string | null> | null = null
 
   return {
     confidential,
     engine,
+    onChange: (listener) => void listeners.push(listener),
     environment: composeEnvironment(process.env, requestedVariables),
 
     async ask(what, args, call = {}) {
@@ -59,6 +63,7 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
       // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither. What is asked
       // about a project is called in that project's folder.
       const cwd = call.cwd ?? '/'
+      listeners.forEach((listener) => listener())
       const plugin = args[0] === 'compose' ? await (composePlugin ??= findPlugin()) : null
       const result = await exec.run({
         ...(plugin === null ? { file: 'docker', args } : { file: plugin, args: args.slice(1) }),
@@ -70,6 +75,7 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
         ...(call.onErrorLine === undefined ? {} : { onStderrLine: call.onErrorLine }),
         cwd,
       })
+      listeners.forEach((listener) => listener())
       const failure = failureOf(what, result)
       return failure === null ? answered(result.stdout) : failed(failure)
     },
@@ -89,6 +95,20 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
       if (kind === 'container') found.forEach((container) => confidential.learnContainer(container))
       return answered({ found, missing })
     },
+  }
+}
+
+function announcing(engine: Engine, announce: () => void): Engine {
+  return {
+    async request(call) {
+      if ((call.method ?? 'GET') === 'GET') return await engine.request(call)
+      announce()
+      const answer = await engine.request(call)
+      announce()
+      return answer
+    },
+    stream: (call) => engine.stream(call),
+    close: () => engine.close(),
   }
 }
 

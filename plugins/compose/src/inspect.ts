@@ -6,7 +6,7 @@ import type { Answer, CallOptions, ContainerState, ProjectState, StackState } fr
 import { type Container, isAlive, label, toState } from './container.js'
 import type { Docker } from './docker.js'
 import { projectOfFolder } from './folder.js'
-import { describeListed, inspectContainers, type Listed, listContainers } from './look.js'
+import { describeListed, inspectContainers, type Listed, lookAtHost } from './look.js'
 import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin, originOf } from './ownership.js'
 import { realPath, splitPaths } from './paths.js'
 import type { Whereabouts } from './whereabouts.js'
@@ -26,7 +26,7 @@ const attempts = 5
 export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts): Promise<Answer<readonly StackState[]>> {
   for (let attempt = 1; ; attempt += 1) {
     const begunAt = performance.now()
-    const listed = await listContainers(docker, options)
+    const listed = await lookAtHost(docker, options)
     if (!listed.ok) return listed
     const folders = await foldersOf(listed.value)
     const matched = new Map<string, Listed[]>()

@@ -4,6 +4,7 @@ import type { Answer, ContainerCondition, StackState } from '@stackbk/contract'
 import { conditionOf, type Container, label, readContainer } from './container.js'
 import type { Docker } from './docker.js'
 import { type CallLimits, filtersOf, limitsOf } from './engine.js'
+import { HostListing } from './host-listing.js'
 import { type Json, list, record, text, textList, texts } from './json.js'
 
 /** What a listing says of a container: enough to know whose it is. */
@@ -24,6 +25,20 @@ export interface Listed {
 export async function listContainers(docker: Docker, call: CallLimits = {}, filters: Readonly<Record<string, readonly string[]>> = {}): Promise<Answer<Listed[]>> {
   const listed = await docker.engine.request({ ...limitsOf(call), what: 'docker ps', path: '/containers/json', query: { all: 'true', ...filtersOf(filters) } })
   return listed.ok ? answered(list(listed.value.body).map(readListed)) : listed
+}
+
+const listings = new WeakMap<Docker, HostListing<Listed>>()
+
+/** All containers of the engine as they are at this moment; those who ask at nearly the same time share one answer. */
+export async function lookAtHost(docker: Docker, call: CallLimits = {}): Promise<Answer<readonly Listed[]>> {
+  let listing = listings.get(docker)
+  if (listing === undefined) {
+    const made = new HostListing((limits) => listContainers(docker, limits))
+    docker.onChange(() => made.forget())
+    listings.set(docker, made)
+    listing = made
+  }
+  return await listing.rows(call)
 }
 
 function readListed(row: Json): Listed {
@@ -79,7 +94,7 @@ export async function describeListed(docker: Docker, listed: readonly Listed[], 
 
 /** All containers of these projects, and those with these IDs, as a listing shows them. The engine looks for them, so a host with many containers costs no more. */
 export async function listWithin(docker: Docker, { projects, ids }: Scope, call: CallLimits = {}): Promise<Answer<Listed[]>> {
-  const filters = [...projects.map((project) => ({ label: [`${label.project}=${project}`] })), ...(ids.length === 0 ? [] : [{ id: ids }])]
+  const filters = [...projects.filter((project) => project !== '').map((project) => ({ label: [`${label.project}=${project}`] })), ...(ids.length === 0 ? [] : [{ id: ids }])]
   const answers = await Promise.all(filters.map((filter) => listContainers(docker, call, filter)))
   const found = new Map<string, Listed>()
   for (const answer of answers) {
@@ -94,10 +109,10 @@ export interface Scope {
   readonly ids: readonly string[]
 }
 
-/** Returns what may be of the stack: its projects, by name, and the containers that it had. */
+/** Returns what may be of the stack: its projects, by name, and by ID the containers that it had without one. */
 export function scopeOf(state: StackState): Scope {
-  const containers = [...state.projects.flatMap((project) => project.containers), ...state.dependents]
-  return { projects: state.projects.map((project) => project.name), ids: containers.map((container) => container.id) }
+  const unnamed = state.projects.filter((project) => project.name === '').flatMap((project) => project.containers)
+  return { projects: state.projects.map((project) => project.name), ids: [...unnamed, ...state.dependents].map((container) => container.id) }
 }
 
 /** All containers of these projects as they are now, and those with these IDs. */

@@ -6,7 +6,7 @@ import { isAlive, isKnownFromCapsule } from './container.js'
 import { imageIds } from './images.js'
 import { sharedNamespaces } from './inspect.js'
 import { children, type Json, list, record, text } from './json.js'
-import { type Listed, listContainers } from './look.js'
+import { type Listed, lookAtHost } from './look.js'
 import type { Models } from './models.js'
 import { isMadeFrom } from './ownership.js'
 import type { Tools } from './tools.js'
@@ -20,7 +20,7 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
   const containers = state.projects.flatMap((project) => project.containers)
   const references = containers.flatMap((container) => [container.image.reference, container.image.id])
   const [listed, images, ...checked] = await Promise.all([
-    listContainers(tools.docker, options),
+    lookAtHost(tools.docker, options),
     imageIds(tools.docker, references, options),
     ...state.projects.map((project) => checkProject(tools, models, project, options)),
   ])

@@ -7,7 +7,7 @@ import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, Sourc
 
 import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
-import { describeListed, listContainers } from './look.js'
+import { describeListed, lookAtHost } from './look.js'
 import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
 import { neighbourOf } from './neighbours.js'
@@ -206,7 +206,7 @@ async function whyUnreadable(place: Place, path: string): Promise<Unreadable> {
 
 async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<Container[]>> {
   const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
-  const listed = await listContainers(tools.docker, options)
+  const listed = await lookAtHost(tools.docker, options)
   if (!listed.ok) return listed
   const described = await describeListed(tools.docker, listed.value.filter((container) => isAlive(container) && !own.has(container.id)), options)
   return described.ok ? answered(described.value.filter(isAlive)) : described

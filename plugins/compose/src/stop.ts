@@ -3,10 +3,10 @@ import type { Answer, ContainerEnd, ContainerState, Failure, StackState, StopEvi
 
 import { askCompose } from './compose.js'
 import { type Named, pauseContainer, removeContainer, stopContainer, withEach } from './container-calls.js'
-import { isAlive } from './container.js'
+import { isAlive, label } from './container.js'
 import type { Ear } from './engine-events.js'
 import { readEnd, readEnds } from './ends.js'
-import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
+import { inspectContainers, type Listed, listContainers, listWithin, scopeOf } from './look.js'
 import { inOrder, type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom } from './ownership.js'
 import type { Tools } from './tools.js'
@@ -95,7 +95,7 @@ async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit
   await inOrder(units, 'stop', async (unit) => {
     if (request.signal?.aborted) return
     const project = state.projects.find((one) => one.name === unit.project)
-    if (project !== undefined && hooks.get(project.name)!.preStop.has(unit.service) && !unit.containers.some((container) => container.isOneOff)) {
+    if (project !== undefined && hooks.get(project.name)!.preStop.has(unit.service) && (await isWholeService(tools, unit))) {
       const grace = Math.max(...unit.containers.map((container) => graceOf(container, request)))
       const timeoutMs = (grace * 1000 + overheadMs) * unit.containers.length
       const stopped = await askCompose(tools.docker, project, { what: `docker compose stop of ${unit.service}`, args: ['stop', '--timeout', String(grace), '--', unit.service] }, { signal: request.signal, timeoutMs })
@@ -111,6 +111,18 @@ async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit
     failures.push(...failuresOf(answers))
   })
   return failures
+}
+
+/**
+ * What runs of the project's service is the unit and nothing else, so that Compose, which goes by the names, stops no more than
+ * that. Otherwise, and where that is not known, the hook is left out: a container of another folder is not ours to stop.
+ */
+async function isWholeService(tools: Tools, unit: Unit): Promise<boolean> {
+  if (unit.containers.some((container) => container.isOneOff)) return false
+  const listed = await listContainers(tools.docker, {}, { label: [`${label.project}=${unit.project}`, `${label.service}=${unit.service}`] })
+  const isWhole = listed.ok && listed.value.filter((container) => isAlive(container) && !container.isOneOff).every((container) => unit.containers.some((one) => one.id === container.id))
+  if (!isWhole) tools.log('warning', `the pre_stop hook of ${unit.service} is not run: Compose would stop containers that are not of the stack along with it`, { project: unit.project })
+  return isWhole
 }
 
 /** All at once: nothing waits for a frozen process to answer. What was paused before stays as it is. */

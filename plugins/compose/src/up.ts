@@ -3,7 +3,7 @@ import type { Answer, ContainerState, StackState, UpReport } from '@stackbk/cont
 
 import { type Container, crashedLately, isAlive } from './container.js'
 import { healthWaitMs, isCheckedWithin } from './health-wait.js'
-import { lookAt } from './look.js'
+import { lookAt, scopeOf } from './look.js'
 import { type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom, originOf } from './ownership.js'
 import { isStopPending } from './settle.js'
@@ -38,7 +38,7 @@ const steadyMs = 250
  */
 export async function waitUntilUp(tools: Tools, state: StackState, request: UpRequest): Promise<Answer<UpReport>> {
   const units = unitsThatRan(state)
-  const scope = { projects: state.projects.map((project) => project.name), ids: units.flatMap((unit) => unit.containers).map((container) => container.id) }
+  const scope = scopeOf(state)
   const begunAt = performance.now()
   const waiting = await beginWaiting(tools)
   try {

@@ -140,6 +140,20 @@ describe('one project name over several folders', () => {
     expect(await docker('ps', '--filter', `label=com.docker.compose.project=${own!.project}`, '--filter', `label=com.docker.compose.project.working_dir=${own!.directory}`, '--format', '{{.Names}}')).toBe(`${own!.project}-app-2`)
   })
 
+  test('a service with a pre_stop hook is stopped without Compose where that would stop another folder\'s container too', async () => {
+    const { runtime, log } = await liveRuntime()
+    const app = service({ volumes: ['./data:/data'], pre_stop: [{ command: ['sh', '-c', 'echo stopping >> /data/hooks'] }] })
+    const [own, other] = await neighbours(['own', { services: { app } }], ['other', { services: { app: service() }, isUp: false }])
+    const state = await look(runtime, own!.directory)
+    await other!.compose('up', '-d', '--no-recreate', '--scale', 'app=2')
+    const foreign = `${own!.project}-app-2`
+    const before = await docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Status}}', foreign)
+    expect(await docker('inspect', '-f', '{{index .Config.Labels "com.docker.compose.project.working_dir"}}', foreign)).toBe(other!.directory)
+    await stopAndStart(runtime, state, 'stop')
+    expect(await docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Status}}', foreign)).toBe(before)
+    expect(log.filter(({ message }) => message.includes('pre_stop'))).toMatchObject([{ level: 'warning', message: expect.stringContaining('the pre_stop hook of app is not run') }])
+  })
+
   test('a recovery of one folder is not in the way of the other, but for a service of the same name', async () => {
     const { runtime } = await liveRuntime()
     const [own, other] = await neighbours(['own', {}], ['other', {}])
