@@ -23,8 +23,8 @@ function childrenTimes(written) {
   return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + (Number(minutes) * 60 + Number(seconds)) * 1000, 0)
 }
 
-/** Runs a command to its end. Wall time in milliseconds, peak memory of that one process in bytes (Linux, VmHWM). */
-export function measure(file, args, options = {}) {
+/** Runs a command to its end, which has to be one of the `accepted` codes. Wall time in milliseconds, peak memory of that one process in bytes (Linux, VmHWM). */
+export function measure(file, args, { accepted = [0], ...options } = {}) {
   return new Promise((resolve, reject) => {
     const begun = performance.now()
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
@@ -40,7 +40,7 @@ export function measure(file, args, options = {}) {
     child.on('error', reject)
     child.on('close', (code) => {
       if (look !== null) clearInterval(look)
-      if (code !== 0) reject(new Error(`${file} ${args.join(' ')} ended with ${code}:\n${output}`))
+      if (!accepted.includes(code)) reject(new Error(`${file} ${args.join(' ')} ended with ${code}:\n${output}`))
       else resolve({ ms: performance.now() - begun, peakBytes: peak, output, stdout })
     })
   })
