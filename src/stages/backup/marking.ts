@@ -124,3 +124,19 @@ export async function markDamaged(run: Run, repository: OpenRepository, draft: S
   draft.marks.add('partial')
   await markSnapshot(run, repository, draft)
 }
+
+/** Marks a snapshot of an earlier run as damaged. A mark that cannot be made now counts all the same, and the next run makes it. */
+export async function markEarlierDamaged(run: Run, repository: OpenRepository, id: string): Promise<void> {
+  try {
+    const recorded = pendingMarks(run.state.marks).find(({ snapshotId }) => snapshotId === id)?.marks ?? []
+    recordMark(run.state.marks, { snapshotId: id, repositoryId: repository.repository.id, marks: [...new Set([...recorded, 'partial'])] })
+    const mark = pendingMarks(run.state.marks).find(({ snapshotId }) => snapshotId === id)
+    const tagged = await tagWithRecord(repository, id, mark?.marks ?? ['partial'])
+    if (!tagged.ok) return run.log('warning', 'a damaged snapshot could not be marked yet', { snapshot: id, failure: tagged.failure })
+    repository.record.noteSeen([tagged.value.id])
+    // A copy may hold it under its old ID, without the mark.
+    if (mark !== undefined) recordMarkMade(run.state.marks, mark, tagged.value.id)
+  } catch (error) {
+    run.log('error', 'a damaged snapshot could not be marked', { snapshot: id, reason: String(error) })
+  }
+}
