@@ -47,8 +47,13 @@ export interface ContainerState {
   /** `none` without a healthcheck. */
   readonly health: 'healthy' | 'unhealthy' | 'starting' | 'none'
   readonly startedAt: string | null
+  /** Of one that ended, and of one that waits for its restart; `null` while it runs. */
   readonly exitCode: number | null
   readonly restartPolicy: string
+  /** How often its restart policy has restarted it since somebody started it. Absent: not known. */
+  readonly restartCount?: number
+  /** How the run before the present one ended, of a container that its policy has restarted. Absent: not known. */
+  readonly lastExitCode?: number
   readonly image: { readonly reference: string; readonly id: string }
   readonly configHash: string
   readonly dependsOn: readonly Dependency[]

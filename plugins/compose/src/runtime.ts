@@ -77,7 +77,7 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
 
     async inspect(directories, options) {
       await tools.removals.ended(directories)
-      return inspectStacks(docker, directories, options, tools.whereabouts)
+      return inspectStacks(docker, directories, options, tools.whereabouts, (id) => tools.events.lastExitOf(id))
     },
     preflight: (state, options) => preflightStack(tools, models, state, options),
     async dataInContainers(state, options) {
