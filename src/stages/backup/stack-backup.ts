@@ -389,7 +389,7 @@ async function takeAsItIs(ready: ReadyStack, check: WriterCheck | null, context:
   judgeSnapshot(draft, await taking)
   check?.end()
   if (isSensitive(plan)) {
-    const seen = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, run.log)
+    const seen = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, { runtime: context.runtime, log: run.log, mode: 'none', ended: [] })
     judgeQuiet(draft, { ...seen, stop: { ok: true, value: [] } }, await verdictOf(check, seen.startedWriters))
   }
   if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')
