@@ -314,9 +314,9 @@ export async function seenBy(
 
 /** `null` where the runtime cannot say it, or nothing was read. */
 async function reportAfterwards(plan: StackPlan, reading: { readonly from: number; readonly until: number }, { runtime, log, mode, ended }: Asking): Promise<WatchReport | null> {
-  const { ranDuring } = runtime
+  const ranDuring = runtime.ranDuring?.bind(runtime)
   if (ranDuring === undefined || reading.from === 0 || reading.until === 0) return null
-  const answer = await settled(() => ranDuring.call(runtime, plan.state, { ...reading, othersFrom: plan.othersSeenAt, mode, ended }))
+  const answer = await settled(() => ranDuring(plan.state, { ...reading, othersFrom: plan.othersSeenAt, mode, ended }))
   log('warning', "the engine's events broke off while the stack was read: its containers were asked instead", { stack: plan.stack.name, isKnown: answer.ok && !answer.value.isLossy, failure: answer.ok ? null : answer.failure })
   return answer.ok ? answer.value : null
 }
