@@ -24,6 +24,17 @@ export interface StackMemory {
   readonly recentBytesAdded?: readonly number[]
   /** The last good snapshot was read from a copy whose files the engine will not know again. */
   readonly readsAllNext?: boolean
+  /** Snapshots whose verification could not be made, oldest first: the next backup verifies them. Absent: none. */
+  readonly unverified?: readonly UnverifiedSnapshot[]
+}
+
+/** A snapshot to be verified later, with what its verification compares. */
+export interface UnverifiedSnapshot {
+  readonly id: string
+  readonly repositoryId: string
+  /** All files of the snapshot, and their bytes. */
+  readonly files: number
+  readonly bytes: number
 }
 
 /** What is remembered under this key; `null` when nothing is, or it cannot be read. */

@@ -138,6 +138,7 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
     await markSnapshot(run, repository, draft)
   }
   const warmProblems = await removeWarmSnapshots(run, repository, drafts.flatMap(({ warmSnapshot }) => warmSnapshot ?? []))
+  for (const draft of drafts) draft.unverified = recallStack(run.state.stacks, keyOf.get(draft.name) ?? '')?.unverified ?? []
   if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
   const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
@@ -182,12 +183,13 @@ function remember(run: Run, repository: OpenRepository, draft: StackDraft, key: 
       directory: draft.directory,
       lastGood: isGood
         ? { id: draft.snapshot.id, time: new Date().toISOString(), repositoryId: repository.repository.id, files, bytes: draft.snapshot.bytesProcessed }
-        : (before?.lastGood ?? null),
+        : before?.lastGood == null || draft.damaged.has(before.lastGood.id) ? null : before.lastGood,
       lastDowntimeMs: draft.downtimeMs ?? before?.lastDowntimeMs ?? null,
       lastReadyMs: draft.readyMs ?? before?.lastReadyMs ?? null,
       // What a first backup brings, or one that had to read all anew, says nothing of the nights to come.
       recentBytesAdded: before?.lastGood == null || before.readsAllNext === true ? (before?.recentBytesAdded ?? []) : [...(before.recentBytesAdded ?? []), draft.snapshot.bytesAdded].slice(-rememberedBackups),
       readsAllNext: isGood ? draft.readsAllNext : (before?.readsAllNext ?? false),
+      ...(draft.unverified.length === 0 ? {} : { unverified: draft.unverified }),
     })
   } catch (error) {
     run.log('warning', 'what the next run wants to know could not be noted', { stack: draft.name, reason: String(error) })

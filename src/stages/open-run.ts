@@ -158,6 +158,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     notifiers,
     telling,
     notes: {},
+    replayed: { problems: [] },
     runtime: () => providers.get('runtime'),
     engine: () => providers.get('engine'),
     transport: () => providers.get('transport'),

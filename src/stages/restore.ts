@@ -76,11 +76,12 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
   problems.push(...corruptProblems(check, transport))
   const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
   // Until here the same command goes on with this folder, also with the look at what came.
-  if (check.corrupt.length === 0 && opened.status !== 'failed' && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
+  if (check.corrupt.length === 0 && (opened.status === 'ok' || opened.status === 'skipped') && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
   problems.push(...opened.problems)
   const body = bodyFor(transport, target, remote, { filesChecked: check.filesChecked, corrupt: check.corrupt }, check.corrupt.length > 0 ? 'failed' : opened.status, opened.snapshots, nextSteps(run, engine, target.path, opened))
-  const status = body.verification.status === 'failed' ? 'failed' : problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
-  return concluded(run, body, { status, problems, codes: [...(check.failure === null ? [] : [exitCodes.ofKind('transfer-failed')]), status === 'failed' ? exitCodes.ofKind('corrupt') : status === 'partial' ? 3 : 0, ...opened.codes] })
+  const isUnproven = body.verification.status === 'failed' || body.verification.status === 'unknown'
+  const status = isUnproven ? 'failed' : problems.some((problem) => problem.severity === 'error') ? 'partial' : 'ok'
+  return concluded(run, body, { status, problems, codes: [...(check.failure === null ? [] : [exitCodes.ofKind('transfer-failed')]), check.corrupt.length > 0 ? exitCodes.ofKind('corrupt') : status === 'failed' ? 1 : status === 'partial' ? 3 : 0, ...opened.codes] })
 }
 
 /** The remote's files, if they are a repository. Throws `repository-missing` (10) if they are not. */
@@ -242,7 +243,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
     if (opened.failure.kind === 'configuration' || opened.failure.kind === 'tool-missing' || opened.failure.kind === 'tool-too-old') {
       return { status: 'skipped', snapshots: null, problems: [problemFrom(opened.failure, { severity: 'warning', code: 'not-opened' })], codes: [], hasPassword: false }
     }
-    return { status: 'failed', snapshots: null, problems: [problemFrom(opened.failure)], codes: [exitCodes.ofKind(opened.failure.kind)], hasPassword: true }
+    return { status: unprovenAfter(opened.failure), snapshots: null, problems: [problemFrom(opened.failure)], codes: [exitCodes.ofKind(opened.failure.kind)], hasPassword: true }
   }
   run.reporter.step('checking the repository')
   const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal, onProgress: (progress) => run.reporter.step('checking the repository', progress) }), engine.snapshots({}, { signal: run.signal })])
@@ -251,14 +252,20 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
     rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout(), root) })
     new SnapshotRecord(run.state.repositories, opened.value.id).noteSeen(snapshots.value.map((snapshot) => snapshot.id))
   }
-  if (!check.ok) return { status: 'failed', snapshots: count, problems: [problemFrom(check.failure)], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }
+  if (!check.ok) return { status: unprovenAfter(check.failure), snapshots: count, problems: [problemFrom(check.failure, { code: 'verification-not-made' })], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }
   if (check.value.isSound) return { status: 'ok', snapshots: count, problems: [], codes: [], hasPassword: true }
   const problem: Problem = { severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${check.value.errors.at(-1) ?? ''}`, fix: `See: restic -r ${root} check` }
   return { status: 'failed', snapshots: count, problems: [problem], codes: [exitCodes.ofKind('corrupt')], hasPassword: true }
 }
 
+/** What a failure says of the repository itself counts against it. A lock, a limit or a tool that died says only that the check could not be made. */
+function unprovenAfter({ kind }: Failure): 'failed' | 'unknown' {
+  return kind === 'corrupt' || kind === 'wrong-password' || kind === 'repository-missing' ? 'failed' : 'unknown'
+}
+
 function nextSteps(run: Run, engine: Engine, root: string, opened: Opening): readonly string[] {
   if (opened.status === 'failed') return [`Do not use ${root} as it is: see the problems above`]
+  if (opened.status === 'unknown') return [`${root} is not verified yet: see the problems above, then run the same command again`]
   const steps = [`The repository is in ${root}`]
   if (!opened.hasPassword) steps.push(`Give its password (RESTIC_PASSWORD_FILE in the configuration), then look at it: restic -r ${root} check`)
   if (engine.location().path !== root) steps.push(`To go on with it, set RESTIC_REPOSITORY=${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)

@@ -31,6 +31,13 @@ export interface RunFacts {
   readonly dryRun: boolean
   readonly startedAt: Date
   readonly interruptedBy: () => SignalName | null
+  /** What the replay of the journal found in this run. Every result names it: see {@link concluded}. */
+  readonly replayed?: ReplayFindings
+}
+
+/** Filled by the replay of the journal; empty before, and where nothing was left to do. */
+export interface ReplayFindings {
+  problems: readonly Problem[]
 }
 
 /** Sorts by time and is the only one of its second. */
@@ -40,7 +47,7 @@ export function newRunId(startedAt: Date): string {
 
 /**
  * Closes a result: times, status, exit code. `codes` are all that apply; the contract's precedence decides among them, a
- * signal before any.
+ * signal before any. What the replay of the journal found is added: with a stack that could not be started no command is `ok`.
  */
 export function concluded<T extends object>(
   run: RunFacts,
@@ -49,20 +56,22 @@ export function concluded<T extends object>(
 ): Outcome<ResultHeader & T> {
   const finishedAt = new Date()
   const signal = run.interruptedBy()
-  const implied = end.status === 'ok' ? 0 : end.status === 'partial' ? 3 : 1
+  const replayed = (run.replayed?.problems ?? []).filter((problem) => !end.problems.includes(problem))
+  const status = end.status === 'ok' && run.replayed?.problems.some(({ severity }) => severity === 'error') ? 'partial' : end.status
+  const implied = status === 'ok' ? 0 : status === 'partial' ? 3 : 1
   const codes = end.codes?.some((code) => code !== 0) ? end.codes : [implied]
   return {
     result: {
       schemaVersion: 1,
       command: run.command,
       runId: run.id,
-      status: signal === null ? end.status : 'interrupted',
+      status: signal === null ? status : 'interrupted',
       dryRun: run.dryRun,
       startedAt: run.startedAt.toISOString(),
       finishedAt: finishedAt.toISOString(),
       durationMs: Math.max(0, finishedAt.getTime() - run.startedAt.getTime()),
       ...body,
-      problems: end.problems,
+      problems: [...replayed, ...end.problems],
     },
     exitCode: signal === null ? exitCodes.first(codes) : exitCodes.ofSignal(signal),
   }

@@ -58,12 +58,19 @@ export async function resume(run: Run, choices: ResumeChoices): Promise<Outcome<
 
 /**
  * What every command that changes something does first: ends tools that outlived a killed run, then starts what that run
- * left stopped. One stack's trouble never keeps another from being started.
+ * left stopped. One stack's trouble never keeps another from being started. What it finds is part of the command's result,
+ * its status and its exit code, also where the command itself does not use the answer.
  *
  * Throws (kind `busy`) when another run uses the same state folder, (kind `tool-...`) when stacks wait and the container
  * runtime does not answer.
  */
 export async function replayJournal(run: Run, choices: ResumeChoices = {}): Promise<Replay> {
+  const replay = await replayAll(run, choices)
+  run.replayed.problems = replay.problems
+  return replay
+}
+
+async function replayAll(run: Run, choices: ResumeChoices): Promise<Replay> {
   if (run.dryRun) return { stacks: [], problems: waitingInDryRun(run), leftovers: { deadRuns: [], ended: [], forget: () => {} } }
   // What a run that is still at work has stopped is its own to start, whatever else the two have in common.
   await run.lock({ kind: 'journal', id: realPathSoFar(run.state.root) })

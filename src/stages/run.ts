@@ -6,7 +6,7 @@ import type { EventQueue } from '../providers/events.js'
 import type { Notifiers } from '../providers/notifiers.js'
 import type { Journal } from '../stacks/journal.js'
 import type { Reporter } from './reporter.js'
-import type { RunFacts } from './result.js'
+import type { ReplayFindings, RunFacts } from './result.js'
 import type { Telling } from './telling.js'
 
 /** What every stage works with: one command's run. */
@@ -32,6 +32,7 @@ export interface Run extends RunFacts {
   readonly freezer: (id: string) => Promise<Freezer>
   /** What goes into the history beside the result. */
   readonly notes: RunNotes
+  readonly replayed: ReplayFindings
   /** For what the core itself needs a tool for. */
   readonly exec: Exec
   /**

@@ -308,11 +308,14 @@ export abstract class StackbkCommand<T extends object> extends Command {
   #showError(error: unknown): void {
     const exitCode = this.#codeFor(error)
     const text = errorText(error, { name: this.#name(), flags: Object.keys({ ...StackbkCommand.baseFlags, ...this.ctor.flags }) })
+    // An error that ends the command later must not hide that a stack could not be started again.
+    const replayed = this.#opened?.run.replayed.problems ?? []
     if (this.#globals.json) {
-      const problems = error instanceof StackbkError ? error.problems : []
+      const problems = [...(error instanceof StackbkError ? error.problems : []), ...replayed]
       writeDocument(`${JSON.stringify(errorDocument(text, exitCode, problems), null, 2)}\n`)
     } else {
       process.stderr.write(`${formatError(text)}\n`)
+      if (replayed.length > 0) process.stderr.write(`${presentProblems(replayed)}\n`)
     }
     process.exitCode = exitCode
   }

@@ -57,14 +57,31 @@ describe('a snapshot is marked live and its stack partial', () => {
     await docker('rm', '-f', stranger)
   })
 
-  it("when the engine's events break off while it is read", async () => {
+  it("when the engine's events break off while it is read, and somebody starts a service of it then", async () => {
     const proxy = await engineProxy(join(world.root, 'proxy.sock'))
     try {
-      await expectLive(async () => proxy.cutEvents(), /events broke off/, 'stop', { DOCKER_HOST: `unix://${proxy.path}` })
+      const start = async (): Promise<void> => {
+        proxy.cutEvents()
+        await docker('start', `${web.project}-app-1`)
+      }
+      await expectLive(start, /app-1 used its data|events broke off/, 'stop', { DOCKER_HOST: `unix://${proxy.path}` })
     } finally {
       await proxy.end()
     }
   })
+})
+
+it.each(sampled(['stop', 'down']))("a stack that is stopped by %s and of which nothing ran is quiet, though the engine's events break off while it is read", async (mode) => {
+  const proxy = await engineProxy(join(world.root, `proxy-${mode}.sock`))
+  try {
+    const underway = await world.startUntil(['backup', 'web', '--json', '--stop-mode', mode], says('snapshot begun', 'web'), { environment: { DOCKER_HOST: `unix://${proxy.path}` } })
+    proxy.cutEvents()
+    const { exitCode, stdout } = await underway.ended
+    expect([exitCode, JSON.parse(stdout)], stdout).toMatchObject([0, { status: 'ok', stacks: [{ status: 'ok', quiet: true, problems: [] }] }])
+    expect(await web.running()).toEqual(['app'])
+  } finally {
+    await proxy.end()
+  }
 })
 
 it('a container that only reads its data does not disturb, nor does one of elsewhere', async () => {

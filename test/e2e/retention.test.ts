@@ -59,7 +59,7 @@ describe('retention', () => {
   })
 
   it('forgets nothing of a stack that has shrunk, which is partial until --accept-shrink', async () => {
-    other.write('data/blob', randomBytes(500_000))
+    other.write('data/blob', randomBytes(2_000_000))
     for (let index = 0; index < 10; index++) other.write(`data/file-${index}`, String(index))
     expect((await world.backup(['other', '--no-prune'])).exitCode).toBe(0)
     for (const file of readdirSync(join(other.directory, 'data'))) rmSync(join(other.directory, 'data', file))

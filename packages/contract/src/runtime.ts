@@ -47,8 +47,13 @@ export interface ContainerState {
   /** `none` without a healthcheck. */
   readonly health: 'healthy' | 'unhealthy' | 'starting' | 'none'
   readonly startedAt: string | null
+  /** Of one that ended, and of one that waits for its restart; `null` while it runs. */
   readonly exitCode: number | null
   readonly restartPolicy: string
+  /** How often its restart policy has restarted it since somebody started it. Absent: not known. */
+  readonly restartCount?: number
+  /** How the run before the present one ended, of a container that its policy has restarted. Absent: not known. */
+  readonly lastExitCode?: number
   readonly image: { readonly reference: string; readonly id: string }
   readonly configHash: string
   readonly dependsOn: readonly Dependency[]
@@ -245,6 +250,17 @@ export interface NeighbourEnd {
   readonly runsAgain: boolean
 }
 
+/** The time in which a stack was read, and what is known of its stop, for {@link Runtime.ranDuring}. Milliseconds since the epoch. */
+export interface ReadingTime {
+  readonly from: number
+  readonly until: number
+  /** When it was last asked who else could write to its data. */
+  readonly othersFrom: number
+  /** How it was stopped; `none` where it did not run. */
+  readonly mode: StopMode
+  readonly ended: readonly ContainerEnd[]
+}
+
 /** An open ear on the engine's events. */
 export interface Watch {
   report(): WatchReport
@@ -436,6 +452,13 @@ export interface Runtime extends LiveProvider {
 
   /** Listens from before the answer comes; `stop` comes after it. */
   watch(state: StackState): Promise<Answer<Watch>>
+
+  /**
+   * Finds out what ran while a stack was read where `watch` failed or lost events: from the events that the engine remembers if it
+   * remembers all of them, else from the times at which its containers, and those of elsewhere that can write to its sources,
+   * started and finished. To be asked when the stack runs again. `isLossy`: these do not prove it either. Absent: not known.
+   */
+  ranDuring?(state: StackState, reading: ReadingTime, options?: CallOptions): Promise<Answer<WatchReport>>
 
   /** What recovery will need to know; how the containers ended is filled in by the caller. */
   describe(state: StackState, options?: CallOptions): Promise<Answer<Capsule>>

@@ -24,7 +24,7 @@ const randomName = /^[0-9a-f]{64}$/
 /** More of a container than goes into the journal. */
 export interface Container extends ContainerState {
   readonly allLabels: Readonly<Record<string, string>>
-  /** Restarts by its policy since it was last started by hand. */
+  /** Restarts by its policy since it was last started by hand: the engine counts from 0 again then. */
   readonly restartCount: number
   readonly wasOutOfMemory: boolean
   readonly finishedAt: string | null
@@ -53,7 +53,7 @@ export function readContainer(description: unknown): Container {
     condition,
     health: status === 'healthy' || status === 'unhealthy' || status === 'starting' ? status : 'none',
     startedAt: time(state['StartedAt']),
-    exitCode: condition === 'exited' || condition === 'dead' ? number(state['ExitCode']) : null,
+    exitCode: condition === 'exited' || condition === 'dead' || condition === 'restarting' ? number(state['ExitCode']) : null,
     restartPolicy: text(policy['Name']) === '' ? 'no' : text(policy['Name']),
     image: { reference: text(config['Image']), id: text(container['Image']) },
     configHash: labels[label.configHash] ?? '',
@@ -75,18 +75,28 @@ export function readContainer(description: unknown): Container {
   }
 }
 
+/** Returns the exit code with which a container last ended, as far as the engine's events have told it. */
+export type LastExits = (id: string) => number | undefined
+
 /** Without what the journal need not hold. One that crashes over and over counts as restarting, even if it was met at work. */
-export function toState(container: Container): ContainerState {
-  const { allLabels: _labels, restartCount: _count, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, firstHealthCheckMs: _first, ...state } = container
-  return container.condition === 'running' && crashedLately(container) ? { ...state, condition: 'restarting' } : state
+export function toState(container: Container, lastExitOf: LastExits = () => undefined): ContainerState {
+  const { allLabels: _labels, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, firstHealthCheckMs: _first, ...rest } = container
+  const last = container.restartCount > 0 ? (container.condition === 'restarting' ? (container.exitCode ?? undefined) : lastExitOf(container.id)) : undefined
+  const state = last === undefined ? rest : { ...rest, lastExitCode: last }
+  return container.condition === 'running' && crashedLately(container, last) ? { ...state, condition: 'restarting' } : state
 }
 
 /** The engine takes a container for stable after so long. */
 const stableMs = 10_000
 
-/** Its policy has just restarted it: whether it stays up now nobody knows yet. */
-export function crashedLately(container: Container): boolean {
-  return container.restartCount > 0 && Date.now() - Date.parse(container.startedAt ?? '') < stableMs
+/**
+ * Returns whether its policy has just restarted it after a crash, so that it is not known yet whether it stays up. A command that
+ * ends with 0 and is started again, as `restart: always` does, has not crashed.
+ *
+ * @param lastExitCode how it ended before; `undefined` where that is not known
+ */
+export function crashedLately(container: Container, lastExitCode?: number): boolean {
+  return container.restartCount > 0 && lastExitCode !== 0 && Date.now() - Date.parse(container.startedAt ?? '') < stableMs
 }
 
 /** A process of it exists, if only a frozen one. */

@@ -42,6 +42,7 @@ const overlapMs = 2_000
 export class EngineEvents {
   readonly #engine: Engine
   readonly #ears = new Set<ListeningEar>()
+  readonly #lastExits = new Map<string, number>()
   #stream: Promise<Answer<EngineStream>> | null = null
   #isClosed = false
 
@@ -87,6 +88,11 @@ export class EngineEvents {
     })
   }
 
+  /** Returns the exit code with which this container last ended while the events were read; `undefined` where that is not known. */
+  lastExitOf(id: string): number | undefined {
+    return this.#lastExits.get(id)
+  }
+
   close(): void {
     this.#isClosed = true
     void this.#stream?.then((stream) => {
@@ -100,10 +106,15 @@ export class EngineEvents {
     if (!stream.ok) return stream
     const { body, unref, close } = stream.value
     body.on('data', lineReader((line) => {
-      for (const event of readEvent(line)) for (const ear of this.#ears) ear.hear(event)
+      for (const event of readEvent(line)) {
+        this.#recordExit(event)
+        for (const ear of this.#ears) ear.hear(event)
+      }
     }))
     const onBreak = (): void => {
       this.#stream = null
+      // Whatever ended last may have ended again since.
+      this.#lastExits.clear()
       close()
       for (const ear of this.#ears) ear.loseTrack()
     }
@@ -112,6 +123,13 @@ export class EngineEvents {
     // A listener that was forgotten must not keep the program from ending.
     unref()
     return stream
+  }
+
+  #recordExit({ action, id, attributes }: EngineEvent): void {
+    if (action !== 'die') return
+    const code = Number.parseInt(attributes['exitCode'] ?? '', 10)
+    if (Number.isNaN(code)) this.#lastExits.delete(id)
+    else this.#lastExits.set(id, code)
   }
 
   async #ask(query: Readonly<Record<string, string>>): Promise<Answer<EngineStream>> {

@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { answered } from '@stackbk/contract'
 import type { Answer, CallOptions, ContainerState, ProjectState, StackState } from '@stackbk/contract'
 
-import { type Container, isAlive, label, toState } from './container.js'
+import { type Container, isAlive, label, type LastExits, toState } from './container.js'
 import type { Docker } from './docker.js'
 import { projectOfFolder } from './folder.js'
 import { describeListed, inspectContainers, type Listed, lookAtHost } from './look.js'
@@ -23,7 +23,7 @@ const attempts = 5
  * carries it makes the stack `running`, unless its labels name another folder with a compose file: then it is that folder's,
  * even if both use one project name. Containers of no project of the stack that mount its paths do not; `sources` tells them.
  */
-export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts): Promise<Answer<readonly StackState[]>> {
+export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts, lastExitOf?: LastExits): Promise<Answer<readonly StackState[]>> {
   for (let attempt = 1; ; attempt += 1) {
     const begunAt = performance.now()
     const listed = await lookAtHost(docker, options)
@@ -63,7 +63,7 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     const states = await Promise.all(
       directories.map((directory) => {
         const found = containersOf(matched.get(directory) ?? [])
-        return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, takenAt })
+        return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, takenAt, lastExitOf })
       }),
     )
     return answered(states)
@@ -75,16 +75,16 @@ async function withoutNeighbours<T extends Origin>(containers: readonly T[], dir
   return judged.flatMap(({ container, isNeighbours }) => (isNeighbours ? [] : [container]))
 }
 
-async function stateOf(about: { directory: string; containers: readonly Container[]; others: readonly Container[]; vacant: ProjectState | null; takenAt: string }): Promise<StackState> {
-  const { directory, containers, others, vacant, takenAt } = about
-  const projects = await projectsOf(containers)
+async function stateOf(about: { directory: string; containers: readonly Container[]; others: readonly Container[]; vacant: ProjectState | null; takenAt: string; lastExitOf: LastExits | undefined }): Promise<StackState> {
+  const { directory, containers, others, vacant, takenAt, lastExitOf } = about
+  const projects = await projectsOf(containers, lastExitOf)
   return {
     schemaVersion: 1,
     directory,
     condition: containers.some(isAlive) ? 'running' : containers.length > 0 ? 'stopped' : 'not-found',
     failure: null,
     projects: projects.length === 0 && vacant !== null ? [vacant] : projects,
-    dependents: dependentsOf(containers, others).map(toState),
+    dependents: dependentsOf(containers, others).map((container) => toState(container, lastExitOf)),
     takenAt,
   }
 }
@@ -114,7 +114,7 @@ function dependentsOf(containers: readonly Owner[], others: readonly Container[]
   return found
 }
 
-async function projectsOf(containers: readonly Container[]): Promise<ProjectState[]> {
+async function projectsOf(containers: readonly Container[], lastExitOf?: LastExits): Promise<ProjectState[]> {
   const names = [...new Set(containers.map((container) => container.allLabels[label.project] ?? ''))].sort()
   return Promise.all(names.map(async (name) => {
     const own = containers.filter((container) => (container.allLabels[label.project] ?? '') === name).sort(byServiceAndNumber)
@@ -126,7 +126,7 @@ async function projectsOf(containers: readonly Container[]): Promise<ProjectStat
       workingDirectory,
       configFiles: await namedFiles(originOf(teller.allLabels)),
       environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? '', workingDirectory).map((file) => (isAbsolute(workingDirectory) ? resolve(workingDirectory, file) : file)),
-      containers: own.map(toState),
+      containers: own.map((container) => toState(container, lastExitOf)),
     }
   }))
 }

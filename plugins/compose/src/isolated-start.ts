@@ -94,7 +94,8 @@ function standingOf(container: Container, about: { attempts: ReadonlyMap<string,
     return tried > 1 && crashedLately({ ...container, restartCount: tried }) ? { is: 'waiting' } : { is: 'up' }
   }
   const { restart } = about.rehearsed
-  if (container.exitCode === 0 && restart !== 'always') return { is: 'completed' }
+  // One that `restart: always` starts again and that ends with 0 once more does its work from time to time, and has not crashed.
+  if (container.exitCode === 0 && (restart !== 'always' || tried > 1)) return { is: 'completed' }
   return { is: restart === 'never' ? 'failed' : 'ended', reason: `it ended with exit code ${container.exitCode ?? 'unknown'}${tried > 1 ? `, ${tried} times` : ''}` }
 }
 

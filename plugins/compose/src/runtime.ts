@@ -13,6 +13,7 @@ import { Layers } from './layers.js'
 import { listContainers } from './look.js'
 import { Models } from './models.js'
 import { preflightStack } from './preflight.js'
+import { ranDuring } from './ran-during.js'
 import { engineInfo, examineTools, isReady } from './readiness.js'
 import { canRebuild, rebuildStack } from './rebuild.js'
 import { recallState } from './recall.js'
@@ -77,7 +78,7 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
 
     async inspect(directories, options) {
       await tools.removals.ended(directories)
-      return inspectStacks(docker, directories, options, tools.whereabouts)
+      return inspectStacks(docker, directories, options, tools.whereabouts, (id) => tools.events.lastExitOf(id))
     },
     preflight: (state, options) => preflightStack(tools, models, state, options),
     async dataInContainers(state, options) {
@@ -100,6 +101,7 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
     waitUntilUp: (state, request) => waitUntilUp(tools, state, request),
     waitUntilSettled: (state, request) => waitUntilSettled(tools, state, request),
     watch: (state) => watchStack(tools, state, places.get(state.directory) ?? placesOf(state)),
+    ranDuring: (state, reading, options) => ranDuring(tools, state, places.get(state.directory) ?? placesOf(state), reading, options),
     describe: (state, options) => describeStack(tools, models, state, options),
     recall: (capsule, options) => recallState(docker, capsule, options),
     removeVolumes: (names, options) => removeVolumes(docker, names, options),

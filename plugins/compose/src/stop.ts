@@ -48,10 +48,16 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     const isProven = heardEnds !== null && tools.whereabouts.nothingRuns(state)
     const listed = isProven ? answered([]) : await listWithin(tools.docker, scopeOf(state), request)
     if (!listed.ok) return listed
-    const alive = listed.value.filter((container) => isWithin(container, state, containers) && isAlive(container))
+    const alive = await stillAlive(tools, listed.value.filter((container) => isWithin(container, state, containers) && isAlive(container)), request)
     const remaining = new Set(alive.map((container) => container.id))
     if (alive.length > 0 && failures.length > 0) return failed(failures[0]!)
     for (const failure of failures) tools.log('warning', `${failure.message}, yet nothing of it runs`, { directory: state.directory, toolOutput: failure.toolOutput })
+    const expected = wasAlive.filter((container) => !remaining.has(container.id))
+    const ended = heardEnds ?? (await collectEnds(ear, expected, graceSecondsOf))
+    // Before they are removed: an end that no event has told is known from the container alone.
+    const untold = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
+    const present = await inspectContainers(tools.docker, untold.map((container) => container.id), request)
+    for (const container of present.ok ? present.value.values() : []) ended.push(readEnd(container, projectOf(state, container.id), graceOf(container, request)))
     // Nothing is removed of a stack of which something still runs: all of it is started again.
     if (request.mode === 'down' && alive.length === 0) {
       const removal = removeStopped(tools, state, listed.value.filter((container) => isWithin(container, state, [])), request)
@@ -60,12 +66,6 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
       if (request.signal?.aborted) return failed(cancelled(state))
     }
     if (isProven && request.mode === 'stop') tools.whereabouts.stopped(state.directory, new Set(containers.map((container) => container.id)))
-
-    const expected = wasAlive.filter((container) => !remaining.has(container.id))
-    const ended = heardEnds ?? (await collectEnds(ear, expected, graceSecondsOf))
-    const untold = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
-    const present = await inspectContainers(tools.docker, untold.map((container) => container.id), request)
-    for (const container of present.ok ? present.value.values() : []) ended.push(readEnd(container, projectOf(state, container.id), graceOf(container, request)))
     return answered({ ended, stillRunning: alive.map((container) => container.name) })
   } finally {
     ear?.close()
@@ -154,6 +154,17 @@ async function collectEnds(ear: Ear | null, containers: readonly ContainerState[
     if (ended.length >= ids.size || ear.isLossy || left <= 0) return ended
     await ear.change(left)
   }
+}
+
+/** The engine's listing may show a container as running for a moment after its stop was answered. What it says of the container itself counts. */
+async function stillAlive(tools: Tools, listed: readonly Listed[], request: StopRequest): Promise<readonly Listed[]> {
+  if (listed.length === 0) return listed
+  const now = await inspectContainers(tools.docker, listed.map((container) => container.id), request)
+  if (!now.ok) return listed
+  return listed.filter(({ id }) => {
+    const container = now.value.get(id)
+    return container !== undefined && isAlive(container)
+  })
 }
 
 /** Of the stack, perhaps made since it was looked at, or one of those that were to be stopped with it. */

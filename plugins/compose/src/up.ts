@@ -1,7 +1,7 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, StackState, UpReport } from '@stackbk/contract'
 
-import { type Container, crashedLately, isAlive } from './container.js'
+import { type Container, crashedLately, isAlive, type LastExits } from './container.js'
 import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { lookAt, scopeOf } from './look.js'
 import { type Unit, unitsThatRan } from './order.js'
@@ -33,7 +33,8 @@ const steadyMs = 250
 /**
  * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
  * container of elsewhere that lives in a namespace of one of them. A container counts if it was started after `since`, or if
- * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while. The wait
+ * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while, unless it
+ * came after exit code 0. The wait
  * for health has a cap: what runs then, and whose healthcheck has said nothing yet, is up and not yet healthy.
  */
 export async function waitUntilUp(tools: Tools, state: StackState, request: UpRequest): Promise<Answer<UpReport>> {
@@ -47,7 +48,7 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
       if (!now.ok) return now
       const containers = [...now.value.values()]
       const limitMs = healthWaitMs(containers, request.timeoutMs)
-      const verdicts = units.map((unit) => ({ unit, verdict: judge(state, unit, containers, { ...request, limitMs, isPending: (id) => isStopPending(tools, id) }) }))
+      const verdicts = units.map((unit) => ({ unit, verdict: judge(state, unit, containers, { ...request, limitMs, isPending: (id) => isStopPending(tools, id), lastExitOf: (id) => tools.events.lastExitOf(id) }) }))
       const isOver = performance.now() - begunAt >= limitMs
       const isHopeful = verdicts.some(({ verdict }) => verdict.is === 'waiting' || (verdict.is === 'unchecked' && verdict.mayBeChecked))
       if (isOver || !isHopeful) {
@@ -71,6 +72,7 @@ type Judging = UpRequest & {
   readonly limitMs: number
   /** It was told to stop before and has not done so yet. */
   readonly isPending: (id: string) => boolean
+  readonly lastExitOf: LastExits
 }
 
 function judge(state: StackState, unit: Unit, containers: readonly Container[], request: Judging): Verdict {
@@ -107,13 +109,15 @@ function judgeContainer(unit: Unit, container: Container, request: Judging): Ver
   if (!isUninterrupted(container, before) && !wasStartedSince(container, request) && request.isAfterReboot !== true) return { is: 'waiting', reason: `${container.name} runs but was not started again` }
   // A crash loop that was there before cannot be held against the start.
   if (wasRestarting) return { is: 'up' }
+  // A command that does its work, ends with 0 and is started again, as `restart: always` does, is as it should be.
+  if (container.condition === 'restarting' && container.exitCode === 0) return { is: 'up' }
   if (container.condition === 'restarting') return { is: 'waiting', reason: `${container.name} keeps restarting, last with exit code ${container.exitCode ?? 'unknown'}` }
   const wantsHealth = unit.containers.some((one) => one.health === 'healthy')
   if (wantsHealth && container.health === 'starting' && container.healthLimitMs > request.limitMs) {
     return { is: 'unchecked', reason: `${container.name} runs, and its health check has no verdict yet`, mayBeChecked: isCheckedWithin(container, request.limitMs) }
   }
   if (wantsHealth && container.health !== 'healthy') return { is: 'waiting', reason: `${container.name} is ${container.health === 'none' ? 'without a health check' : container.health}, and was healthy before` }
-  if (!isUninterrupted(container, before) && crashedLately(container)) {
+  if (!isUninterrupted(container, before) && crashedLately(container, request.lastExitOf(container.id))) {
     return { is: 'waiting', reason: `${container.name} crashed and was restarted ${container.restartCount} times` }
   }
   if (!isUninterrupted(container, before) && !wantsHealth && youthLeftMs(container) > 0) return { is: 'waiting', reason: `${container.name} has only just been started` }

@@ -80,7 +80,7 @@ export async function watchStack(tools: Tools, state: StackState, places: Places
   tools.whereabouts.listening(state.directory, ear, performance.now())
   return answered({
     report: () => ({
-      ...report({ state, events: ear.events, isLossy: ear.isLossy, isOfStack, isWriter: (event) => strangers.get(event.id) !== null, writerOf: (event) => strangers.get(event.id) ?? undefined, graces: tools.graces }),
+      ...reportOf({ state, events: ear.events, isLossy: ear.isLossy, isOfStack, isWriter: (event) => strangers.get(event.id) !== null, writerOf: (event) => strangers.get(event.id) ?? undefined, graces: tools.graces }),
       neighboursEnded: neighboursEnded(state, tools.neighbours.get(state.directory) ?? [], ear.events),
     }),
     close: async () => {
@@ -101,7 +101,8 @@ interface Heard {
   readonly graces: ReadonlyMap<string, number>
 }
 
-function report({ state, events, isLossy, isOfStack, isWriter, writerOf, graces }: Heard): WatchReport {
+/** Returns what these events tell of the stack. */
+export function reportOf({ state, events, isLossy, isOfStack, isWriter, writerOf, graces }: Heard): WatchReport {
   const own = events.filter(isOfStack)
   const containers = state.projects.flatMap((project) => project.containers)
   const starts = events.filter((event) => isStart(event) && (isOfStack(event) || isWriter(event)))

@@ -1,5 +1,6 @@
 import { answered, failed, type Answer, type CheckRequest, type CheckResult } from '@stackbk/contract'
 
+import { isOfCircumstances } from './failure.js'
 import { openRepository } from './repository.js'
 import type { Restic } from './restic.js'
 import { retryNote, RetryProgress } from './retries.js'
@@ -30,6 +31,7 @@ export async function checkRepository(restic: Restic, request: CheckRequest): Pr
   // For 1 stands everything from a lost pack to a password that cannot be had; where the repository opens, it is the former.
   const opened = await openRepository(restic, request)
   if (!opened.ok) return opened
+  if (isOfCircumstances(errors)) return failed({ kind: 'failed', message: what, toolOutput: errors.join('\n') })
   return answered({ isSound: false, errors: errors.length === 0 ? ['restic found errors'] : errors })
 }
 

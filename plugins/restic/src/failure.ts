@@ -59,9 +59,9 @@ export function failureOf(result: ToolResult, what: string, { place, password }:
         fix: 'Correct the password file, or the password that is configured',
       }
     case 130:
-      return { kind: 'failed', message: `${what}: restic was interrupted`, ...said }
+      return { kind: 'failed', message: `${what}: restic was interrupted`, ...said, transient: true }
     case null:
-      return { kind: 'failed', message: `${what}: restic was ended by ${result.endedBySignal ?? 'a signal'}`, ...said }
+      return { kind: 'failed', message: `${what}: restic was ended by ${result.endedBySignal ?? 'a signal'}`, ...said, transient: true }
     default:
       return passwordProblem(password) ?? saidFailure(what, words)
   }
@@ -100,4 +100,16 @@ function kindBySaying(words: string): FailureKind {
 /** Whether the failure is about the call or the repository as a whole, so that asking once more for each snapshot makes no sense. */
 export function isOfWholeRepository(failure: Failure): boolean {
   return failure.kind !== 'failed' && failure.kind !== 'not-found' && failure.kind !== 'corrupt'
+}
+
+/** The system's words for a path, a connection or a machine that does not work now. They say nothing of what the repository holds. */
+const circumstances =
+  /permission denied|operation not permitted|too many open files|cannot allocate memory|no space left on device|stale (?:nfs )?file handle|transport endpoint is (?:not connected|shutdown)|connection (?:refused|reset|timed out)|broken pipe|no route to host|network is unreachable|host is down|i\/o timeout|no such host|temporary failure in name resolution|no such device/i
+
+/** Words for data that is not what it should be, or not there. */
+const damage = /ciphertext verification failed|invalid data returned|wrong hash|hash (?:does not match|mismatch)|does not exist in the index|not found in (?:the )?index|pack .*(?:does not exist|damaged)|id .* not found in repository|unable to decrypt|invalid character/i
+
+/** Returns whether these words say why something could not be read now, and none of them speaks of damage. */
+export function isOfCircumstances(words: readonly string[]): boolean {
+  return words.some((one) => circumstances.test(one)) && !words.some((one) => damage.test(one))
 }

@@ -10,8 +10,9 @@ import {
 } from '@stackbk/contract'
 
 import { eachEntry } from './contents.js'
-import { isOfWholeRepository } from './failure.js'
+import { isOfCircumstances, isOfWholeRepository } from './failure.js'
 import { asNumber, parseObject } from './json.js'
+import { openRepository } from './repository.js'
 import type { Restic } from './restic.js'
 import { isAtLeast } from './version.js'
 
@@ -37,27 +38,37 @@ export async function verifySnapshots(
     case 'metadata':
       return (await allTreesLoad(restic, requests, options))
         ? answered(requests.map(({ id }) => sound(id)))
-        : eachOf(requests, ({ id }) => treesLoad(restic, id, options))
+        : eachOf(restic, requests, { verify: ({ id }) => treesLoad(restic, id, options), options })
     case 'files':
-      return eachOf(requests, (request) => filesAreThere(restic, request, options))
+      return eachOf(restic, requests, { verify: (request) => filesAreThere(restic, request, options), options })
     case 'data': {
       const isRead = await allDataReads(restic, requests, options)
-      return eachOf(requests, async (request) => {
+      const verify = async (request: VerificationRequest): Promise<Answer<VerificationResult>> => {
         const listed = await filesAreThere(restic, request, options)
         return !listed.ok || !listed.value.isSound || isRead ? listed : dataReads(restic, request.id, options)
-      })
+      }
+      return eachOf(restic, requests, { verify, options })
     }
   }
 }
 
-/** One after the other: each of them reads as fast as the disk goes. */
+/**
+ * One after the other: each of them reads as fast as the disk goes. A snapshot is damaged only if the repository itself still
+ * opens after that was found, and a second try comes to the same: an outage of its disk passes.
+ */
 async function eachOf(
+  restic: Restic,
   requests: readonly VerificationRequest[],
-  verify: (request: VerificationRequest) => Promise<Answer<VerificationResult>>,
+  { verify, options }: { readonly verify: (request: VerificationRequest) => Promise<Answer<VerificationResult>>; readonly options: CallOptions },
 ): Promise<Answer<readonly VerificationResult[]>> {
   const results: VerificationResult[] = []
   for (const request of requests) {
-    const result = await verify(request)
+    let result = await verify(request)
+    if (result.ok && !result.value.isSound) {
+      const opened = await openRepository(restic, options)
+      if (!opened.ok) return opened
+      result = await verify(request)
+    }
     if (!result.ok) return result
     results.push(result.value)
   }
@@ -68,9 +79,9 @@ function sound(id: string): VerificationResult {
   return { id, isSound: true, reason: '' }
 }
 
-/** What is wrong with one snapshot is a result; what is wrong with the repository or the call is a failure. */
+/** What is wrong with one snapshot is a result; what is wrong with the repository, the call or the machine is a failure. */
 function unsound(id: string, failure: Failure): Answer<VerificationResult> {
-  if (isOfWholeRepository(failure)) return failed(failure)
+  if (isOfWholeRepository(failure) || failure.transient === true || isOfCircumstances([failure.toolOutput ?? ''])) return failed(failure)
   return answered({
     id,
     isSound: false,

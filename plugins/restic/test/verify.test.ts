@@ -155,3 +155,31 @@ test('a part of the data is checked by share, and by turns', async () => {
     expect(value(await made.engine.check(request))).toEqual({ isSound: true, errors: [] })
   }
 })
+
+test('a restic that is ended from outside says nothing of a snapshot: the verification fails, and no snapshot is damaged', async () => {
+  const made = await benchWithRepository()
+  const { first } = await twoSnapshots(made)
+  wrapRestic(made.folder, 'case $1 in stats|ls) kill -KILL $$;; *) exec "$restic" "$@";; esac')
+  for (const depth of ['metadata', 'files'] as const) {
+    expect(await made.engine.verify([{ id: first, files: null, bytes: null }], depth), depth).toMatchObject({ ok: false, failure: { kind: 'failed' } })
+  }
+})
+
+test('a disk that goes away, and one that comes back, are not damage', async () => {
+  const made = await benchWithRepository()
+  const { first } = await twoSnapshots(made)
+  const request = [{ id: first, files: null, bytes: null }]
+  const words = (text: string): string => `echo '{"message_type":"exit_error","code":1,"message":"Fatal: ${text}"}' >&2; exit 1`
+  wrapRestic(made.folder, `case $1 in stats) if [ -e '${made.folder}/away' ]; then ${words('unable to load tree: input/output error')}; elif [ ! -e '${made.folder}/once' ]; then touch '${made.folder}/once'; ${words('unable to load tree: input/output error')}; fi;; cat) [ ! -e '${made.folder}/away' ] || { ${words('unable to open config file')}; };; esac\nexec "$restic" "$@"`)
+  expect(await made.engine.verify(request, 'metadata')).toMatchObject({ ok: true, value: [{ isSound: true }] })
+  writeFileSync(join(made.folder, 'away'), '')
+  expect(await made.engine.verify(request, 'metadata')).toMatchObject({ ok: false })
+})
+
+test.each(['permission denied', 'stale NFS file handle', 'connection reset by peer', 'no space left on device'])('"%s" says nothing of what the repository holds', async (reason) => {
+  const made = await benchWithRepository()
+  const { first } = await twoSnapshots(made)
+  wrapRestic(made.folder, `case $1 in stats|check) echo "error for tree 1234abcd: load data: ${reason}" >&2; echo "Fatal: repository contains errors" >&2; exit 1;; *) exec "$restic" "$@";; esac`)
+  expect(await made.engine.verify([{ id: first, files: null, bytes: null }], 'metadata')).toMatchObject({ ok: false, failure: { kind: 'failed' } })
+  expect(await made.engine.check({ readDataPercent: 0 })).toMatchObject({ ok: false, failure: { kind: 'failed', toolOutput: expect.stringContaining(reason) as string } })
+})

@@ -1,6 +1,7 @@
 import type { StackCondition, StackState, StopMode } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
+import type { UnverifiedSnapshot } from '../../stacks/stack-memory.js'
 import type { ResultHeader } from '../result.js'
 import type { Mark } from './stack-snapshots.js'
 
@@ -41,7 +42,8 @@ export interface StackReport {
   /** The same to all healthy. */
   readonly readyMs: number | null
   readonly durationMs: number
-  readonly verification: 'ok' | 'failed' | 'skipped'
+  /** `unknown`: it could not be made, which says nothing against the snapshot; the next backup verifies it. */
+  readonly verification: 'ok' | 'failed' | 'skipped' | 'unknown'
   readonly problems: readonly Problem[]
 }
 
@@ -61,6 +63,10 @@ export interface StackDraft extends Mutable<Omit<StackReport, 'problems'>> {
   warmSnapshot: string | null
   /** The engine will not know the files again that this snapshot was read from. */
   readsAllNext: boolean
+  /** Snapshots of this stack that the next backup has to verify. */
+  unverified: readonly UnverifiedSnapshot[]
+  /** Earlier snapshots of this stack that were found damaged in this run. */
+  readonly damaged: Set<string>
   /** Exit codes that its failures ask for. */
   readonly codes: Set<number>
   /** Files in the snapshot that are ours and not the stack's. */
@@ -98,6 +104,8 @@ export function emptyDraft(stack: Pick<StackReport, 'name' | 'directory'>): Stac
     marks: new Set(),
     warmSnapshot: null,
     readsAllNext: false,
+    unverified: [],
+    damaged: new Set(),
     codes: new Set(),
     ownFiles: 0,
     before: null,
@@ -113,7 +121,7 @@ export function filesIn({ filesNew, filesChanged, filesUnmodified }: SnapshotFig
 
 /** The part that is shown. */
 export function reportOf(draft: StackDraft): StackReport {
-  const { warmSnapshot: _warmSnapshot, readsAllNext: _readsAllNext, marks: _marks, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, startFailure: _startFailure, ...report } = draft
+  const { warmSnapshot: _warmSnapshot, readsAllNext: _readsAllNext, marks: _marks, unverified: _unverified, damaged: _damaged, codes: _codes, ownFiles: _ownFiles, before: _before, confirmedAt: _confirmedAt, startFailure: _startFailure, ...report } = draft
   return report
 }
 

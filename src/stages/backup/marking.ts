@@ -7,9 +7,13 @@ import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { filesIn, worsen, type StackDraft } from './backup-result.js'
 
+/** A loss of fewer files than this, and of fewer bytes, is ordinary in a small stack, whatever share of it that is. */
+export const shrinkFloor = { files: 20, bytes: 1024 * 1024 } as const
+
 /**
  * Compares a new snapshot with the stack's last good one: far fewer files or bytes means an unmounted disk or a wiped
- * folder more often than a tidy-up. A snapshot without any file of the stack has failed, whatever came before.
+ * folder more often than a tidy-up. Files and bytes are judged separately, and a loss below {@link shrinkFloor} does not count.
+ * A snapshot without any file of the stack has failed, whatever came before.
  */
 export function guardAgainstShrinking(run: Run, draft: StackDraft, key: string, acceptShrink: boolean): void {
   if (draft.snapshot === null) return
@@ -23,7 +27,8 @@ export function guardAgainstShrinking(run: Run, draft: StackDraft, key: string, 
   const last = recallStack(run.state.stacks, key)?.lastGood
   if (last === null || last === undefined || acceptShrink) return
   const percent = run.configuration.stack(draft.name).shrinkGuardPercent
-  if (files * 100 >= last.files * percent && draft.snapshot.bytesProcessed * 100 >= last.bytes * percent) return
+  const hasShrunk = (before: number, now: number, floor: number): boolean => now * 100 < before * percent && before - now >= floor
+  if (!hasShrunk(last.files, files, shrinkFloor.files) && !hasShrunk(last.bytes, draft.snapshot.bytesProcessed, shrinkFloor.bytes)) return
   worsen(draft, 'partial')
   draft.marks.add('shrunk')
   draft.problems.push({
@@ -118,4 +123,20 @@ export async function markDamaged(run: Run, repository: OpenRepository, draft: S
   if (draft.marks.has('partial')) return
   draft.marks.add('partial')
   await markSnapshot(run, repository, draft)
+}
+
+/** Marks a snapshot of an earlier run as damaged. A mark that cannot be made now counts all the same, and the next run makes it. */
+export async function markEarlierDamaged(run: Run, repository: OpenRepository, id: string): Promise<void> {
+  try {
+    const recorded = pendingMarks(run.state.marks).find(({ snapshotId }) => snapshotId === id)?.marks ?? []
+    recordMark(run.state.marks, { snapshotId: id, repositoryId: repository.repository.id, marks: [...new Set([...recorded, 'partial'])] })
+    const mark = pendingMarks(run.state.marks).find(({ snapshotId }) => snapshotId === id)
+    const tagged = await tagWithRecord(repository, id, mark?.marks ?? ['partial'])
+    if (!tagged.ok) return run.log('warning', 'a damaged snapshot could not be marked yet', { snapshot: id, failure: tagged.failure })
+    repository.record.noteSeen([tagged.value.id])
+    // A copy may hold it under its old ID, without the mark.
+    if (mark !== undefined) recordMarkMade(run.state.marks, mark, tagged.value.id)
+  } catch (error) {
+    run.log('error', 'a damaged snapshot could not be marked', { snapshot: id, reason: String(error) })
+  }
 }

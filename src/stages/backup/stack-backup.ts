@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 
 import { files as fileSystem } from '@stackbk/tool-runner/files'
-import { frozenFolderName, type Answer, type PreparedSnapshot, type Runtime, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
+import { frozenFolderName, type Answer, type ContainerState, type PreparedSnapshot, type Runtime, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
@@ -14,7 +14,7 @@ import { beforeReading, hasLivingWriters } from './living-writers.js'
 import { giveUp, judgeCapsule, judgeLate, judgeNeighbours, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive } from './judging.js'
 import type { ReservedPlace } from './reserved-places.js'
 import { lastGoodSnapshot, stackTags } from './stack-snapshots.js'
-import { planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
+import { isAlive, planStack, runningServices, type RequestedStopMode, type StackPlan } from './stack-plan.js'
 import { seenBy, snapshotInWindow, type WindowResult } from './stack-window.js'
 import { decideWarmPass, renewSuspects, takeWarmPass, warmRequest, withWarmPass, type WarmPass } from './warm-pass.js'
 import { possibleWriters, WriterCheck, type WriterVerdict } from './writers.js'
@@ -258,7 +258,9 @@ async function lookAgain({ plan, files }: ReadyStack, context: StackBackupContex
 }
 
 function fingerprint(state: StackState): string {
-  const containers = state.projects.flatMap((project) => project.containers.map((container) => `${container.id} ${container.condition} ${container.startedAt}`))
+  // One that its own policy starts again and again (a command that ends) is never the same twice, and nothing has changed.
+  const now = ({ condition, startedAt, restartCount }: ContainerState): string => ((restartCount ?? 0) > 0 && isAlive({ condition }) && condition !== 'paused' ? 'restarted by its policy' : `${condition} ${startedAt}`)
+  const containers = state.projects.flatMap((project) => project.containers.map((container) => `${container.id} ${now(container)}`))
   return [state.condition, ...containers.sort()].join('\n')
 }
 
@@ -387,7 +389,7 @@ async function takeAsItIs(ready: ReadyStack, check: WriterCheck | null, context:
   judgeSnapshot(draft, await taking)
   check?.end()
   if (isSensitive(plan)) {
-    const seen = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, run.log)
+    const seen = await seenBy(ready.watch, plan, { from: plan.othersSeenAt, until: Date.now() }, { runtime: context.runtime, log: run.log, mode: 'none', ended: [] })
     judgeQuiet(draft, { ...seen, stop: { ok: true, value: [] } }, await verdictOf(check, seen.startedWriters))
   }
   if (plan.isLiveUnasked) markLive(draft, 'it could not be stopped')

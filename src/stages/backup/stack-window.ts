@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, ReadingTime, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
 import { isOfTheSystem, mountPointOf, nearestDevice } from '../../host/mounts.js'
@@ -146,7 +146,7 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
     return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: false }
   }
   const { start, up } = await startAndConfirm(entry, since, context)
-  return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, log)) }
+  return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, { runtime, log, mode: plan.mode, ended })) }
 }
 
 const goneAnyway: Answer<void> = { ok: true, value: undefined }
@@ -282,14 +282,23 @@ function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
   }
 }
 
-/** What the engine's events tell of the window, or of the time in which a stack that does not run was read. */
+interface Asking extends Pick<ReadingTime, 'mode' | 'ended'> {
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/**
+ * Returns what the engine's events tell of the window, or of the time in which a stack that does not run was read. Where the watch
+ * failed or lost events, as it may under load, the containers themselves are asked once more.
+ */
 export async function seenBy(
   watch: Watch | null,
   plan: StackPlan,
-  reading: { from: number; until: number },
-  log: Log,
+  reading: { readonly from: number; readonly until: number },
+  asking: Asking,
 ): Promise<Pick<WindowResult, 'downtimeMs' | 'readyMs' | 'disturbedBy' | 'startedWriters' | 'neighboursEnded' | 'couldNotWatch'>> {
-  const report = await lastReport(watch, log)
+  const watched = await lastReport(watch, asking.log)
+  const report = watched === null || watched.isLossy ? ((await reportAfterwards(plan, reading, asking)) ?? watched) : watched
   if (report === null) return { downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: true }
   const during = report.starts.filter(({ at, isOfStack }) => at > (isOfStack ? reading.from : plan.othersSeenAt) && at < reading.until)
   const since = (moment: number | null): number | null => (report.firstStopAt === null || moment === null ? null : Math.max(0, moment - report.firstStopAt))
@@ -301,6 +310,15 @@ export async function seenBy(
     neighboursEnded: report.neighboursEnded ?? [],
     couldNotWatch: report.isLossy,
   }
+}
+
+/** `null` where the runtime cannot say it, or nothing was read. */
+async function reportAfterwards(plan: StackPlan, reading: { readonly from: number; readonly until: number }, { runtime, log, mode, ended }: Asking): Promise<WatchReport | null> {
+  const ranDuring = runtime.ranDuring?.bind(runtime)
+  if (ranDuring === undefined || reading.from === 0 || reading.until === 0) return null
+  const answer = await settled(() => ranDuring(plan.state, { ...reading, othersFrom: plan.othersSeenAt, mode, ended }))
+  log('warning', "the engine's events broke off while the stack was read: its containers were asked instead", { stack: plan.stack.name, isKnown: answer.ok && !answer.value.isLossy, failure: answer.ok ? null : answer.failure })
+  return answer.ok ? answer.value : null
 }
 
 async function lastReport(watch: Watch | null, log: Log): Promise<WatchReport | null> {

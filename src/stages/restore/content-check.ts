@@ -41,9 +41,14 @@ export async function matchesItsName(path: string, signal: AbortSignal): Promise
   try {
     return (await sha256OfFile(path, signal)) === path.slice(path.lastIndexOf('/') + 1)
   } catch (error) {
-    const { code = '', errno } = error as NodeJS.ErrnoException
-    // Node has no name for EUCLEAN (117, "Structure needs cleaning").
-    if (code === 'ENOENT' || damaged.includes(code) || errno === -117) return false
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || isDamage(error)) return false
     throw error
   }
+}
+
+/** Returns whether the error says that the file itself is damaged. Any other one says only that it could not be read now. */
+export function isDamage(error: unknown): boolean {
+  const { code = '', errno } = error as NodeJS.ErrnoException
+  // Node has no name for EUCLEAN (117, "Structure needs cleaning").
+  return damaged.includes(code) || errno === -117
 }

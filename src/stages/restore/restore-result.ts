@@ -8,7 +8,8 @@ export interface RestoreBody {
   readonly files: number
   readonly bytes: number
   readonly verification: {
-    readonly status: 'ok' | 'failed' | 'skipped'
+    /** `unknown`: every file is intact, and the check of the repository could not be made. */
+    readonly status: 'ok' | 'failed' | 'skipped' | 'unknown'
     readonly filesChecked: number
     /** Files whose content is not what their name says. */
     readonly corrupt: readonly string[]

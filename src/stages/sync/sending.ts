@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Answer, Failure, LayoutGroup, Transport, TransportTraits } from '@stackbk/contract'
@@ -158,12 +158,14 @@ class Sending {
   }
 
   /** What to make of those that are not sound: where the remote has the sound one, the copy needs nothing of them. */
-  async #judge(group: LayoutGroup, { corrupt, hasVanished }: SoundFiles): Promise<void> {
+  async #judge(group: LayoutGroup, { corrupt, hasVanished, unreadable }: SoundFiles): Promise<void> {
+    if (unreadable !== null) throw new SendingFailed({ kind: 'failed', message: `${join(this.#work.root, unreadable.path)} could not be read, so it is not known whether it is intact`, toolOutput: unreadable.reason, fix: 'See that the disk of the repository is mounted and that this user may read it, then run: stackbk sync' })
     if (hasVanished) throw new SendingFailed({ kind: 'not-found', message: 'a file of the repository has gone' })
     const known = [...this.#corrupt, ...this.#spared]
     const found = corrupt.filter((path) => !known.includes(path))
     if (found.length === 0) return
-    const { run, transport, remote } = this.#work
+    const { run, transport, remote, root } = this.#work
+    assertRepositoryReadable(root, this.#list)
     const there = sizesOf(remote)
     const copies = found.filter((path) => there.has(path)).map((path) => ({ group, file: { path, size: there.get(path) ?? 0 } }))
     const compared = await compareRemote(run, transport, copies)
@@ -209,6 +211,17 @@ class Sending {
   #traits(): Promise<Answer<TransportTraits>> {
     const { run, transport } = this.#work
     return asked(run, () => transport.traits({ signal: run.signal }))
+  }
+}
+
+/** Throws where the disk of the repository does not answer any more: what cannot be read on it is not known to be corrupt. */
+function assertRepositoryReadable(root: string, list: FileList): void {
+  for (const { path } of list.flatMap(({ group, files }) => (group.role === 'config' ? files : []))) {
+    try {
+      readFileSync(join(root, path))
+    } catch (error) {
+      throw new SendingFailed({ kind: 'failed', message: `the repository ${root} could not be read any more`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'Mount its disk, then run: stackbk sync' })
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { matchesItsName } from '../restore/content-check.js'
+import { isDamage, matchesItsName } from '../restore/content-check.js'
 import type { CheckedFiles } from './checked-files.js'
 import type { CopiedFile } from './file-list.js'
 
@@ -22,8 +22,10 @@ export interface SoundFilesRequest {
  * reading them first and sending them afterwards would take as long as both together.
  */
 export class SoundFiles {
-  /** Relative paths of files that do not hold what their names say, or cannot be read. Whole when {@link take} has said `null`. */
+  /** Relative paths of files that do not hold what their names say, or that the disk cannot read any more. Whole when {@link take} has said `null`. */
   readonly corrupt: string[] = []
+  /** Why a file could not be compared at all, which says nothing of what it holds; nothing more is read then. `null`: none. */
+  unreadable: { readonly path: string; readonly reason: string } | null = null
   /** A file has gone: the list that it is from is one of the past, and nothing more is read. */
   hasVanished = false
   readonly #request: SoundFilesRequest
@@ -72,7 +74,10 @@ export class SoundFiles {
   async #work(signal: AbortSignal): Promise<void> {
     for (let file = this.#waiting.pop(); file !== undefined; file = this.#waiting.pop()) {
       const fate = await this.#look(file.path, signal)
-      if (fate === 'gone') {
+      if (typeof fate === 'object') {
+        this.unreadable = { path: file.path, reason: fate.unreadable }
+        this.#waiting.length = 0
+      } else if (fate === 'gone') {
         this.hasVanished = true
         this.#waiting.length = 0
       } else if (fate === 'corrupt') {
@@ -86,7 +91,7 @@ export class SoundFiles {
     }
   }
 
-  async #look(path: string, signal: AbortSignal): Promise<'sound' | 'corrupt' | 'gone'> {
+  async #look(path: string, signal: AbortSignal): Promise<'sound' | 'corrupt' | 'gone' | { readonly unreadable: string }> {
     const { root, checked } = this.#request
     const place = join(root, path)
     try {
@@ -97,7 +102,7 @@ export class SoundFiles {
       return 'sound'
     } catch (error) {
       signal.throwIfAborted()
-      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : 'corrupt'
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'gone' : isDamage(error) ? 'corrupt' : { unreadable: error instanceof Error ? error.message : String(error) }
     }
   }
 }

@@ -1,8 +1,8 @@
-import type { CheckResult, Engine } from '@stackbk/contract'
+import type { Answer, CheckResult, Engine, Failure } from '@stackbk/contract'
 
-import { errorFrom, exitCodes, StackbkError, type Problem } from '../../errors.js'
+import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { openRepository } from '../repository.js'
-import { checkContents } from '../restore/content-check.js'
+import { checkContents, type ContentCheck } from '../restore/content-check.js'
 import { concluded, type Outcome } from '../result.js'
 import type { Run } from '../run.js'
 import { frozenList, groupFiles, type FileList } from '../sync/file-list.js'
@@ -25,15 +25,40 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   if (check.value.isSound && !choices.repair) return concluded(run, { depth, checked: 0, corrupt: [] }, { status: 'ok', problems: [] })
 
   const { path } = engine.location()
-  const list = path === null ? [] : await frozenList(path, engine.layout())
   run.reporter.step('comparing every file with its name')
-  const found = path === null ? { filesChecked: 0, corrupt: [] } : await checkContents(path, list, { signal: run.signal })
+  const { list, found } = path === null ? { list: [], found: { filesChecked: 0, corrupt: [] } } : await compareFiles(run, engine, path)
   const corrupt: CorruptFile[] = [...keys.map((file): CorruptFile => ({ file, where: 'local', healed: true })), ...found.corrupt.map((file): CorruptFile => ({ file, where: 'local', healed: false }))]
-  const mended = path !== null && choices.repair ? await mendLocal(run, engine, path, { list, corrupt, check: check.value }) : { corrupt, check: check.value }
+  const mended: Mended = path !== null && choices.repair ? await mendLocal(run, engine, path, { list, corrupt, check: check.value }) : { corrupt, check: check.value, notChecked: null }
+  const body = { depth, checked: found.filesChecked, corrupt: mended.corrupt }
+  const isRepaired = mended.corrupt.every((file) => file.healed)
+  if (mended.notChecked !== null && isRepaired) {
+    const problem = problemFrom(mended.notChecked, { code: 'verification-not-made' })
+    return concluded(run, body, { status: 'failed', problems: [{ ...problem, message: `${mended.corrupt.length} files were repaired, and whether the repository is intact now could not be checked: ${problem.message}`, fix: 'Run: stackbk verify' }], codes: [exitCodes.ofKind(mended.notChecked.kind)] })
+  }
   const { errors } = mended.check
-  const isSound = mended.check.isSound && mended.corrupt.every((file) => file.healed)
+  const isSound = mended.check.isSound && isRepaired
   const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${mended.corrupt.length} files are rotten`}`, fix: choices.repair ? 'See what is lost with: restic check --read-data' : 'Run: stackbk verify --repair' }]
-  return concluded(run, { depth, checked: found.filesChecked, corrupt: mended.corrupt }, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
+  return concluded(run, body, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
+}
+
+/** Compares every file with its name. Throws where one cannot be read now, which says nothing of what it holds. */
+async function compareFiles(run: Run, engine: Engine, root: string): Promise<{ list: FileList; found: ContentCheck }> {
+  try {
+    const list = await frozenList(root, engine.layout())
+    const found = await checkContents(root, list, { signal: run.signal })
+    if (found.corrupt.length > 0) await assertStillOpens(engine, run.signal)
+    return { list, found }
+  } catch (error) {
+    if (run.signal.aborted || error instanceof StackbkError) throw error
+    await assertStillOpens(engine, run.signal)
+    throw new StackbkError({ kind: 'failed', code: 'verification-not-made', message: `the files of ${root} could not all be read, so it is not known whether they are intact`, detail: error instanceof Error ? error.message : String(error), fix: 'See that its disk is mounted and that this user may read it, then run: stackbk verify' })
+  }
+}
+
+/** Throws where the repository does not open any more: files of a disk that went away are not corrupt, and nothing is repaired in the folder below. */
+async function assertStillOpens(engine: Engine, signal: AbortSignal): Promise<void> {
+  const opened = await engine.open({ signal })
+  if (!opened.ok && opened.failure.kind !== 'corrupt') throw errorFrom(opened.failure)
 }
 
 /** With a rotten key nothing opens, so keys are compared and mended first where that may be. Says which ones were. */
@@ -59,37 +84,42 @@ interface Damage {
   readonly check: CheckResult
 }
 
+interface Mended extends Pick<Damage, 'corrupt' | 'check'> {
+  /** Why the repository could not be checked after the repair, so that `check` is the one of before; `null` where it could. */
+  readonly notChecked: Failure | null
+}
+
 /** So often the check is asked for what else is missing: it names no more than some at a time. */
 const mostChecks = 10
 
 /** Replaces rotten files by the remote's, then fetches what the check misses by name and the remote has. */
-async function mendLocal(run: Run, engine: Engine, root: string, { list, corrupt, check }: Damage): Promise<Pick<Damage, 'corrupt' | 'check'>> {
-  if (check.isSound && corrupt.length === 0) return { corrupt, check }
+async function mendLocal(run: Run, engine: Engine, root: string, { list, corrupt, check }: Damage): Promise<Mended> {
+  if (check.isSound && corrupt.length === 0) return { corrupt, check, notChecked: null }
   const transport = await run.transport().catch(() => null)
-  if (transport === null || !(await transport.ready({ signal: run.signal })).ok) return { corrupt, check }
+  if (transport === null || !(await transport.ready({ signal: run.signal })).ok) return { corrupt, check, notChecked: null }
   const fetched = await fetchSound(run, transport, root, corrupt.filter((file) => !file.healed).map(({ file }) => file))
   const mended = corrupt.map((file) => ({ ...file, healed: file.healed || fetched.has(file.file) }))
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   const here = new Set(list.flatMap(({ files }) => files.map(({ path }) => path)))
   const onlyThere = !listed.ok ? [] : groupFiles(engine.layout(), listed.value).list.filter(({ group }) => group.nameIs === 'sha256').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !here.has(path))
-  let now = fetched.size === 0 ? check : await checkAgain(run, engine, check)
-  for (let checks = 1; !now.isSound && checks < mostChecks; checks++) {
-    const missing = onlyThere.filter((path) => isNamed(path, now.errors) && !fetched.has(path))
+  let now: Answer<CheckResult> = fetched.size === 0 ? { ok: true, value: check } : await checkAgain(run, engine)
+  for (let checks = 1; now.ok && !now.value.isSound && checks < mostChecks; checks++) {
+    const { errors } = now.value
+    const missing = onlyThere.filter((path) => isNamed(path, errors) && !fetched.has(path))
     const found = await fetchSound(run, transport, root, missing)
     if (found.size === 0) break
     for (const file of found) {
       fetched.add(file)
       mended.push({ file, where: 'local', healed: true })
     }
-    now = await checkAgain(run, engine, now)
+    now = await checkAgain(run, engine)
   }
-  return { corrupt: mended, check: now }
+  return now.ok ? { corrupt: mended, check: now.value, notChecked: null } : { corrupt: mended, check, notChecked: now.failure }
 }
 
-async function checkAgain(run: Run, engine: Engine, before: CheckResult): Promise<CheckResult> {
+function checkAgain(run: Run, engine: Engine): Promise<Answer<CheckResult>> {
   run.reporter.step('checking the repository again')
-  const again = await engine.check({ readDataPercent: 0, signal: run.signal })
-  return again.ok ? again.value : { isSound: false, errors: [...before.errors, again.failure.message] }
+  return engine.check({ readDataPercent: 0, signal: run.signal })
 }
 
 /** Whether one of these errors speaks of the file: by its name, or by the beginning of it, as engines write it. */

@@ -128,6 +128,7 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     events: new EventQueue({ plugins: new Map(), runHook: () => Promise.resolve({ successes: [], failures: [] }) }, facts, () => {}),
     notifiers: new Notifiers({ offers: { usable: [], unusable: [], plugins: [] }, settings: configuration(), log: () => {}, exec: createExec(), cacheFolder: state.cache }),
     notes: {},
+    replayed: { problems: [] },
     telling: { begin: () => {}, catchUp: () => Promise.resolve() },
     runtime: () => Promise.resolve(partly<Runtime>('runtime', parts.runtime ?? {})),
     engine: () => Promise.resolve(partly<Engine>('engine', { layout: () => ({ groups: [], ignored: [] }), ...parts.engine })),

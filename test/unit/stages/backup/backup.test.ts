@@ -362,4 +362,23 @@ describe('the backup of several stacks', () => {
     expect(result.stacks).toMatchObject([{ name: 'one', status: 'failed', snapshot: null, problems: [{ code: 'left-stopped' }] }, { name: 'two', status: 'ok' }])
     expect(second.journal.entries().map(({ name }) => name)).toEqual(['one'])
   })
+
+  it('is partial, with exit code 3, where a verification could not be made, and the next backup makes up for it', async () => {
+    let isLocked = true
+    const asked: string[][] = []
+    const engine: Partial<Engine> = {
+      verify: (requests) => (asked.push(requests.map(({ id }) => id)), Promise.resolve(isLocked ? failure('repository-locked') : ok(requests.map(({ id }) => ({ id, isSound: true, reason: '' }))))),
+      snapshots: () => Promise.resolve(ok(isLocked ? [] : [snapshotOf('snapshot-of-one', { tags: ['stackbk', 'stack:one'] })])),
+    }
+    const night = (): ReturnType<typeof backup> => backup({ ...runWith({}, engine), configuration: configuration('[local_backup]\nENABLE_VERIFICATION=true\nAUTO_PRUNE=false\n') }, { ...choices, names: ['one'], verify: true })
+    const first = await night()
+    expect([first.exitCode, first.result.status, first.result.stacks]).toMatchObject([3, 'partial', [{ name: 'one', status: 'partial', verification: 'unknown', problems: [{ code: 'verification-not-made' }] }]])
+    isLocked = false
+    asked.length = 0
+    const second = await night()
+    expect([second.exitCode, asked]).toEqual([0, [['snapshot-of-one'], ['snapshot-of-one']]])
+    asked.length = 0
+    await night()
+    expect(asked).toEqual([['snapshot-of-one']])
+  })
 })

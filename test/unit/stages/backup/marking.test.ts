@@ -4,8 +4,9 @@ import type { Engine, Snapshot } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
 import { emptyDraft, type StackDraft } from '../../../../src/stages/backup/backup-result.js'
-import { makePendingMarks, markSnapshot, recordMarks } from '../../../../src/stages/backup/marking.js'
+import { guardAgainstShrinking, makePendingMarks, markSnapshot, recordMarks } from '../../../../src/stages/backup/marking.js'
 import { bestSnapshot, lastGoodSnapshot, type Mark } from '../../../../src/stages/backup/stack-snapshots.js'
+import { rememberStack } from '../../../../src/stacks/stack-memory.js'
 import { pendingMarks, recordMark, recordMarkMade, withPendingMarks } from '../../../../src/stages/pending-marks.js'
 import { SnapshotRecord } from '../../../../src/stages/repository-memory.js'
 import type { OpenRepository } from '../../../../src/stages/repository.js'
@@ -102,5 +103,50 @@ describe('the marks that an earlier run could not make', () => {
     recordMark(run.state.marks, { snapshotId: '../../out', repositoryId: null, marks: ['live'] })
     expect(existsSync(at('out.json'))).toBe(false)
     expect(pendingMarks(run.state.marks).map(({ snapshotId }) => snapshotId)).toEqual(['../../out'])
+  })
+})
+
+describe('the shrink guard', () => {
+  const kib = 1024
+  const mib = 1024 * kib
+  const gib = 1024 * mib
+
+  /** The marks of a snapshot of so many files and bytes, after a good one of so many. */
+  function marksAfter(before: { files: number; bytes: number }, now: { files: number; bytes: number }, acceptShrink = false): { marks: readonly string[]; status: string } {
+    const run = testRun()
+    rememberStack(run.state.stacks, 'key', { schemaVersion: 1, name: 'web', directory: at('stacks/web'), lastGood: { id: 'good', time: '2026-01-01T00:00:00.000Z', repositoryId: 'repo', ...before }, lastDowntimeMs: null, lastReadyMs: null })
+    const draft = { ...emptyDraft(stackAt()), status: 'ok' as const, ownFiles: 1, snapshot: { id: 'fresh', bytesAdded: 0, bytesProcessed: now.bytes, filesNew: 0, filesChanged: 0, filesUnmodified: now.files + 1 } }
+    guardAgainstShrinking(run, draft, 'key', acceptShrink)
+    return { marks: [...draft.marks], status: draft.status }
+  }
+
+  const ordinary: [string, { files: number; bytes: number }, { files: number; bytes: number }][] = [
+    ['of a small stack a handful of small files', { files: 6, bytes: 20 * kib }, { files: 2, bytes: 5 * kib }],
+    ['19 files of a few bytes each', { files: 20, bytes: 800 }, { files: 1, bytes: 40 }],
+    ['12 small files next to a large one', { files: 15, bytes: 5 * gib }, { files: 3, bytes: 5 * gib - 100 * kib }],
+    ['one of three large files', { files: 3, bytes: 30 * gib }, { files: 2, bytes: 20 * gib }],
+    ['a log that was rotated, just below the floor', { files: 4, bytes: mib }, { files: 4, bytes: kib }],
+    ['less than the guard allows', { files: 1000, bytes: gib }, { files: 500, bytes: gib / 2 }],
+    ['nothing: it has grown', { files: 10, bytes: mib }, { files: 1000, bytes: gib }],
+  ]
+  it.each(ordinary)('accepts the loss of %s', (_, before, now) => {
+    expect(marksAfter(before, now)).toEqual({ marks: [], status: 'ok' })
+  })
+
+  const suspicious: [string, { files: number; bytes: number }, { files: number; bytes: number }][] = [
+    ['an emptied folder of many files', { files: 1000, bytes: 300 * mib }, { files: 15, bytes: 10 * mib }],
+    ['an emptied folder of many tiny files', { files: 1000, bytes: 200 * kib }, { files: 15, bytes: 150 * kib }],
+    ['two of three large files', { files: 3, bytes: 30 * gib }, { files: 1, bytes: 10 * gib }],
+    ['the content of files that are still there', { files: 8, bytes: 10 * gib }, { files: 8, bytes: mib }],
+    ['20 files out of 21', { files: 21, bytes: 2100 }, { files: 1, bytes: 100 }],
+    ['the one database of a small stack', { files: 3, bytes: 3 * mib }, { files: 2, bytes: 10 * kib }],
+  ]
+  it.each(suspicious)('marks a snapshot that lost %s', (_, before, now) => {
+    expect(marksAfter(before, now)).toEqual({ marks: ['shrunk'], status: 'partial' })
+    expect(marksAfter(before, now, true)).toEqual({ marks: [], status: 'ok' })
+  })
+
+  it('fails a snapshot without any file of the stack, however small the stack was', () => {
+    expect(marksAfter({ files: 1, bytes: 10 }, { files: 0, bytes: 500 })).toEqual({ marks: ['partial'], status: 'failed' })
   })
 })

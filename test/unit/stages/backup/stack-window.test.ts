@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 
-import type { Answer, FrozenCopy, PreparedSnapshot, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import type { Answer, FrozenCopy, PreparedSnapshot, ReadingTime, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { stackKey } from '../../../../src/stacks/identity.js'
@@ -33,6 +33,7 @@ interface Steps {
   watch: Watch | null
   journal: Journal
   maxDowntimeMs: number
+  ranDuring: Runtime['ranDuring']
 }
 
 describe('the window in which a stack is down', () => {
@@ -80,6 +81,7 @@ describe('the window in which a stack is down', () => {
       start: () => noted('start', steps.start, ok(undefined)),
       waitUntilUp: () => noted('waitUntilUp', steps.waitUntilUp, ok(isUp)),
       ...(steps.ready === undefined ? {} : { ready: steps.ready }),
+      ...({ ranDuring: steps.ranDuring } as Partial<Runtime>),
     })
     const prepared: PreparedSnapshot = {
       ready: Promise.resolve(ok(undefined)),
@@ -497,6 +499,49 @@ describe('the window in which a stack is down', () => {
       const begun = performance.now()
       expect(await windowOf({ watch: watchOf(report({ isLossy: true, lastStartAt: null })) })).toMatchObject({ couldNotWatch: true, downtimeMs: null })
       expect(performance.now() - begun).toBeLessThan(1500)
+    })
+
+    describe('and that broke off, but the containers themselves tell', () => {
+      const lossy = watchOf(report({ isLossy: true }))
+
+      it('is quiet where each is known not to have run, also where nothing listened at all', async () => {
+        const ranDuring: Steps['ranDuring'] = () => Promise.resolve(ok(report({ readyAt: null })))
+        for (const watch of [lossy, null]) expect(await windowOf({ watch, ranDuring })).toMatchObject({ couldNotWatch: false, disturbedBy: [], downtimeMs: 800, readyMs: null })
+      })
+
+      it('asks with the time of the reading, how it was stopped, and how its containers ended', async () => {
+        const ended = [{ containerId: 'app-id', name: 'web-app-1', service: 'app', project: 'web', exitCode: 0, wasKilled: false, graceSeconds: 10, at: new Date().toISOString() }]
+        let asked: ReadingTime | undefined
+        await windowOf({ watch: lossy, stop: () => Promise.resolve(ok({ ended, stillRunning: [] })), ranDuring: (_state, reading) => ((asked = reading), Promise.resolve(ok(report()))) })
+        expect(asked).toMatchObject({ othersFrom: 0, mode: planOf().mode, ended })
+        expect(asked!.from).toBeLessThanOrEqual(asked!.until)
+        expect(Date.now() - asked!.from).toBeLessThan(60_000)
+      })
+
+      it('names what ran, and the containers of elsewhere that started', async () => {
+        const ranDuring: Steps['ranDuring'] = (_state, { from, until }) => Promise.resolve(ok(report({ starts: [{ at: (from + until) / 2, container: 'meanwhile', isOfStack: true }, { at: from - 1, container: 'before', isOfStack: true }, { at: (from + until) / 2, container: 'elsewhere', isOfStack: false }] })))
+        const take: Steps['take'] = async () => {
+          const begun = Date.now()
+          while (Date.now() <= begun + 2) await new Promise((resolve) => setImmediate(resolve))
+          return ok(snapshot)
+        }
+        expect(await windowOf({ watch: lossy, ranDuring, take })).toMatchObject({ couldNotWatch: false, disturbedBy: ['meanwhile'], startedWriters: [{ container: 'elsewhere' }] })
+      })
+
+      it.each<[string, Steps['ranDuring']]>([
+        ['do not tell it either', () => Promise.resolve(ok(report({ isLossy: true })))],
+        ['cannot be asked', () => Promise.resolve(failure('tool-not-answering'))],
+        ['are asked of a runtime that throws', () => Promise.reject(new Error('boom'))],
+        ['are asked of a runtime that does not know that question', undefined],
+      ])('is not known where they %s', async (_, ranDuring) => {
+        expect(await windowOf({ watch: lossy, ranDuring })).toMatchObject({ couldNotWatch: true, up: ok(isUp) })
+      })
+
+      it('are not asked where the events have told all', async () => {
+        let asked = 0
+        expect(await windowOf({ watch: watchOf(report()), ranDuring: () => (asked++, Promise.resolve(ok(report()))) })).toMatchObject({ couldNotWatch: false })
+        expect(asked).toBe(0)
+      })
     })
 
     it('has its result even where the listening fails', async () => {

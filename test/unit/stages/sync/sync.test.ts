@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import type { Engine, RemoteFile, Transport } from '@stackbk/contract'
@@ -107,6 +107,37 @@ describe('a sync', () => {
     const { exitCode, result } = await start()
     expect(acts).toEqual(['up snapshots', 'gone snapshots', 'gone index', 'gone data'])
     expect([exitCode, result.status, result.verified, result.problems]).toMatchObject([6, 'partial', true, [{ code: 'rotten-here', fix: expect.stringContaining('verify --repair') as string }]])
+  })
+
+  /** A sync in the middle of which a file of the repository becomes one that cannot be read. */
+  async function syncWhile({ run }: ReturnType<typeof makeSync>, path: string): Promise<Awaited<ReturnType<typeof sync>>> {
+    const step = (title: string): void => {
+      if (!title.startsWith('comparing index')) return
+      rmSync(at(`repository/${path}`), { recursive: true })
+      mkdirSync(at(`repository/${path}`))
+    }
+    return await sync({ ...run, reporter: { ...run.reporter, step } }, { test: false, allowDelete: false })
+  }
+
+  it('ends with 1, and not with 6, where a file could not be read, which says nothing of what it holds', async () => {
+    const made = makeSync({ remote: kept.filter((path) => !/^(index|snapshots)/.test(path)) })
+    const { exitCode, result } = await syncWhile(made, pathOf('index', 'kept'))
+    expect([made.acts, exitCode, result.status, result.problems]).toMatchObject([[], 1, 'failed', [{ code: 'transfer-failed', message: expect.stringContaining('could not be read') as string }]])
+  })
+
+  it('ends with 1 where the whole disk of the repository does not answer any more', async () => {
+    const made = makeSync({ remote: kept.filter((path) => !/^(index|snapshots)/.test(path)) })
+    write(`repository/${pathOf('index', 'kept')}`, 'rots')
+    const { exitCode, result } = await syncWhile(made, 'config')
+    expect([made.acts, exitCode, result.problems]).toMatchObject([[], 1, [{ message: expect.stringContaining('could not be read any more') as string }]])
+  })
+
+  it('deletes nothing, and ends with the code of the failure, where the check before a deletion could not be made', async () => {
+    const { run, acts } = makeSync({ remote: [...kept, ...old] })
+    const engine = await run.engine()
+    const locked = { ...run, engine: () => Promise.resolve({ ...engine, check: () => Promise.resolve(failure('repository-locked')) }) }
+    const { exitCode, result } = await sync(locked, { test: false, allowDelete: false })
+    expect([acts, exitCode, result.problems.map(({ code }) => code)]).toEqual([[], 11, ['check-failed']])
   })
 
   it('reads no file twice that has waited on its way up since, unless it was changed', async () => {
