@@ -10,8 +10,8 @@ export async function confirmSteady(runtime: Runtime, drafts: readonly StackDraf
   const confirmed = drafts.flatMap((draft) => (draft.confirmedAt === null || draft.before === null ? [] : [{ draft, before: draft.before, at: draft.confirmedAt }]))
   if (confirmed.length === 0) return
   const look = await runtime.inspect(confirmed.map(({ draft }) => draft.directory))
-  for (const [index, { draft, before, at }] of confirmed.entries()) {
-    const state = look.ok ? look.value[index] : undefined
+  for (const { draft, before, at } of confirmed) {
+    const state = look.ok ? look.value.find(({ directory }) => directory === draft.directory) : undefined
     if (state === undefined || state.condition === 'unknown') {
       const failure = look.ok ? state?.failure : look.failure
       worsen(draft, 'partial')

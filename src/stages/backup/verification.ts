@@ -25,8 +25,8 @@ export async function verifySnapshots(run: Run, repository: OpenRepository, draf
     run.log('warning', 'verification could not be made: trying again', { failure: answer.failure })
     answer = await repository.engine.verify(requests, run.configuration.backup.verificationDepth, { signal: run.signal })
   }
-  for (const [index, draft] of taken.entries()) {
-    const verdict = answer.ok ? answer.value[index] : undefined
+  for (const draft of taken) {
+    const verdict = answer.ok ? answer.value.find(({ id }) => id === draft.snapshot?.id) : undefined
     if (verdict?.isSound) {
       draft.verification = 'ok'
       continue
