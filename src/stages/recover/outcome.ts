@@ -171,7 +171,7 @@ export async function takeDown({ record, run, runtime, problems }: Recovery): Pr
     return false
   }
   if (state.projects.every(({ containers }) => containers.length === 0)) return true
-  const stopped = await runtime.stop(state, { mode: record.scope === 'files' ? 'stop' : 'down', graceSeconds: run.configuration.docker.graceSeconds })
+  const stopped = await runtime.stop(state, { mode: record.scope === 'files' ? 'stop' : 'down', graceSeconds: run.configuration.stack(record.name).graceSeconds })
   if (!stopped.ok) {
     problems.push(problemFrom(stopped.failure, { stack: record.name }))
     return false
