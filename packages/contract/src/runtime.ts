@@ -290,6 +290,10 @@ export interface IsolatedStack {
   readonly leftOut: readonly string[]
   /** As in {@link RebuildReport}. */
   readonly unprovenImages: RebuildReport['unprovenImages']
+  /** Services that should have been started and could not be made, such as those whose image is not to be had; the others were. Absent: none. */
+  readonly unavailable?: readonly { readonly service: string; readonly reason: string; readonly fix: string }[]
+  /** Those of `missing` that reach for something outside of the stack, which isolation takes away, with what is known about it: that they are missing says nothing about their data. Absent: none is known. */
+  readonly outsideNeeds?: readonly { readonly service: string; readonly reason: string }[]
 }
 
 /** A volume that a rebuild has made, or has found. */
