@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
+import { displayPath } from '@stackbk/contract'
+
 import { exitCodes, type Problem, type SignalName } from '../errors.js'
 
 export type RunStatus = 'ok' | 'partial' | 'failed' | 'interrupted'
@@ -62,7 +64,7 @@ export function concluded<T extends object>(
       finishedAt: finishedAt.toISOString(),
       durationMs: Math.max(0, finishedAt.getTime() - run.startedAt.getTime()),
       ...body,
-      problems: end.problems,
+      problems: end.problems.map((problem) => ({ ...problem, message: displayPath(problem.message), fix: displayPath(problem.fix) })),
     },
     exitCode: signal === null ? exitCodes.first(codes) : exitCodes.ofSignal(signal),
   }
