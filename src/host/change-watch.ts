@@ -137,7 +137,7 @@ export class ChangeWatch {
     const isItself = name === null || name.equals(path.subarray(path.lastIndexOf(separator) + 1))
     const changed = isItself ? path : Buffer.concat([path, separator, name])
     if (this.#isIgnored(changed.toString())) return
-    if (this.#phase === 'within' && this.#changed.size < keptNames) this.#changed.add(pathFromBytes(changed))
+    if (this.#phase === 'within' && this.#changed.size < keptNames) this.#changed.add(changed.toString())
     if (isEntry && name !== null) this.#follow(Buffer.concat([path, separator, name]))
   }
 

@@ -63,18 +63,22 @@ interface Words {
   /** What health checks have printed. */
   readonly health: string
   readonly log: string
+  /** The health check that the containers have, be it of the model or of the image. */
+  readonly check: readonly string[]
 }
 
 async function wordsOf(docker: Docker, containers: readonly Container[], call: DockerCall): Promise<Words> {
   const ids = containers.map(({ id }) => id)
   const inspected = await docker.inspect('container', ids, call)
-  const checks = inspected.ok ? inspected.value.found.flatMap((container) => list(record(record(record(container)['State'])['Health'])['Log']).map((entry) => text(entry['Output']))) : []
+  const found = inspected.ok ? inspected.value.found.map(record) : []
+  const outputs = found.flatMap((container) => list(record(record(container['State'])['Health'])['Log']).map((entry) => text(entry['Output'])))
   const lines: string[] = []
   for (const { id, name } of containers) {
     const printed = await docker.ask(`docker logs of ${name}`, ['logs', '--tail', logLines, id], { ...call, timeoutMs: logLimitMs, onErrorLine: (line) => lines.push(line) })
     if (printed.ok) lines.push(...printed.value.split('\n'))
   }
-  return { health: checks.join('\n'), log: lines.join('\n') }
+  const [check = []] = found.map((container) => textList(record(record(container['Config'])['Healthcheck'])['Test']))
+  return { health: outputs.join('\n'), log: lines.join('\n'), check }
 }
 
 function reasonOf(definition: Json, { project, known, said }: { readonly project: DrilledProject; readonly known: ReadonlySet<string>; readonly said: Words }): string | null {
@@ -87,7 +91,7 @@ function reasonOf(definition: Json, { project, known, said }: { readonly project
 
   const unresolvedByCheck = unresolvedNames(said.health).filter(isOutside)
   if (unresolvedByCheck.length > 0) return reaching('its health check could not resolve', unresolvedByCheck)
-  const command = healthCommand(definition, environment)
+  const command = healthCommand(said.check, environment)
   const inCheck = hostsInCommand(command).filter(isOutside)
   // A check that also looks at the data, and says nothing of a network, may have found the data to be bad.
   const looksAtData = list(definition['volumes']).some((mount) => mentions(command, plain(text(mount['target']))))
@@ -189,9 +193,8 @@ function isOwnAddress(host: string): boolean {
 }
 
 /** With the variables that the service has put in. */
-function healthCommand(definition: Json, environment: Readonly<Record<string, string>>): string {
-  const test = textList(record(definition['healthcheck'])['test'])
-  return plain(test.filter((word) => !['CMD', 'CMD-SHELL', 'NONE'].includes(word)).join(' ')).replaceAll(/\$\{?([A-Za-z_]\w*)[^}\s"']*\}?/g, (written, name: string) => plain(environment[name] ?? written))
+function healthCommand(test: readonly string[], environment: Readonly<Record<string, string>>): string {
+  return test.filter((word) => !['CMD', 'CMD-SHELL', 'NONE'].includes(word)).join(' ').replaceAll(/\$\{?([A-Za-z_]\w*)[^}\s"']*\}?/g, (written, name: string) => plain(environment[name] ?? written))
 }
 
 /** The path, or one below it, stands in the command. */

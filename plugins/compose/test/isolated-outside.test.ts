@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { Container } from '../src/container.js'
 import type { Docker } from '../src/docker.js'
 import { findOutsideNeeds, hostsInCommand, hostsInSetting, unresolvedNames } from '../src/isolated-outside.js'
-import type { Json } from '../src/json.js'
+import { type Json, record, textList } from '../src/json.js'
 
 test.each([
   ["nc: bad address 'db'", 'db'],
@@ -62,15 +62,18 @@ interface Situation {
   readonly health?: string
   readonly missing?: readonly { readonly service: string; readonly reason: string }[]
   readonly more?: Json
+  /** Of the image, where the model has none. */
+  readonly imageCheck?: readonly string[]
 }
 
-async function needs({ definition, networks = {}, running = ['app', 'db'], log = '', health = '', missing = [{ service: 'app', reason: 'it is unhealthy' }], more = {} }: Situation): Promise<Record<string, string>> {
+async function needs({ definition, networks = {}, running = ['app', 'db'], log = '', health = '', missing = [{ service: 'app', reason: 'it is unhealthy' }], more = {}, imageCheck }: Situation): Promise<Record<string, string>> {
+  const check = imageCheck ?? textList(record(definition['healthcheck'])['test']).map((word) => word.replaceAll('$$', '$'))
   const docker = {
-    inspect: async () => answered({ found: [{ State: { Health: { Log: [{ Output: health }] } } }], byName: new Map(), missing: [] }),
+    inspect: async (_kind: string, [id]: readonly string[]) => answered({ found: [{ Config: { Healthcheck: { Test: id === 'app' ? check : [] } }, State: { Health: { Log: [{ Output: health }] } } }], byName: new Map(), missing: [] }),
     ask: async (_what: string, _args: readonly string[], call: { onErrorLine: (line: string) => void }) => (log.split('\n').forEach((line) => call.onErrorLine(line)), answered('')),
   } as unknown as Docker
   const projects = [{ model: { services: { app: definition, ...more }, networks }, running: new Set(running), names: new Set(['alias']) }]
-  const found = await findOutsideNeeds(docker, { projects, missing, containersOf: () => [{ id: 'a', name: 'app' } as Container] })
+  const found = await findOutsideNeeds(docker, { projects, missing, containersOf: (service) => [{ id: service, name: service } as Container] })
   return Object.fromEntries(found.map(({ service, reason }) => [service, reason]))
 }
 
@@ -81,6 +84,11 @@ test('a health check that reaches for a host of another stack is named, with the
   expect(await needs({ definition: { ...onShared, healthcheck: { test: ['CMD-SHELL', 'wget -q -O- http://other:80'] } }, networks: shared })).toEqual({
     app: 'its health check reaches for other, which is not in the drill; its external network proxy-net is not in the drill',
   })
+})
+
+test('a health check of the image counts like one of the model', async () => {
+  expect(await needs({ definition: {}, imageCheck: ['CMD-SHELL', 'curl -f http://other/health || exit 1'] })).toHaveProperty('app')
+  expect(await needs({ definition: {}, imageCheck: ['CMD', '/healthcheck', '--quick'] })).toEqual({})
 })
 
 test('names of the stack itself, by service, alias or own address, are not outside', async () => {
