@@ -92,6 +92,8 @@ export interface Configuration {
 export interface StackSettings {
   /** `null`: its section says nothing, so the container label and then the general key count. */
   readonly stopMode: StopModeChoice | null
+  /** Of a container that asks for no grace itself. */
+  readonly graceSeconds: number
   /** Patterns in the engine's own notation. */
   readonly exclude: readonly string[]
   readonly includeVolumes: boolean
@@ -290,6 +292,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
       const general = <T>(key: string, own: T, otherwise: T): T => (isGiven(key) ? own : otherwise)
       return {
         stopMode: general<StopModeChoice | null>('STOP_MODE', text(section, 'STOP_MODE') as StopModeChoice, null),
+        graceSeconds: general('DOCKER_TIMEOUT', number(section, 'DOCKER_TIMEOUT') / 1000, docker.graceSeconds),
         exclude: list(section, 'EXCLUDE'),
         includeVolumes: general('INCLUDE_VOLUMES', flag(section, 'INCLUDE_VOLUMES'), backup.includeVolumes),
         includeBinds: general('INCLUDE_BINDS', text(section, 'INCLUDE_BINDS') as 'none' | 'writable', backup.includeBinds),

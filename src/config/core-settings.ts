@@ -14,7 +14,7 @@ const keep = { section: 'local_backup', type: 'integer', range: { min: 0, max: 1
  */
 export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'docker', key: 'DOCKER_STACKS_DIR', aliases: ['STACKS_DIR'], flatAliases: ['BACKUP_DIR'], type: 'path', default: '/opt/docker-stacks', help: 'folder with one folder a stack' },
-  { section: 'docker', key: 'DOCKER_TIMEOUT', aliases: ['TIMEOUT'], type: 'duration', default: 300 * second, range: { min: second, max: day }, help: 'least grace given to a container before it is killed' },
+  { section: 'docker', key: 'DOCKER_TIMEOUT', aliases: ['TIMEOUT'], type: 'duration', default: 300 * second, range: { min: second, max: day }, help: 'how long a container that asks for no time itself (by `stop_grace_period` or the label `stackbk.stop-timeout`) may take to stop before it is killed' },
   { section: 'docker', key: 'STOP_MODE', type: 'choice', choices: ['auto', 'down', 'stop', 'pause', 'none'], default: 'auto', help: 'how a stack is kept quiet while it is read' },
   { section: 'docker', key: 'HEALTH_TIMEOUT', type: 'duration', default: 120 * second, range: { min: second, max: day }, help: 'how long a started stack may take to be up, its healthchecks included' },
   { section: 'docker', key: 'WARM_PASS', type: 'choice', choices: ['auto', 'true', 'false'], default: 'auto', help: 'a snapshot of the live stack first, so that the quiet one has less to read' },
@@ -57,6 +57,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'drill', key: 'SAMPLE_FILES', type: 'integer', default: 100, range: { min: 0, max: 1_000_000 }, help: 'files of the rehearsed stack compared with its snapshot' },
 
   { section: 'stack', key: 'STOP_MODE', type: 'choice', choices: ['auto', 'down', 'stop', 'pause', 'none'], help: 'how this stack is kept quiet' },
+  { section: 'stack', key: 'DOCKER_TIMEOUT', aliases: ['TIMEOUT'], type: 'duration', range: { min: second, max: day }, help: 'how long a container of this stack that asks for no time itself may take to stop before it is killed' },
   { section: 'stack', key: 'IGNORE_WRITERS', type: 'list', default: [], help: "containers of other projects, by name or image, that never write to this stack's data, on top of the general ones" },
   { section: 'stack', key: 'EXCLUDE', type: 'list', default: [], help: 'patterns of files that its snapshots leave out' },
   { section: 'stack', key: 'INCLUDE_VOLUMES', type: 'boolean', help: 'its named local volumes too' },

@@ -120,9 +120,9 @@ function readChoice(choices: readonly string[], text: string): Reading {
   return choice === undefined ? bad(`must be one of ${choices.join(', ')}, not '${text}'`) : good(choice)
 }
 
-/** Where there is no default there is no limit unless one is given, and `0` and `none` give none. */
+/** Where there is no default there is no limit unless one is given, and `0` and `none` give none where the range has room for them. */
 function readDuration(declaration: SettingDeclaration, text: string): Reading {
-  const mayBeNone = declaration.default === undefined && declaration.required !== true
+  const mayBeNone = declaration.default === undefined && declaration.required !== true && (declaration.range?.min ?? 0) === 0
   if (mayBeNone && text.toLowerCase() === 'none') return good(null)
   const [, number, unit] = /^(\d{1,12})[ \t]*([smhd])?$/i.exec(text) ?? []
   if (number === undefined) return bad(`must be a time in seconds, or with a unit such as 90s, 15m, 26h, 2d, not '${text}'`)

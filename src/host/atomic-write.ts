@@ -30,7 +30,7 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
 }
 
 /** What was created, renamed or removed in it survives a power cut only once the folder itself is on the disk. */
-export function syncFolder(folder: string): void {
+export function syncFolder(folder: string | Buffer): void {
   const descriptor = openSync(folder, 'r')
   try {
     fsyncSync(descriptor)

@@ -1,6 +1,8 @@
 import { readFileSync, watch, type Dirent, type FSWatcher } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 
+import { pathFromBytes, pathToBytes } from '@stackbk/contract'
+
 /** So many names are kept for the report; more say nothing new. */
 const keptNames = 100
 
@@ -54,7 +56,7 @@ export class ChangeWatch {
   static async of(paths: readonly string[], isIgnored: (path: string) => boolean = () => false): Promise<ChangeWatch> {
     const made = new ChangeWatch(isIgnored)
     const limit = AbortSignal.timeout(walkLimitMs)
-    const walk = Promise.all(paths.map((path) => made.#enter(Buffer.from(path), limit)))
+    const walk = Promise.all(paths.map((path) => made.#enter(Buffer.from(pathToBytes(path)), limit)))
     const givenUp = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve(made.#doubtThat(`not all of its folders could be looked at within ${walkLimitMs / 1000} s`)), { once: true }))
     await Promise.race([walk, givenUp])
     return made
@@ -80,7 +82,7 @@ export class ChangeWatch {
 
   /** Whether this folder, or this single file, is watched by now. */
   isWatching(path: string): boolean {
-    return this.#watchers.has(Buffer.from(path).toString('latin1'))
+    return this.#watchers.has(Buffer.from(pathToBytes(path)).toString('latin1'))
   }
 
   /** Ends it, if it has not ended, and returns what it saw. */
@@ -147,7 +149,7 @@ export class ChangeWatch {
       const isLate = this.#phase !== 'before'
       this.#unwatch(path)
       await this.#enter(path)
-      if (isLate || this.#phase !== 'before') this.#late.add(path.toString())
+      if (isLate || this.#phase !== 'before') this.#late.add(pathFromBytes(path))
     })()
     this.#walks.add(walk)
     void walk.finally(() => this.#walks.delete(walk))

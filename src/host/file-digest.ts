@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { open, type FileHandle } from 'node:fs/promises'
 
+import { fsPath } from './file-names.js'
+
 /** Most files are read in one go: a repository holds many small ones. Bytes. */
 const firstPart = 128 * 1024
 
@@ -26,7 +28,7 @@ export async function sha256OfFile(path: string, signal: AbortSignal): Promise<s
 }
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
-  const handle = await open(path)
+  const handle = await open(fsPath(path))
   let coming: Promise<Buffer> | null = null
   try {
     const hash = createHash('sha256')

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 
-import type { Exec } from '@stackbk/contract'
+import { pathFromBytes, pathToBytes, type Exec } from '@stackbk/contract'
 import { files as fileSystems, isUnknown } from '@stackbk/tool-runner/files'
 
 import { isWithin, mountPoints } from './mounts.js'
@@ -124,7 +124,7 @@ export async function changedWithin(paths: readonly string[], span: { readonly f
   const unseen = await eachFile(
     paths,
     (path, { ctimeMs }) => {
-      if (ctimeMs > span.from - tickMs) (ctimeMs <= span.until ? during! : later!).push(path.toString())
+      if (ctimeMs > span.from - tickMs) (ctimeMs <= span.until ? during! : later!).push(pathFromBytes(path))
       return signal?.aborted !== true
     },
     { alsoFolders: true },
@@ -138,7 +138,7 @@ export async function changedWithin(paths: readonly string[], span: { readonly f
 export async function filesWithInodes(paths: readonly string[], inodes: ReadonlySet<number>): Promise<readonly { readonly path: string; readonly inode: number; readonly device: number }[]> {
   const found: { path: string; inode: number; device: number }[] = []
   await eachFile(paths, (path, { ino, dev }) => {
-    if (inodes.has(ino)) found.push({ path: path.toString(), inode: ino, device: dev })
+    if (inodes.has(ino)) found.push({ path: pathFromBytes(path), inode: ino, device: dev })
     return true
   })
   return found
@@ -211,7 +211,7 @@ async function eachFile(paths: readonly string[], visit: (path: Buffer, stats: S
       waiting.push(...folders.filter((folder) => folder !== null))
     }
   }
-  for (const path of paths.map((one) => Buffer.from(one))) if (!(await hangs(path))) await lookAtAll([path])
+  for (const path of paths.map((one) => Buffer.from(pathToBytes(one)))) if (!(await hangs(path))) await lookAtAll([path])
   for (let folder = waiting.pop(); folder !== undefined && goesOn; folder = waiting.pop()) {
     const here = folder
     if (await hangs(here)) continue

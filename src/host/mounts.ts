@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 
+import { pathFromBytes } from '@stackbk/contract'
 import { files, isUnknown, type FileLimit } from '@stackbk/tool-runner/files'
 
 /** The file system's device number; `null` when nothing is there, or its file system does not answer. */
@@ -67,11 +68,11 @@ export function isOfTheSystem(path: string): boolean {
 /** Every mount point of this machine, as the kernel lists them (proc(5), mountinfo, field 5). */
 export function mountPoints(): string[] {
   try {
-    return readFileSync('/proc/self/mountinfo', 'utf8')
+    return readFileSync('/proc/self/mountinfo', 'latin1')
       .split('\n')
       .map((line) => line.split(' ')[4])
       .filter((path): path is string => path !== undefined)
-      .map((path) => path.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))))
+      .map((path) => pathFromBytes(Buffer.from(path.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))), 'latin1')))
   } catch {
     return []
   }

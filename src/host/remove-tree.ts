@@ -1,6 +1,9 @@
 import { lstat, opendir, rmdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
+import { pathFromBytes } from '@stackbk/contract'
+
+import { fsPath } from './file-names.js'
 import { isWithin, mountPoints, realPathSoFar } from './mounts.js'
 
 /** Something that could not be removed, and why, in the system's words. */
@@ -19,7 +22,7 @@ const mostNamed = 10
 export async function removeTree(path: string): Promise<readonly NotRemoved[]> {
   const mounted = mountPoints().filter((point) => isWithin(point, realPathSoFar(path)))
   const remaining: NotRemoved[] = []
-  const root = await lstat(path).catch(() => null)
+  const root = await lstat(fsPath(path)).catch(() => null)
   if (root !== null) await remove(path, { device: root.dev, mounted: new Set(mounted), remaining })
   return remaining
 }
@@ -33,15 +36,15 @@ interface Removal {
 /** @returns whether it is gone */
 async function remove(path: string, removal: Removal): Promise<boolean> {
   try {
-    const found = await lstat(path)
+    const found = await lstat(fsPath(path))
     if (removal.mounted.has(path) || found.dev !== removal.device) return stays(path, 'another file system is mounted there', removal)
     if (!found.isDirectory()) {
-      await unlink(path)
+      await unlink(fsPath(path))
       return true
     }
     let isEmpty = true
-    for await (const entry of await opendir(path)) isEmpty = (await remove(join(path, entry.name), removal)) && isEmpty
-    if (isEmpty) await rmdir(path)
+    for await (const { name } of await opendir(fsPath(path), { encoding: 'buffer' as BufferEncoding })) isEmpty = (await remove(join(path, pathFromBytes(name as unknown as Buffer)), removal)) && isEmpty
+    if (isEmpty) await rmdir(fsPath(path))
     return isEmpty
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true

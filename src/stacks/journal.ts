@@ -26,8 +26,8 @@ export interface JournalEntry {
    */
   readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string }[]
   /**
-   * The least grace that the stop gave each container, in seconds. Until it is over a container that still runs may be about to
-   * end. Absent in entries of earlier versions.
+   * The grace in seconds of each container that asks for none itself (see `stopGraceOf` of the contract). Until it is over a
+   * container that still runs may be about to end. Absent in entries of earlier versions.
    */
   readonly graceSeconds?: number
 }

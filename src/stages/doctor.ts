@@ -112,8 +112,8 @@ async function layerFindings(run: Run): Promise<readonly Finding[]> {
     const states = await runtime.inspect(stacks.map((stack) => stack.directory), { signal: run.signal })
     if (!states.ok) return []
     const findings: Finding[] = []
-    for (const [at, stack] of stacks.entries()) {
-      const state = states.value[at]
+    for (const stack of stacks) {
+      const state = states.value.find(({ directory }) => directory === stack.directory)
       if (state?.condition !== 'running' || !['auto', 'down'].includes(requestedStopMode(stack, state, run.configuration, undefined))) continue
       const data = await runtime.dataInContainers(state, { signal: run.signal })
       if (!data.ok) continue

@@ -1,19 +1,18 @@
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Runtime } from '@stackbk/contract'
 
-import { errorFrom, exitCodes, type Problem } from '../errors.js'
+import { errorFrom, type Problem } from '../errors.js'
+import { removeTree } from '../host/remove-tree.js'
 import { ensureFolder } from '../host/state-folder.js'
 import { readDirlist } from '../stacks/dirlist.js'
-import { cloudSource, localSource, type DrillSource } from './drill/copy.js'
+import { cloudSource, localSource } from './drill/copy.js'
 import type { DrillBody, DrillResult, DrillStackReport } from './drill/drill-result.js'
 import { drillStack } from './drill/drill-stack.js'
 import { noteDrill, rememberDrill, removeDrill, removeDrills, type DrillRecord } from './drill/record.js'
-import { stackOf } from './backup/stack-snapshots.js'
-import { chooseSnapshots, type ChosenSnapshot } from './recover/choice.js'
+import { selectForDrill, withRoom } from './drill/selection.js'
+import type { ChosenSnapshot } from './recover/choice.js'
 import { freeBytes } from './recover/file-systems.js'
-import { assertFits } from './recover/room.js'
 import { concluded, type Outcome } from './result.js'
 import { replayJournal } from './resume.js'
 import type { Run } from './run.js'
@@ -28,8 +27,8 @@ export interface DrillChoices {
 
 /**
  * The rehearsal of the disaster, beside production and without a way to it: the copy from the cloud into a scratch folder, of each
- * stack the newest good snapshot out of it, its containers renamed and shut in, its health, a probe, a sample of files. All of it is
- * removed again, also by the next run after a kill.
+ * stack the newest good snapshot out of it, its containers renamed and shut in, its health, a probe, a sample of files. A stack that
+ * cannot be drilled is reported, and the others are drilled. All of it is removed again, also by the next run after a kill.
  *
  * Throws before anything is made: `usage`, `busy`, `remote-unreachable`, `repository-...`, `guard` (no room).
  */
@@ -54,39 +53,47 @@ export async function drill(run: Run, choices: DrillChoices): Promise<Outcome<Dr
     else problems.push(...(await removeDrill(run, record)))
   }
   const { source, stacks, codes } = rehearsed
-  const isOk = stacks.every(({ status }) => status === 'ok')
-  if (!run.signal.aborted) rememberDrill(run, { at: run.startedAt.toISOString(), source, status: isOk ? 'ok' : 'failed', stacks })
+  const status = statusOf(stacks)
+  if (!run.signal.aborted) rememberDrill(run, { at: run.startedAt.toISOString(), source, status: lastStatus(stacks), stacks })
   const body: DrillBody = { source, stacks, kept: isKept ? { folder: record.folder, label } : null }
-  return concluded(run, body, { status: isOk ? 'ok' : stacks.some(({ status }) => status === 'ok') ? 'partial' : 'failed', problems, codes })
+  return concluded(run, body, { status, problems, codes })
+}
+
+/** What could not be proven for a lack of its surroundings, and what was left out next to what came back, makes it partial. */
+function statusOf(stacks: readonly DrillStackReport[]): 'ok' | 'partial' | 'failed' {
+  if (stacks.every(({ status }) => status === 'ok')) return 'ok'
+  return stacks.some(({ status }) => status === 'ok' || status === 'partial') ? 'partial' : 'failed'
+}
+
+function lastStatus(stacks: readonly DrillStackReport[]): 'ok' | 'partial' | 'failed' {
+  return stacks.some(({ status }) => status === 'failed' || status === 'skipped') ? 'failed' : statusOf(stacks)
 }
 
 interface Rehearsed {
   readonly source: string
   readonly stacks: readonly DrillStackReport[]
-  /** Exit codes that the stacks ask for. */
+  /** Exit codes that apply, besides that of the status. */
   readonly codes: readonly number[]
 }
 
 async function rehearse(run: Run, runtime: Runtime, { label, folder }: DrillRecord, choices: DrillChoices, problems: Problem[]): Promise<Rehearsed> {
   const from = choices.local ? await localSource(run) : await cloudSource(run, join(folder, 'copy'))
   const { source } = from
-  const { chosen, lacking, problems: ofChoice } = chosenStacks(run, from, choices.names)
-  problems.push(...ofChoice)
-  assertRoomFor(from, chosen, folder, choices.keep)
+  const { dirlist: file, stacksDirectory } = run.configuration.docker
+  const selection = selectForDrill({ snapshots: from.snapshots, source, isLocal: choices.local, ownHost: run.configuration.backup.hostname, names: choices.names, listed: readDirlist({ file, stacksDirectory }).stacks })
+  const { chosen, notDrilled, problems: ofChoice } = withRoom(selection, { folder, free: freeBytes(folder), copyBytes: from.bytes, keep: choices.keep })
+  problems.push(...ofChoice, ...notDrilled.map(({ problem }) => problem))
   run.reporter.stacks(chosen.map(({ stack }) => stack))
-  const absent = lacking.map((name) => {
-    problems.push({ severity: 'error', code: 'no-snapshot', message: `${source} holds no complete snapshot of it`, fix: `Run: stackbk backup ${name}${choices.local ? '' : ', then: stackbk sync'}`, stack: name })
-    return notDone(name, 'failed')
-  })
   const fetchingAt = performance.now()
   const engine = await from.fetch()
   const context = { runtime, engine, label, folder, fetchMs: performance.now() - fetchingAt }
-  const codes = absent.map(() => exitCodes.ofKind('corrupt'))
-  return { source, stacks: [...absent, ...(await drillAll(run, context, chosen, choices.keep, { problems, codes }))], codes }
+  const drilled = await drillAll(run, context, chosen, choices.keep, problems)
+  return { source, stacks: [...notDrilled.map(({ name }) => notDone(name, 'failed')), ...drilled.reports], codes: [...notDrilled.map(({ code }) => code), ...drilled.codes] }
 }
 
-async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0], 'run'>, chosen: readonly ChosenSnapshot[], keep: boolean, { problems, codes }: { readonly problems: Problem[]; readonly codes: number[] }): Promise<readonly DrillStackReport[]> {
+async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0], 'run'>, chosen: readonly ChosenSnapshot[], keep: boolean, problems: Problem[]): Promise<{ readonly reports: readonly DrillStackReport[]; readonly codes: readonly number[] }> {
   const reports: DrillStackReport[] = []
+  const codes: number[] = []
   for (const one of chosen) {
     if (run.signal.aborted) {
       reports.push(notDone(one.stack, 'skipped'))
@@ -103,38 +110,17 @@ async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0]
       reports.push(notDone(one.stack, 'skipped'))
     }
     // The next stack has the room, and the memory, of this one.
-    if (!keep) {
-      await context.runtime.removeByLabel(context.label)
-      rmSync(join(context.folder, encodeURIComponent(one.stack)), { recursive: true, force: true })
-    }
+    if (!keep) problems.push(...(await removeStack(run, context, one.stack)))
   }
-  return reports
+  return { reports, codes }
 }
 
-/** Those named; else those that are switched on here; else, on a host that knows none, all that the copy holds. */
-function chosenStacks(run: Run, { snapshots }: DrillSource, names: readonly string[]): { readonly chosen: readonly ChosenSnapshot[]; readonly lacking: readonly string[]; readonly problems: readonly Problem[] } {
-  const { dirlist: file, stacksDirectory } = run.configuration.docker
-  const enabled = names.length > 0 ? [] : readDirlist({ file, stacksDirectory }).stacks.filter((stack) => stack.enabled).map(({ name }) => name)
-  const held = new Set(snapshots.flatMap((snapshot) => stackOf(snapshot) ?? []))
-  const wanted = names.length > 0 ? names : enabled.filter((name) => held.has(name))
-  const { chosen, lacking, problems } = chooseSnapshots({
-    snapshots,
-    names: wanted,
-    all: wanted.length === 0,
-    snapshotId: undefined,
-    host: undefined,
-    ownHost: run.configuration.backup.hostname,
-    switchedOff: [],
-  })
-  // A drill works as well with the snapshots of another host.
-  return { chosen, lacking: [...lacking, ...enabled.filter((name) => !held.has(name))], problems: problems.filter(({ code }) => code !== 'other-host') }
-}
-
-/** Throws `guard` (7). One stack's files are there at a time, and for a moment a second copy of a few of them. */
-function assertRoomFor({ bytes }: DrillSource, chosen: readonly ChosenSnapshot[], folder: string, keep: boolean): void {
-  const sizes = chosen.map(({ snapshot }) => snapshot.bytes ?? 0)
-  const files = keep ? sizes.reduce((sum, size) => sum + size, 0) : Math.max(0, ...sizes)
-  assertFits([{ path: folder, needed: bytes + files, free: freeBytes(folder) }], 'Free space there, or set STACKBK_STATE_DIR to a larger disk')
+/** What cannot be removed keeps no other stack from being drilled: the end of the drill tries again. */
+async function removeStack(run: Run, { runtime, label, folder }: Pick<Parameters<typeof drillStack>[0], 'runtime' | 'label' | 'folder'>, stack: string): Promise<readonly Problem[]> {
+  const removed = await runtime.removeByLabel(label)
+  if (!removed.ok) run.log('warning', removed.failure.message, { stack, toolOutput: removed.failure.toolOutput })
+  const [remaining] = await removeTree(join(folder, encodeURIComponent(stack)))
+  return remaining === undefined ? [] : [{ severity: 'warning', code: 'drill-left', message: `files of the drill of ${stack} could not be removed: ${remaining.path}: ${remaining.reason}`, fix: `Remove ${folder} by hand if it stays`, stack }]
 }
 
 function notDone(name: string, status: DrillStackReport['status']): DrillStackReport {

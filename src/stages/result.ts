@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
+import { displayPath } from '@stackbk/contract'
+
 import { exitCodes, type Problem, type SignalName } from '../errors.js'
 
 export type RunStatus = 'ok' | 'partial' | 'failed' | 'interrupted'
@@ -71,7 +73,7 @@ export function concluded<T extends object>(
       finishedAt: finishedAt.toISOString(),
       durationMs: Math.max(0, finishedAt.getTime() - run.startedAt.getTime()),
       ...body,
-      problems: [...replayed, ...end.problems],
+      problems: [...replayed, ...end.problems].map((problem) => ({ ...problem, message: displayPath(problem.message), fix: displayPath(problem.fix) })),
     },
     exitCode: signal === null ? exitCodes.first(codes) : exitCodes.ofSignal(signal),
   }

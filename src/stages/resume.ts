@@ -1,4 +1,4 @@
-import type { Answer, Runtime, StackState } from '@stackbk/contract'
+import { type Answer, type Runtime, stopGraceOf, type StackState } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../errors.js'
 import { endLeftovers, type Leftovers } from '../host/child-record.js'
@@ -240,7 +240,7 @@ async function withoutOwnMounts(runtime: Runtime, entry: JournalEntry, moved: re
 /** How long stops of this entry may still be under way. In entries of earlier versions the containers' own grace is all that is known. */
 function stopsOf({ state, graceSeconds, healthTimeoutMs }: JournalEntry): { readonly timeoutMs: number; readonly graceSeconds?: number } {
   const containers = [...state.projects.flatMap((project) => project.containers), ...state.dependents]
-  const longestMs = 1000 * Math.max(graceSeconds ?? 0, ...containers.map(({ stopGraceSeconds }) => stopGraceSeconds))
+  const longestMs = 1000 * Math.max(0, ...containers.map((container) => stopGraceOf(container, graceSeconds)))
   return { timeoutMs: Math.max(healthTimeoutMs, longestMs) + settleMarginMs, ...(graceSeconds === undefined ? {} : { graceSeconds }) }
 }
 

@@ -161,7 +161,7 @@ async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInsta
   }
   const sources = await sourcesOf(run)
   const folder = unitFolder(scope, request.environment)
-  const files = scheduleUnits({ folder, scope, record, surroundings, docker: run.configuration.docker, sources: sources.paths, runsForeignCommands: runsForeignCommands(run) })
+  const files = scheduleUnits({ folder, scope, record, surroundings, docker: { healthTimeoutMs: run.configuration.docker.healthTimeoutMs, graceSeconds: longestGraceSeconds(run) }, sources: sources.paths, runsForeignCommands: runsForeignCommands(run) })
   if (!request.print) await putTimer(run, { scope, folder, environment: request.environment, files, record })
   const replaced = !request.print && (await removeCron(run)) ? (['cron'] as const) : []
   const problems = [...plan.problems, ...sources.problems, ...(look === null ? [unchecked] : []), ...lingering(scope)]
@@ -197,6 +197,11 @@ async function installCron(run: Run, plan: Plan): Promise<Outcome<ScheduleInstal
   const hadTimer = request.print ? [] : [process.getuid?.() === 0 && (await removeTimer(run, 'system', request.environment)), await removeTimer(run, 'user', request.environment)]
   const replaced = hadTimer.includes(true) ? (['systemd'] as const) : []
   return concluded(run, { kind: 'cron', scope, at: record.at, nextRun, files: [{ file: 'crontab', text: withBlock('', block) }], replaced }, { status: 'ok', problems })
+}
+
+/** Of all stacks: the unit must not be killed while one of them still stops. */
+function longestGraceSeconds({ configuration }: Run): number {
+  return Math.max(configuration.docker.graceSeconds, ...configuration.stackSections.map((name) => configuration.stack(name).graceSeconds))
 }
 
 async function writeCron(run: Run, block: readonly string[]): Promise<void> {

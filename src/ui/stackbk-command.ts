@@ -1,5 +1,5 @@
 import type { Interfaces } from '@oclif/core'
-import type { Finding, LogLevel } from '@stackbk/contract'
+import { displayPath, type Finding, type LogLevel } from '@stackbk/contract'
 
 import { checkConfiguration, loadConfiguration, salvageNotifications, type Configuration, type Environment, type Need, type NotificationSettings } from '../config/configuration.js'
 import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
@@ -277,17 +277,17 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   #show(result: T): void {
     if (this.#globals.json) {
-      writeDocument(`${JSON.stringify(result, null, 2)}\n`)
+      writeDocument(`${JSON.stringify(result, withShownNames, 2)}\n`)
       return
     }
     if (this.#globals.quiet) {
       const { problems = [] } = result as { problems?: readonly Problem[] }
       const wrong = presentProblems(problems.filter((problem) => problem.severity === 'error'))
-      if (wrong !== '') process.stderr.write(`${wrong}\n`)
+      if (wrong !== '') process.stderr.write(`${displayPath(wrong)}\n`)
       return
     }
     const text = this.present(result)
-    if (text !== '') process.stdout.write(`${text}\n`)
+    if (text !== '') process.stdout.write(`${displayPath(text)}\n`)
   }
 
   /** A result that stands, and something that went wrong beside it. */
@@ -319,6 +319,11 @@ export abstract class StackbkCommand<T extends object> extends Command {
     }
     process.exitCode = exitCode
   }
+}
+
+/** Names of files that are not UTF-8 are written as `\\xFC`: what reads JSON refuses or replaces half characters. */
+function withShownNames(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? displayPath(value) : value
 }
 
 /** How long a scheduled run waits if the configuration says nothing: a drill or a large restore should cost no night. */

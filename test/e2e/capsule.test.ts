@@ -13,7 +13,7 @@ const schema = JSON.parse(readFileSync(new URL('../../packages/contract/schema/c
 
 let world: World
 beforeAll(async () => {
-  world = await makeWorld({ settings: { docker: { DOCKER_TIMEOUT: 1 }, local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
+  world = await makeWorld({ settings: { docker: { DOCKER_TIMEOUT: 10 }, local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
 })
 afterAll(() => world.remove())
 
@@ -23,7 +23,7 @@ async function capsuleIn(snapshot: string): Promise<Capsule> {
 }
 
 it.each(sampled(['stop', 'down'] as const))('defect 21: the capsule in a snapshot is what its schema says, and says how each container ended, by mode %s', async (mode) => {
-  // Its own is longer than what is configured.
+  // Its own is shorter than what is configured.
   const grace = 2
   const stack = await world.stack(`ends-${mode}`, {
     services: {
@@ -34,7 +34,7 @@ it.each(sampled(['stop', 'down'] as const))('defect 21: the capsule in a snapsho
   })
   const call = await world.backup([stack.name, '--stop-mode', mode])
   expect([call.exitCode, call.stack(stack.name).problems.map(({ code }) => code)]).toEqual([0, ['killed-after-grace']])
-  expect(call.stack(stack.name).problems[0]?.message).toBe(`deaf did not stop within ${grace} s and was killed: its data may not be clean`)
+  expect(call.stack(stack.name).problems[0]?.message).toBe(`deaf did not stop within ${grace} s of SIGTERM and was killed: its data may not be clean`)
   const capsule = await capsuleIn(call.stack(stack.name).snapshot!.id)
   const validate = new Ajv({ allErrors: true }).compile(schema)
   expect([validate(capsule), validate.errors]).toEqual([true, null])

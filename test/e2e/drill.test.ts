@@ -150,6 +150,32 @@ describe('a drill', () => {
     expect(await scratch()).toEqual([])
   })
 
+  it('ends with 3 where one stack cannot be drilled and another one needs a third, and drills the rest', async () => {
+    const shared = `${world.prefix}-shared`
+    await docker('network', 'create', shared)
+    const other = await docker('run', '-d', '--network', shared, '--network-alias', 'other-db', testImage, 'sh', '-c', "trap 'exit 0' TERM; nc -ll -p 5432 -e /bin/cat & while :; do sleep 0.2; done")
+    const asking = { image: testImage, command: politeCommand, networks: ['shared'], volumes: ['./data:/data'], healthcheck: { test: ['CMD-SHELL', 'nc -w 2 other-db 5432 </dev/null'], interval: '300ms', timeout: '5s', retries: 3 } }
+    const needy = await world.stack('needy', { model: { services: { app: asking }, networks: { shared: { name: shared, external: true } } }, files: { 'data/file': 'x' } })
+    try {
+      world.configure({ docker: { HEALTH_TIMEOUT: 5 } })
+      await until('it is healthy with the other one', async () => (await docker('ps', '-q', '--filter', `network=${shared}`, '--filter', 'health=healthy')) !== '')
+      expect((await world.backup(['needy'])).exitCode).toBe(0)
+      const { exitCode, result } = await drill('needy', 'plian', 'plain', '--local')
+      expect(Object.fromEntries(result.stacks.map(({ name, status }) => [name, status])), JSON.stringify(result.problems)).toEqual({ needy: 'partial', plian: 'failed', plain: 'ok' })
+      expect([exitCode, result.status]).toEqual([3, 'partial'])
+      const errors = result.problems.filter(({ severity }) => severity === 'error')
+      expect(errors.map(({ stack, code }) => `${stack} ${code}`).sort()).toEqual(['needy needs-other-stack', 'plian unknown-stack'])
+      expect(errors.find(({ stack }) => stack === 'needy')?.message).toContain('other-db')
+      expect(await scratch()).toEqual([])
+    } finally {
+      world.configure({ docker: { HEALTH_TIMEOUT: 30 } })
+      world.disable('needy')
+      await needy.compose('down')
+      await docker('rm', '-f', other)
+      await docker('network', 'rm', shared)
+    }
+  })
+
   it('kept with --keep until the next one', async () => {
     const { result } = await drill('plain', '--local', '--keep')
     const kept = result.kept

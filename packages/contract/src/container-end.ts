@@ -9,6 +9,8 @@ export interface ContainerEnd {
   readonly wasKilled: boolean
   /** The grace that it got. */
   readonly graceSeconds: number
+  /** Seconds from the first signal to its end. Absent: not known. */
+  readonly tookSeconds?: number
   /** ISO 8601. */
   readonly at: string
 }

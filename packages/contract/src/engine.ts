@@ -165,6 +165,7 @@ export interface RestoreResult {
 
 /** A file or folder in a snapshot. */
 export interface SnapshotEntry {
+  /** Bytes that are not UTF-8 as `pathFromBytes` writes them, so that no two entries share a path. */
   readonly path: string
   readonly type: 'file' | 'directory' | 'symlink' | 'other'
   readonly bytes: number

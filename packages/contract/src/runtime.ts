@@ -65,6 +65,12 @@ export interface ContainerState {
   readonly mounts: readonly ContainerMount[]
   /** Seconds that the container itself asks for before it is killed; the engine's default where it asks for none. */
   readonly stopGraceSeconds: number
+  /** Whether the container asks for `stopGraceSeconds` itself, by its label or its service's `stop_grace_period`. Absent in journals of earlier versions. See `stopGraceOf`. */
+  readonly isStopGraceExplicit?: boolean
+  /** The signal that asks it to stop, such as `SIGINT`. Absent: the engine's default, SIGTERM, or not known. */
+  readonly stopSignal?: string
+  /** Its first process is a small init, which passes signals on (`init: true`). Absent: it is not, or not known. */
+  readonly hasInit?: boolean
   readonly isRemovedWhenStopped: boolean
   /** Only labels that begin with `stackbk.`. */
   readonly labels: Readonly<Record<string, string>>
@@ -191,7 +197,7 @@ export interface StopEvidence {
 
 export interface StopRequest extends CallOptions {
   readonly mode: StopMode
-  /** The least grace a container gets; its own longer one counts. */
+  /** The grace of a container that asks for none itself; see `stopGraceOf`. */
   readonly graceSeconds: number
 }
 
@@ -300,6 +306,10 @@ export interface IsolatedStack {
   readonly leftOut: readonly string[]
   /** As in {@link RebuildReport}. */
   readonly unprovenImages: RebuildReport['unprovenImages']
+  /** Services that should have been started and could not be made, such as those whose image is not to be had; the others were. Absent: none. */
+  readonly unavailable?: readonly { readonly service: string; readonly reason: string; readonly fix: string }[]
+  /** Those of `missing` that reach for something outside of the stack, which isolation takes away, with what is known about it: that they are missing says nothing about their data. Absent: none is known. */
+  readonly outsideNeeds?: readonly { readonly service: string; readonly reason: string }[]
 }
 
 /** A volume that a rebuild has made, or has found. */
@@ -445,8 +455,8 @@ export interface Runtime extends LiveProvider {
   waitUntilUp(state: StackState, request: { readonly since: Date; readonly timeoutMs: number; readonly isAfterReboot?: boolean } & CallOptions): Promise<Answer<UpReport>>
 
   /**
-   * Waits until containers that were told to stop, perhaps by a client that died since, have done so. `graceSeconds`: the least
-   * grace that they were given; the containers' own longer one counts. Fails with `timed-out` while a stop is still under way.
+   * Waits until containers that were told to stop, perhaps by a client that died since, have done so. `graceSeconds`: the
+   * grace of those that ask for none themselves, see `stopGraceOf`. Fails with `timed-out` while a stop is still under way.
    */
   waitUntilSettled(state: StackState, request: { readonly timeoutMs: number; readonly graceSeconds?: number } & CallOptions): Promise<Answer<void>>
 

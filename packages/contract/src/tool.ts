@@ -38,6 +38,8 @@ export interface ToolRequest {
   readonly hideIn?: (line: string) => string
   /** Each line of standard output as it is, without its end: to be read by a program and shown to nobody. */
   readonly onStdoutLine?: (line: string) => void
+  /** `latin1`: a line of standard output is the string of its bytes, each a character, with nothing taken off its end: for names of files, which need not be UTF-8. Default: `utf8`. */
+  readonly lineEncoding?: 'utf8' | 'latin1'
   /** A carriage return ends a line too: for tools that write how far they are over what they wrote before. */
   readonly returnsEndLines?: boolean
   /** Each line of the error stream, redacted. */

@@ -127,7 +127,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
     // Not redacted: it is read by programs, and a password such as `data` would falsify every path with that word in it.
     stdout.add(raw, isWhole)
     tell(request.onStdoutLine, raw)
-  }, request.returnsEndLines === true ? { returnsEndLines: true } : {})
+  }, { ...(request.returnsEndLines === true ? { returnsEndLines: true } : {}), ...(request.lineEncoding === undefined ? {} : { encoding: request.lineEncoding }) })
   const splitErrors = new LineSplitter((raw, isWhole) => {
     const line = redact(request.hideIn === undefined ? raw : hiddenBy(request.hideIn, raw))
     stderr.add(line, isWhole)

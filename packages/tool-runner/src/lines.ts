@@ -5,14 +5,17 @@ const longestLine = 1024 * 1024
 
 /** Cuts a stream of bytes into lines, `\r\n` too, with no regard to where the pieces of a character fall. */
 export class LineSplitter {
-  readonly #decoder = new StringDecoder('utf8')
+  readonly #decoder: StringDecoder
+  readonly #isExact: boolean
   readonly #onLine: (line: string, isWhole: boolean) => void
   readonly #end: string | RegExp
   #rest = ''
 
-  /** `isWhole` is false for a piece of a line that goes on in the next call. `returnsEndLines`: a `\r` alone ends a line too. */
-  constructor(onLine: (line: string, isWhole: boolean) => void, { returnsEndLines = false }: { readonly returnsEndLines?: boolean } = {}) {
+  /** `isWhole` is false for a piece of a line that goes on in the next call. `returnsEndLines`: a `\r` alone ends a line too. `encoding`: `latin1` for lines of bytes, whose `\r` stays. */
+  constructor(onLine: (line: string, isWhole: boolean) => void, { returnsEndLines = false, encoding = 'utf8' }: { readonly returnsEndLines?: boolean; readonly encoding?: 'utf8' | 'latin1' } = {}) {
     this.#onLine = onLine
+    this.#decoder = new StringDecoder(encoding)
+    this.#isExact = encoding === 'latin1'
     this.#end = returnsEndLines ? /[\r\n]/ : '\n'
   }
 
@@ -20,7 +23,7 @@ export class LineSplitter {
     const text = this.#rest + this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
     const lines = text.split(this.#end)
     this.#rest = lines.pop() ?? ''
-    for (const line of lines) this.#onLine(withoutReturn(line), true)
+    for (const line of lines) this.#onLine(this.#isExact ? line : withoutReturn(line), true)
     if (this.#rest.length <= longestLine) return
     const piece = this.#rest
     this.#rest = ''
@@ -31,7 +34,7 @@ export class LineSplitter {
   end(): void {
     const line = this.#rest + this.#decoder.end()
     this.#rest = ''
-    if (line !== '') this.#onLine(withoutReturn(line), true)
+    if (line !== '') this.#onLine(this.#isExact ? line : withoutReturn(line), true)
   }
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { LineSplitter, TextTail } from '../src/lines.js'
 
 /** The lines of some bytes, cut into pieces of these sizes over and over. */
-function linesOf(bytes: Uint8Array, sizes: readonly number[], options?: { readonly returnsEndLines: boolean }): string[] {
+function linesOf(bytes: Uint8Array, sizes: readonly number[], options?: { readonly returnsEndLines?: boolean; readonly encoding?: 'latin1' }): string[] {
   const lines: string[] = []
   const splitter = new LineSplitter((line) => lines.push(line), options)
   for (let from = 0, piece = 0; from < bytes.length; piece++) {
@@ -17,6 +17,11 @@ function linesOf(bytes: Uint8Array, sizes: readonly number[], options?: { readon
 }
 
 describe('cutting into lines', () => {
+  it('keeps all bytes of a line that is asked for in bytes', () => {
+    const bytes = Buffer.from([0x4d, 0xfc, 0x0d, 0x0a, 0xc3, 0xbc, 0x0a, 0x0a, 0xff])
+    expect(linesOf(bytes, [1, 2], { encoding: 'latin1' })).toEqual(['M\xfc\r', '\xc3\xbc', '', '\xff'])
+  })
+
   it('gives the same whatever pieces the bytes come in, also within a character', () => {
     const text = fc.array(fc.constantFrom('a', '\n', '\r\n', 'ü', '€', '😀', 'é', ' '), { maxLength: 60 }).map((parts) => parts.join(''))
     fc.assert(

@@ -1,3 +1,4 @@
+import { readStopTimeout, stopTimeoutLabel } from '@stackbk/contract'
 import type { ContainerCondition, ContainerMount, ContainerState, Dependency } from '@stackbk/contract'
 
 import { list, number, record, text, texts, type Json } from './json.js'
@@ -63,7 +64,9 @@ export function readContainer(description: unknown): Container {
     ipcMode: text(hostConfig['IpcMode']),
     networks: Object.keys(record(record(container['NetworkSettings'])['Networks'])),
     mounts: [...list(container['Mounts']).map(readMount), ...Object.keys(record(hostConfig['Tmpfs'])).map(temporaryMount)],
-    stopGraceSeconds: typeof config['StopTimeout'] === 'number' ? config['StopTimeout'] : defaultStopGraceSeconds,
+    ...stopGrace(labels, config['StopTimeout']),
+    ...(text(config['StopSignal']) === '' ? {} : { stopSignal: text(config['StopSignal']) }),
+    ...(hostConfig['Init'] === true ? { hasInit: true } : {}),
     isRemovedWhenStopped: hostConfig['AutoRemove'] === true,
     labels: Object.fromEntries(Object.entries(labels).filter(([key]) => key.startsWith('stackbk.'))),
     allLabels: labels,
@@ -77,6 +80,12 @@ export function readContainer(description: unknown): Container {
 
 /** Returns the exit code with which a container last ended, as far as the engine's events have told it. */
 export type LastExits = (id: string) => number | undefined
+
+/** The label counts before the service's own grace, which the engine gives as `null` where the service names none. */
+function stopGrace(labels: Readonly<Record<string, string>>, timeout: unknown): Pick<ContainerState, 'stopGraceSeconds' | 'isStopGraceExplicit'> {
+  const own = readStopTimeout(labels[stopTimeoutLabel] ?? '') ?? (typeof timeout === 'number' && timeout >= 0 ? timeout : null)
+  return { stopGraceSeconds: own ?? defaultStopGraceSeconds, isStopGraceExplicit: own !== null }
+}
 
 /** Without what the journal need not hold. One that crashes over and over counts as restarting, even if it was met at work. */
 export function toState(container: Container, lastExitOf: LastExits = () => undefined): ContainerState {

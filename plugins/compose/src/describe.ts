@@ -118,7 +118,8 @@ function isUnhealthy({ health }: ContainerState): boolean {
 
 /** One a service: what its container was made of, else what the model's name means now. */
 function imagesOf({ project, own, images }: Described): CapsuleImage[] {
-  const digestsOf = (id: string, reference: string): readonly string[] => images.get(id)?.digests ?? images.get(reference)?.digests ?? []
+  // The reference may mean another image by now: its digests are those of that one.
+  const digestsOf = (id: string, reference: string): readonly string[] => [images.get(id), images.get(reference)].find((image) => image !== undefined && (id === '' || image.id === id))?.digests ?? []
   const made = new Map(
     [...project.containers].filter((container) => !container.isOneOff).reverse().map((container): [string, CapsuleImage] => [
       container.service,

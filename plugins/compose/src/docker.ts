@@ -33,6 +33,8 @@ export type Inspectable = 'container' | 'image' | 'volume' | 'network'
 
 export interface Inspected {
   readonly found: readonly unknown[]
+  /** The same by the name that was asked for. */
+  readonly byName: ReadonlyMap<string, unknown>
   readonly missing: readonly string[]
 }
 
@@ -81,7 +83,7 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
     },
 
     async inspect(kind, names, call = {}) {
-      const found: unknown[] = []
+      const byName = new Map<string, unknown>()
       const missing: string[] = []
       for (let at = 0; at < names.length; at += questionsAtATime) {
         const some = names.slice(at, at + questionsAtATime)
@@ -89,11 +91,12 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
         for (const [index, answer] of answers.entries()) {
           if (!answer.ok) return answer
           if (answer.value === null) missing.push(some[index]!)
-          else found.push(answer.value)
+          else byName.set(some[index]!, answer.value)
         }
       }
+      const found = [...byName.values()]
       if (kind === 'container') found.forEach((container) => confidential.learnContainer(container))
-      return answered({ found, missing })
+      return answered({ found, byName, missing })
     },
   }
 }

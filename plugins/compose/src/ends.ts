@@ -13,6 +13,7 @@ export function readEnds(events: readonly EngineEvent[], isWanted: (event: Engin
     exitCode: exitCodeOf(event),
     wasKilled: wasKilled(events, event),
     graceSeconds: graceOf(event.id),
+    ...tookSeconds(events, event),
     at: new Date(event.at).toISOString(),
   }))
 }
@@ -31,6 +32,12 @@ export function readEnd(container: Container, project: string, graceSeconds: num
   }
 }
 
+/** Nothing for a container that no signal asked to end. */
+function tookSeconds(events: readonly EngineEvent[], end: EngineEvent): { readonly tookSeconds?: number } {
+  const first = signalsBefore(events, end)[0]
+  return first === undefined ? {} : { tookSeconds: Math.max(0, Math.round((end.at - first.at) / 100) / 10) }
+}
+
 function exitCodeOf(event: EngineEvent): number | null {
   const code = Number.parseInt(event.attributes['exitCode'] ?? '', 10)
   return Number.isNaN(code) ? null : code
@@ -38,12 +45,18 @@ function exitCodeOf(event: EngineEvent): number | null {
 
 /** The engine sent SIGKILL after another signal. SIGKILL alone is a container's own `stop_signal`, and exit code 137 alone may be a lack of memory. */
 function wasKilled(events: readonly EngineEvent[], end: EngineEvent): boolean {
-  const signals: string[] = []
+  const signals = signalsBefore(events, end).map((event) => event.attributes['signal'] ?? '')
+  return signals.at(-1) === '9' && signals.some((signal) => signal !== '9')
+}
+
+/** Returns the signals that the container got since it was last started. */
+function signalsBefore(events: readonly EngineEvent[], end: EngineEvent): EngineEvent[] {
+  const signals: EngineEvent[] = []
   for (const event of events) {
     if (event === end) break
     if (event.id !== end.id) continue
     if (event.action === 'start') signals.length = 0
-    if (event.action === 'kill') signals.push(event.attributes['signal'] ?? '')
+    if (event.action === 'kill') signals.push(event)
   }
-  return signals.at(-1) === '9' && signals.some((signal) => signal !== '9')
+  return signals
 }

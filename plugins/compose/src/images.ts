@@ -3,7 +3,7 @@ import type { Answer } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
 import { type CallLimits, limitsOf, pathOf } from './engine.js'
-import { record, text, textList } from './json.js'
+import { type Json, record, text, textList } from './json.js'
 
 export interface LocalImage {
   readonly id: string
@@ -15,11 +15,16 @@ export async function localImages(docker: Docker, references: readonly string[],
   const names = [...new Set(references)].filter((name) => name !== '')
   const inspected = await docker.inspect('image', names, call)
   if (!inspected.ok) return inspected
-  const present = names.filter((name) => !inspected.value.missing.includes(name))
-  return answered(new Map(present.flatMap((name, at): [string, LocalImage][] => {
-    const image = record(inspected.value.found[at])
-    return inspected.value.found[at] === undefined ? [] : [[name, { id: text(image['Id']), digests: textList(image['RepoDigests']) }]]
+  return answered(new Map([...inspected.value.byName].flatMap(([name, found]): [string, LocalImage][] => {
+    const image = record(found)
+    return isNamedSo(image, name) ? [[name, { id: text(image['Id']), digests: textList(image['RepoDigests']) }]] : []
   })))
+}
+
+/** The engine takes a name such as `cafe` for the start of an ID where no image is called so. Only twelve digits or more are meant as an ID. */
+function isNamedSo(image: Json, name: string): boolean {
+  if (!/^[0-9a-f]{1,11}$/.test(name)) return true
+  return textList(image['RepoTags']).some((tag) => tag === name || tag.startsWith(`${name}:`))
 }
 
 /** The same with nothing but the IDs. */

@@ -54,11 +54,11 @@ interface IsolationRequest {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Services that ran and of which nothing can be rehearsed, with the reason each; those that need one of them are such too. */
-export async function servicesNotRun(project: CapsuleProject, model: Json, places: Places): Promise<ReadonlyMap<string, string>> {
-  const reasons = new Map<string, string>()
+/** Services that ran and of which nothing can be rehearsed, with the reason each; those that need one of them are such too. `unavailable`: those that cannot be made. */
+export async function servicesNotRun(project: CapsuleProject, model: Json, places: Places, unavailable: ReadonlyMap<string, string> = new Map()): Promise<ReadonlyMap<string, string>> {
+  const reasons = new Map<string, string>(unavailable)
   const running = Object.keys(project.replicas)
-  for (const service of running) {
+  for (const service of running.filter((one) => !unavailable.has(one))) {
     const definition = definitionIn(model, service)
     const because = Object.keys(definition).length === 0 ? ['the model of the snapshot does not say how it is made'] : whyNotIsolated(definition)
     for (const mount of list(definition['volumes']).filter((one) => text(one['type']) === 'bind')) {

@@ -1,4 +1,4 @@
-import { done, failed } from '@stackbk/contract'
+import { done, failed, stopGraceOf } from '@stackbk/contract'
 import type { Answer, ContainerState, StackState } from '@stackbk/contract'
 
 import { type Container, isAlive } from './container.js'
@@ -52,7 +52,8 @@ function containersOf(state: StackState): ContainerState[] {
 }
 
 async function waitForStops(tools: Tools, state: StackState, request: { readonly timeoutMs: number; readonly graceSeconds?: number; readonly signal?: AbortSignal }, pending: Set<string>): Promise<Answer<void>> {
-  const ids = containersOf(state).map((container) => container.id)
+  const recorded = new Map(containersOf(state).map((container) => [container.id, container]))
+  const ids = [...recorded.keys()]
   const begunAt = performance.now()
   const waiting = await beginWaiting(tools)
   try {
@@ -68,7 +69,8 @@ async function waitForStops(tools: Tools, state: StackState, request: { readonly
       const elapsed = performance.now() - begunAt
       // Who was started since has done whatever it was told before.
       const untold = alive.filter((container) => !startedAfter(container, state))
-      const graceOf = (container: Container): number => Math.max(tools.graces.get(container.id) ?? request.graceSeconds ?? 0, container.stopGraceSeconds)
+      // The state says by which rule the grace was chosen: one of an earlier version by another.
+      const graceOf = (container: Container): number => tools.graces.get(container.id) ?? stopGraceOf(recorded.get(container.id) ?? container, request.graceSeconds)
       const patienceMs = told === null || told.isComplete || untold.length === 0 ? 0 : Math.max(...untold.map(graceOf)) * 1000 + killMarginMs
       if (leaving.length === 0 && ending.length === 0 && (alive.length === 0 || elapsed >= patienceMs)) return done
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: `Waiting for the stop of ${state.directory} was cancelled` })

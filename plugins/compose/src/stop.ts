@@ -1,4 +1,4 @@
-import { answered, failed } from '@stackbk/contract'
+import { answered, failed, stopGraceOf } from '@stackbk/contract'
 import type { Answer, ContainerEnd, ContainerState, Failure, StackState, StopEvidence, StopRequest } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
@@ -72,9 +72,8 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
   }
 }
 
-/** The container's own longer grace counts. */
 function graceOf(container: ContainerState, request: StopRequest): number {
-  return Math.max(request.graceSeconds, container.stopGraceSeconds)
+  return stopGraceOf(container, request.graceSeconds)
 }
 
 /**

@@ -133,7 +133,7 @@ test('a container that runs again is not removed, and the engine\'s words say so
 test('a name that would be another path of the API is a missing thing', async () => {
   const { socketPath, requests } = await startFakeEngine({ apiVersion: '1.45' })
   const names = ['', '..', '../containers/a1', 'a//b', './x']
-  expect(good(await dockerAt(socketPath).inspect('image', names))).toEqual({ found: [], missing: names })
+  expect(good(await dockerAt(socketPath).inspect('image', names))).toEqual({ found: [], byName: new Map(), missing: names })
   expect(requests).toEqual([])
 })
 

@@ -38,10 +38,11 @@ test('a container is read in all that the journal needs', async () => {
     configHash: expect.stringMatching(/^[0-9a-f]{64}$/),
     networks: [`${stack.project}_default`],
     stopGraceSeconds: 42,
+    isStopGraceExplicit: true,
     isRemovedWhenStopped: false,
     labels: { 'stackbk.stop-mode': 'pause' },
   })
-  expect(web).toMatchObject({ health: 'none', stopGraceSeconds: 10, restartPolicy: 'no', dependsOn: [{ service: 'db', condition: 'service_healthy', required: true }] })
+  expect(web).toMatchObject({ health: 'none', stopGraceSeconds: 10, isStopGraceExplicit: false, restartPolicy: 'no', dependsOn: [{ service: 'db', condition: 'service_healthy', required: true }] })
   const mounts = Object.fromEntries((db?.mounts ?? []).map((mount) => [mount.target, mount]))
   expect(mounts['/data']).toMatchObject({ kind: 'volume', name: `${stack.project}_data`, isAnonymous: false, writable: true, driver: 'local' })
   expect(mounts['/scratch']).toMatchObject({ kind: 'volume', isAnonymous: true })

@@ -319,3 +319,71 @@ test('a command inside gives its exit code and its words; what could not be run,
   await stack.compose('stop', '-t', '1')
   expect(await inside('true')).toMatchObject({ ok: false, failure: { kind: 'failed', toolOutput: expect.stringContaining('not running') } })
 })
+
+test('a service of which something is missing or refused is left out with what needs it, and the others are drilled', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({
+    isUp: false,
+    compose: {
+      services: {
+        good: service(),
+        missing: service({ image: 'stackbk-test/never:1' }),
+        waiting: service({ depends_on: ['missing'] }),
+        refused: service({ cpus: 9999 }),
+        sidecar: service({ network_mode: 'service:refused' }),
+      },
+    },
+  })
+  const capsule = asIfRunning(await capsuleOf(runtime, stack), { good: 1, missing: 1, waiting: 1, refused: 1, sidecar: 1 })
+  const scratch = await scratchFor(runtime)
+  const rehearsal = good(await runtime.startIsolated(capsule, scratch))
+  expect(rehearsal).toMatchObject({ healthy: true, missing: [] })
+  expect(servicesOf(rehearsal)).toEqual(['good'])
+  const unavailable = Object.fromEntries((rehearsal.unavailable ?? []).map(({ service: name, reason }) => [name, reason]))
+  expect(Object.keys(unavailable).sort()).toEqual(['missing', 'refused'])
+  expect(unavailable['missing']).toContain('stackbk-test/never:1')
+  expect(unavailable['refused']).toMatch(/cpu/i)
+  expect(rehearsal.leftOut.join('\n')).toMatch(/Service waiting is not run: it needs missing.*\n.*Service sidecar is not run: it needs refused/s)
+})
+
+test('a service that cannot become healthy without another stack is told apart from one whose data is bad', async () => {
+  const { runtime } = await liveRuntime()
+  const external = `stackbk-test-shared-${process.pid}-${Date.now().toString(36)}`
+  await docker('network', 'create', external)
+  onTestFinished(async () => void (await docker('network', 'rm', external)))
+  const quick = { interval: '300ms', timeout: '5s', retries: 2 }
+  const stack = await liveStack({
+    isUp: false,
+    compose: {
+      services: {
+        asking: service({ networks: ['shared'], healthcheck: { test: ['CMD-SHELL', 'nc -w 2 other-db 5432 </dev/null'], ...quick } }),
+        ending: service({ command: ['sh', '-c', 'nc -w 2 other-db 5432 </dev/null || exit 1'] }),
+        after: service({ depends_on: { asking: { condition: 'service_healthy' } } }),
+        bad: service({ networks: ['shared'], volumes: ['./data:/data'], healthcheck: { test: ['CMD-SHELL', 'test -f /data/ready'], ...quick } }),
+        fine: service({ networks: ['shared'] }),
+      },
+      networks: { shared: { name: external, external: true } },
+    },
+    files: { 'data/x': '' },
+  })
+  const capsule = asIfRunning(await capsuleOf(runtime, stack), { asking: 1, ending: 1, after: 1, bad: 1, fine: 1 })
+  const rehearsal = good(await runtime.startIsolated(capsule, { ...(await scratchFor(runtime)), healthTimeoutMs: 10_000 }))
+  expect(rehearsal.missing.map((one) => one.service).sort()).toEqual(['after', 'asking', 'bad', 'ending'])
+  const needs = Object.fromEntries((rehearsal.outsideNeeds ?? []).map((one) => [one.service, one.reason]))
+  expect(Object.keys(needs).sort()).toEqual(['after', 'asking', 'ending'])
+  expect(needs['asking']).toContain('other-db')
+  expect(needs['asking']).toContain(external)
+  expect(needs['ending']).toContain('other-db')
+})
+
+test('stacks whose names are one to Compose are drilled next to each other', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ isUp: false, compose: { services: { web: service() } } })
+  const capsule = asIfRunning(await capsuleOf(runtime, stack), { web: 1 })
+  const scratch = await scratchFor(runtime)
+  const rehearsals = []
+  for (const name of ['web.1', 'Web1', 'web1', 'Ü']) rehearsals.push(good(await runtime.startIsolated({ ...capsule, stack: name }, scratch)))
+  expect(rehearsals.map(({ healthy }) => healthy)).toEqual([true, true, true, true])
+  expect(new Set(rehearsals.flatMap(({ containers }) => containers.map(({ name }) => name))).size).toBe(4)
+  expect(await runtime.startIsolated({ ...capsule, stack: 'web1' }, scratch)).toMatchObject({ ok: false, failure: { kind: 'usage' } })
+})

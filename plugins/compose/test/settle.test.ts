@@ -49,3 +49,17 @@ test('where the engine may have forgotten what it was told, the grace that was g
   expect(await waitUntilSettled(tools, state, { timeoutMs: 60_000, graceSeconds: 3 })).toMatchObject({ ok: true })
   expect(performance.now() - begun).toBeGreaterThan(3_000)
 })
+
+test.each([
+  ['its own shorter one', { isStopGraceExplicit: true }, { given: 90, least: 1, most: 60 }],
+  ['the given one where it asks for none', { isStopGraceExplicit: false }, { given: 3, least: 3, most: 60 }],
+])('the grace that is waited for is %s, as the state says', async (_, grace, { given, least, most }) => {
+  const tools = toolsOf({ told: false, isComplete: false })
+  const container = { ...toState(readContainer(description)), ...grace }
+  const begun = performance.now()
+  expect(await waitUntilSettled(tools, { ...state, projects: [{ ...state.projects[0]!, containers: [container] }] }, { timeoutMs: 120_000, graceSeconds: given })).toMatchObject({ ok: true })
+  const waitedMs = performance.now() - begun
+  // The margin that the engine has for its kill is on top.
+  expect(waitedMs).toBeGreaterThanOrEqual(least * 1000 + 4_900)
+  expect(waitedMs).toBeLessThan(most * 1000)
+})

@@ -125,6 +125,30 @@ test('a container that has to be killed is said to have been (21)', async () => 
   }
 })
 
+test('a container gets the grace of its label, else of its service, else the one of the request, shorter ones too', async () => {
+  const { runtime } = await liveRuntime()
+  const stubborn = { command: stubbornCommand }
+  const stack = await liveStack({
+    compose: {
+      services: {
+        label: service({ ...stubborn, stop_grace_period: '50s', labels: { 'stackbk.stop-timeout': '1s' } }),
+        invalid: service({ ...stubborn, stop_grace_period: '2s', labels: { 'stackbk.stop-timeout': 'soon' } }),
+        own: service({ ...stubborn, stop_grace_period: '1s', init: false, stop_signal: 'SIGINT' }),
+        none: service({ init: true }),
+      },
+    },
+  })
+  const state = await look(runtime, stack.directory)
+  const begunAt = performance.now()
+  const { ended } = good(await runtime.stop(state, { mode: 'stop', graceSeconds: 40 }))
+  expect(performance.now() - begunAt).toBeLessThan(30_000)
+  const ends = Object.fromEntries(ended.map((end) => [end.service, [end.graceSeconds, end.wasKilled]]))
+  expect(ends).toEqual({ label: [1, true], invalid: [2, true], own: [1, true], none: [40, false] })
+  for (const end of ended.filter(({ wasKilled }) => wasKilled)) expect(end.tookSeconds).toBeGreaterThanOrEqual(end.graceSeconds - 0.5)
+  const [byName] = [Object.fromEntries(containersOf(state).map((container) => [container.service, container]))]
+  expect([byName['own']?.stopSignal, byName['own']?.hasInit, byName['none']?.hasInit]).toEqual(['SIGINT', undefined, true])
+})
+
 test('who was healthy is up again only when healthy again', async () => {
   const { runtime } = await liveRuntime()
   const command = ['sh', '-c', "trap 'exit 0' TERM; rm -f /tmp/ready; until [ -e /data/go ]; do sleep 0.1; done; touch /tmp/ready; sleep 1000000 & wait"]

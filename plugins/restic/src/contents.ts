@@ -1,29 +1,65 @@
-import { answered, failed, type Answer, type CallOptions, type SnapshotEntry } from '@stackbk/contract'
+import { dirname } from 'node:path'
 
+import { answered, failed, hasRawBytes, type Answer, type CallOptions, type SnapshotEntry } from '@stackbk/contract'
+
+import { InexactPaths } from './inexact-paths.js'
 import { asNumber, asString, parseObject, type JsonObject } from './json.js'
-import type { Restic } from './restic.js'
+import type { Restic, ResticCall } from './restic.js'
 import { utc } from './snapshots.js'
 
-/** Calls `onEntry` for each file and folder of the snapshot, without keeping them: there may be millions. */
-export async function eachEntry(
-  restic: Restic,
-  snapshot: string,
-  onEntry: (entry: SnapshotEntry) => void,
-  request: CallOptions & { readonly cache?: boolean; readonly path?: string; readonly below?: string } = {},
-): Promise<Answer<void>> {
-  const result = await restic.run({
+interface EntriesRequest extends CallOptions {
+  readonly cache?: boolean
+  readonly path?: string
+  readonly below?: string
+}
+
+/**
+ * Calls `onEntry` for each file and folder of the snapshot, without keeping them: there may be millions. From the first path on that
+ * restic's JSON does not name exactly, they are listed once more, with the exact paths.
+ */
+export async function eachEntry(restic: Restic, snapshot: string, onEntry: (entry: SnapshotEntry) => void, request: EntriesRequest = {}): Promise<Answer<void>> {
+  const inexact = new InexactPaths()
+  const listed = await eachNode(restic, snapshot, (node) => {
+    inexact.add(asString(node['path']))
+    if (inexact.isEmpty) onEntry(entryOf(node))
+  }, request)
+  if (!listed.ok || inexact.isEmpty) return listed
+  const exact = await inexact.resolve((onLine) => restic.run({ ...callOf(snapshot, request), isPlain: true, lineEncoding: 'latin1', onStdoutLine: onLine }), (result) => restic.failed(result, `the snapshot ${snapshot} cannot be listed`))
+  if (!exact.ok) return exact
+  let index = -1
+  return eachNode(restic, snapshot, (node) => {
+    index++
+    if (index >= inexact.firstIndex) onEntry({ ...entryOf(node), path: exact.value.get(index) ?? asString(node['path']) })
+  }, request)
+}
+
+function callOf(snapshot: string, request: EntriesRequest): ResticCall {
+  return {
     command: 'ls',
     // Only the trees of this folder are loaded then.
     flags: request.below === undefined ? [] : ['--recursive'],
-    operands: [snapshot, ...[request.path, request.below].filter((path) => path !== undefined)],
+    operands: [snapshot, ...[request.path, request.below].flatMap((path) => (path === undefined ? [] : argumentFor(path)))],
     locking: 'if-possible',
     ...(request.cache === undefined ? {} : { cache: request.cache }),
     keepBytes: 64 * 1024,
+    options: request,
+  }
+}
+
+/** The path, or the nearest folder above that can be an argument: those are UTF-8. */
+function argumentFor(path: string): readonly string[] {
+  let argument = path
+  while (hasRawBytes(argument)) argument = dirname(argument)
+  return argument === '/' && path !== '/' ? [] : [argument]
+}
+
+async function eachNode(restic: Restic, snapshot: string, onNode: (node: JsonObject) => void, request: EntriesRequest): Promise<Answer<void>> {
+  const result = await restic.run({
+    ...callOf(snapshot, request),
     onStdoutLine: (line) => {
       const node = parseObject(line)
-      if (node?.['struct_type'] === 'node') onEntry(entryOf(node))
+      if (node?.['struct_type'] === 'node') onNode(node)
     },
-    options: request,
   })
   if (result.outcome !== 'exited' || result.exitCode !== 0) return restic.failed(result, `the snapshot ${snapshot} cannot be listed`)
   return { ok: true, value: undefined }

@@ -1,4 +1,4 @@
-import { answered, failed, type Answer } from '@stackbk/contract'
+import { answered, failed, hasRawBytes, type Answer } from '@stackbk/contract'
 
 /**
  * The user's patterns as lines of an exclude file that mean what `--exclude` would: restic trims such lines, takes `#` for a
@@ -47,4 +47,9 @@ function asClasses(text: string): string {
 /** A path as a pattern that matches just it and what is below. */
 export function literalPattern(path: string): string {
   return path.replaceAll(/[\\*?[\]]/g, '\\$&')
+}
+
+/** Returns the pattern with any byte in the place of each that is not UTF-8, since no argument can hold one. */
+export function withAnyByte(pattern: string): string {
+  return hasRawBytes(pattern) ? pattern.replaceAll(/(?<![\ud800-\udbff])[\udc80-\udcff]/g, '?') : pattern
 }

@@ -34,8 +34,10 @@ const progressPerSecond = '4'
  */
 type Locking = 'needed' | 'if-possible' | 'none'
 
-export interface ResticCall extends Pick<ToolRequest, 'onStdoutLine' | 'onStderrLine' | 'stdout' | 'keepBytes' | 'bindMounts'> {
+export interface ResticCall extends Pick<ToolRequest, 'lineEncoding' | 'onStdoutLine' | 'onStderrLine' | 'stdout' | 'keepBytes' | 'bindMounts'> {
   readonly command: string
+  /** Prints what people read, and no more than was asked for, instead of JSON. */
+  readonly isPlain?: boolean
   readonly flags?: readonly string[]
   /** Stand behind `--`. */
   readonly operands?: readonly string[]
@@ -120,12 +122,12 @@ export class Restic {
   }
 
   #request(call: ResticCall): ToolRequest {
-    const { onStdoutLine, onStderrLine, stdout, keepBytes, bindMounts } = call
+    const { lineEncoding, onStdoutLine, onStderrLine, stdout, keepBytes, bindMounts } = call
     return {
       file: 'restic',
       args: [
         call.command,
-        '--json',
+        call.isPlain === true ? '--quiet' : '--json',
         ...(this.#mayCache(call) ? [] : ['--no-cache']),
         ...(this.#mayLock(call.locking) ? this.#waitForLock() : ['--no-lock']),
         ...(call.flags ?? []),
@@ -135,6 +137,7 @@ export class Restic {
       secrets: this.place.secrets,
       stop,
       ...(call.options?.signal === undefined ? {} : { signal: call.options.signal }),
+      ...(lineEncoding === undefined ? {} : { lineEncoding }),
       ...(onStdoutLine === undefined ? {} : { onStdoutLine }),
       ...(onStderrLine === undefined ? {} : { onStderrLine }),
       ...(stdout === undefined ? {} : { stdout }),

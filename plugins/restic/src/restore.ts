@@ -1,7 +1,7 @@
-import { answered, failed, type Answer, type RestoreRequest, type RestoreResult } from '@stackbk/contract'
+import { answered, displayPath, failed, hasRawBytes, type Answer, type RestoreRequest, type RestoreResult } from '@stackbk/contract'
 
 import { asNumber, parseObject } from './json.js'
-import { literalPattern } from './patterns.js'
+import { literalPattern, withAnyByte } from './patterns.js'
 import type { Restic } from './restic.js'
 import { RetryProgress } from './retries.js'
 
@@ -13,6 +13,9 @@ export async function restoreSnapshot(restic: Restic, request: RestoreRequest): 
   if (exclude.length > 0 && request.include.length > 0) return failed({ kind: 'usage', message: 'restic takes either paths to include or paths to exclude, not both' })
   const outside = [...request.include, ...exclude].find((path) => !isWithin(path, request.subfolder))
   if (outside !== undefined) return failed({ kind: 'usage', message: `${outside} is not within ${request.subfolder}` })
+  // An argument is UTF-8. What is included may be a little more; what is left out, and where it goes, has to be exact.
+  const inexact = [request.target, request.subfolder, ...exclude].find(hasRawBytes)
+  if (inexact !== undefined) return failed({ kind: 'unsupported', message: `${displayPath(inexact)} has a name that is not UTF-8, which restic cannot be given`, fix: 'Rename it, or restore it with restic by hand' })
   const retrying = new RetryProgress('restore', request.onProgress)
   let result: RestoreResult = { files: 0, bytes: 0 }
   const ended = await restic.run({
@@ -20,7 +23,7 @@ export async function restoreSnapshot(restic: Restic, request: RestoreRequest): 
     flags: [
       `--target=${request.target}`,
       // Patterns are matched from the root of what is restored.
-      ...request.include.map((path) => `--include=${literalPattern(path.slice(request.subfolder.length)) || '/'}`),
+      ...request.include.map((path) => `--include=${withAnyByte(literalPattern(path.slice(request.subfolder.length))) || '/'}`),
       ...exclude.map((path) => `--exclude=${literalPattern(path.slice(request.subfolder.length))}`),
       ...(request.deleteExtra ? ['--delete'] : []),
       ...(request.sparse ? ['--sparse'] : []),

@@ -2,6 +2,7 @@ import type { Answer, NeighbourEnd, SnapshotResult, UpReport } from '@stackbk/co
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import { worsen, type StackDraft } from './backup-result.js'
+import { killedContainers } from './killed-containers.js'
 import type { StackPlan } from './stack-plan.js'
 import type { WindowResult } from './stack-window.js'
 import { ignoreLabel, named, type WriterVerdict } from './writers.js'
@@ -27,22 +28,14 @@ export function judgeWhole(draft: StackDraft, plan: StackPlan): void {
   if (draft.snapshot !== null) draft.marks.add('partial')
 }
 
-export function judgeStop(draft: StackDraft, result: WindowResult): void {
+export function judgeStop(draft: StackDraft, result: WindowResult, plan: Pick<StackPlan, 'state'>): void {
   if (!result.stop.ok && result.stop.failure.kind !== 'cancelled') {
     draft.problems.push(problemFrom(result.stop.failure, { code: 'stop-failed', stack: draft.name }))
     markLive(draft, 'not stopped as a whole')
   } else if (result.stop.ok && result.stop.value.length > 0) {
     markLive(draft, `${result.stop.value.join(', ')} still ran`, 'Look into why: docker ps')
   }
-  for (const end of result.ended.filter(({ wasKilled }) => wasKilled)) {
-    draft.problems.push({
-      severity: 'warning',
-      code: 'killed-after-grace',
-      message: `${end.service || end.name} did not stop within ${end.graceSeconds} s and was killed: its data may not be clean`,
-      fix: `Give it a longer stop_grace_period, or raise DOCKER_TIMEOUT`,
-      stack: draft.name,
-    })
-  }
+  draft.problems.push(...killedContainers(draft.name, result.ended, plan.state))
 }
 
 /** A stack that was down for as long as it may has no snapshot of this run, and runs: that is a part of what was asked. */

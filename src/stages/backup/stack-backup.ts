@@ -296,7 +296,7 @@ async function takeStopped(ready: ReadyStack, check: WriterCheck | null, context
       runtime,
       journal: run.journal,
       runId: run.id,
-      graceSeconds: run.configuration.docker.graceSeconds,
+      graceSeconds: run.configuration.stack(name).graceSeconds,
       healthTimeoutMs: run.configuration.docker.healthTimeoutMs,
       maxDowntimeMs: run.configuration.stack(name).maxDowntimeMs,
       signal: run.signal,
@@ -337,7 +337,7 @@ async function takeStopped(ready: ReadyStack, check: WriterCheck | null, context
   draft.stopModeReason = plan.modeReason
   draft.downtimeMs = result.downtimeMs
   draft.readyMs = result.readyMs
-  judgeStop(draft, result)
+  judgeStop(draft, result, plan)
   const snapshot = freezer !== null && result.frozen !== null ? await readFrozen(ready, freezer, result, context) : result.snapshot
   if (result.isOverBudget) giveUp(draft, run.configuration.stack(name).maxDowntimeMs ?? 0)
   else judgeSnapshot(draft, snapshot)

@@ -1,4 +1,4 @@
-import type { Answer, Capsule, Preflight, Runtime, Source, StackState, StopMode } from '@stackbk/contract'
+import { type Answer, type Capsule, type Preflight, readStopTimeout, type Runtime, type Source, type StackState, type StopMode, stopTimeoutLabel } from '@stackbk/contract'
 
 import type { Configuration } from '../../config/configuration.js'
 import { problemFrom, type Problem } from '../../errors.js'
@@ -166,10 +166,25 @@ function unknownState(stack: Stack, state: StackState): Problem {
   return { severity: 'error', code: 'state-unknown', message: 'whether the stack runs could not be found out', fix: 'Run: stackbk doctor', stack: stack.name }
 }
 
-/** A label that says nothing known is not followed, and that is told. */
+/** Returns a warning for each label whose value is not valid. */
 function labelProblems(stack: Stack, state: StackState): readonly Problem[] {
-  const labels = state.projects.flatMap((project) => project.containers).flatMap((container) => container.labels['stackbk.stop-mode'] ?? [])
-  return [...new Set(labels)].filter((label) => !stopModes.includes(label)).map((label) => ({
+  const containers = state.projects.flatMap((project) => project.containers)
+  const valuesOf = (label: string): readonly string[] => [...new Set(containers.flatMap((container) => container.labels[label] ?? []))]
+  return [...unknownStopModes(stack, valuesOf('stackbk.stop-mode')), ...invalidStopTimeouts(stack, valuesOf(stopTimeoutLabel))]
+}
+
+function invalidStopTimeouts(stack: Stack, values: readonly string[]): readonly Problem[] {
+  return values.filter((value) => readStopTimeout(value) === null).map((value) => ({
+    severity: 'warning',
+    code: 'invalid-stop-timeout',
+    message: `the label ${stopTimeoutLabel}=${value} is ignored: it is not a time between 1s and 1d`,
+    fix: 'Give seconds, or a time with a unit such as 90s or 5m',
+    stack: stack.name,
+  }))
+}
+
+function unknownStopModes(stack: Stack, labels: readonly string[]): readonly Problem[] {
+  return labels.filter((label) => !stopModes.includes(label)).map((label) => ({
     severity: 'warning',
     code: 'unknown-stop-mode',
     message: `the label stackbk.stop-mode=${label} is not followed: there is no such mode`,

@@ -14,7 +14,8 @@ export interface DrillStackReport {
   readonly filesCompared: number
   /** How many of them are not what the snapshot holds. */
   readonly mismatches: number
-  readonly status: 'ok' | 'failed' | 'skipped'
+  /** `partial`: its data is as in the snapshot, and not all services could be proven in isolation. */
+  readonly status: 'ok' | 'partial' | 'failed' | 'skipped'
 }
 
 export interface DrillBody {

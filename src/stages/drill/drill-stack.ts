@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Capsule, Engine, Runtime } from '@stackbk/contract'
+import type { Capsule, Engine, IsolatedStack, Runtime } from '@stackbk/contract'
 import { parseArgsStringToArgv } from 'string-argv'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type ErrorKind, type Problem } from '../../errors.js'
+import { removeTree } from '../../host/remove-tree.js'
 import type { ChosenSnapshot } from '../recover/choice.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
@@ -23,17 +24,28 @@ export interface DrillContext {
   readonly fetchMs: number
 }
 
-/**
- * One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the
- * report, thrown is only an interruption. `code`: the exit code that it asks for; 6 only where the stack was tried and does not come back.
- */
-export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<{ report: DrillStackReport; problems: readonly Problem[]; code: number }> {
+export interface StackDrill {
+  readonly report: DrillStackReport
+  readonly problems: readonly Problem[]
+  /** The exit code that stands for what went wrong; 0 for that of a drill that failed for no reason of its own. */
+  readonly code: number
+}
+
+/** Kinds of failure that say something about the tools, the host or the remote, and nothing about the data. */
+const notOfTheData: ReadonlySet<ErrorKind> = new Set(['tool-missing', 'tool-too-old', 'tool-not-answering', 'remote-unreachable', 'transfer-failed', 'repository-locked', 'guard', 'usage', 'configuration'])
+
+/** One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the report, thrown is only an interruption. */
+export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<StackDrill> {
   const problems: Problem[] = []
-  let notDrilled: ErrorKind | null = null
+  const codes = new Set<number>()
+  // From here on a failure says that the data does not come back, until its containers are made.
+  let isReadingData = true
+  let isUnproven = false
   const begunAt = performance.now()
   const draft = { name, snapshotId: snapshot.id, dataAgeMs: Math.max(0, run.startedAt.getTime() - Date.parse(snapshot.time)), recoveryMs: null as number | null, healthy: false, probe: 'skipped' as DrillStackReport['probe'], filesCompared: 0, mismatches: 0 }
   const fail = (code: string, message: string, fix: string): void => {
     problems.push({ severity: 'error', code, message, fix, stack: name })
+    codes.add(exitCodes.ofKind('corrupt'))
   }
   const own = join(folder, encodeURIComponent(name))
   const [files, again] = [join(own, 'files'), join(own, 'again')]
@@ -46,7 +58,7 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
 
     run.reporter.step(`${name}: comparing with the snapshot`)
     const sample = await compareSample({ engine, snapshotId: snapshot.id, restored: files, scratch: again, count: run.configuration.drill.sampleFiles, signal: run.signal })
-    rmSync(again, { recursive: true, force: true })
+    await removeTree(again)
     draft.filesCompared = sample.filesCompared
     draft.mismatches = sample.mismatches.length
     if (sample.mismatches.length > 0) fail('not-as-in-snapshot', `${sample.mismatches.length} of ${sample.filesCompared} files are not what the snapshot holds: ${sample.mismatches.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud, then: stackbk verify --read-data-subset 100%')
@@ -54,6 +66,7 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
     run.reporter.step(`${name}: starting in isolation`)
     const startingAt = performance.now()
     const capsule = await capsuleOf(engine, snapshot.id, snapshot.paths, run.signal)
+    isReadingData = false
     const started = await runtime.startIsolated(
       capsule,
       { label, directory: own, restored: new Map(snapshot.paths.map((path) => [path, join(files, path)])), images: 'digest', healthTimeoutMs: run.configuration.docker.healthTimeoutMs },
@@ -63,23 +76,41 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
     for (const what of started.value.leftOut) problems.push({ severity: 'warning', code: 'not-rehearsed', message: what, fix: '', stack: name })
     for (const { reason } of started.value.unprovenImages) problems.push({ severity: 'warning', code: 'image-unproven', message: reason, fix: '', stack: name })
     draft.healthy = started.value.healthy
-    if (started.value.healthy) draft.recoveryMs = Math.round(fetchMs + restoreMs + performance.now() - startingAt)
-    else fail('not-healthy', `it does not become healthy from its snapshot: ${started.value.missing.map(({ service, reason }) => `${service} ${reason}`).join('; ')}`, 'Look at it: stackbk drill --keep, then the logs of its containers')
+    const unproven = unprovenServices(name, started.value)
+    problems.push(...unproven)
+    isUnproven = unproven.length > 0
+    const needs = new Set((started.value.outsideNeeds ?? []).map(({ service }) => service))
+    const bad = started.value.missing.filter(({ service }) => !needs.has(service))
+    if (started.value.healthy && !isUnproven) draft.recoveryMs = Math.round(fetchMs + restoreMs + performance.now() - startingAt)
+    if (bad.length > 0) fail('not-healthy', `it does not become healthy from its snapshot: ${bad.map(({ service, reason }) => `${service} ${reason}`).join('; ')}`, 'Look at it: stackbk drill --keep, then the logs of its containers')
 
-    if (started.value.healthy) draft.probe = await probed(run, runtime, name, started.value.containers, fail)
+    const lacking = new Set([...needs, ...(started.value.unavailable ?? []).map(({ service }) => service)])
+    if (bad.length === 0) draft.probe = await probed(run, runtime, name, { containers: started.value.containers, lacking }, fail)
   } catch (error) {
     if (run.signal.aborted) throw error
     const { kind, code, message, detail, fix } = error instanceof StackbkError ? error : new StackbkError({ kind: 'failed', message: String(error) })
-    notDrilled = speakOfSnapshot.includes(kind) ? null : kind
+    codes.add(codeOfFailure(kind, `${message}\n${detail}`, isReadingData))
     problems.push({ ...problemFrom({ kind: 'failed', message, toolOutput: detail, fix }, { code: code === kind ? 'drill-failed' : code }), stack: name })
   }
-  const isOk = draft.healthy && draft.probe !== 'failed' && draft.mismatches === 0
-  const code = isOk ? 0 : exitCodes.ofKind(notDrilled !== null && draft.mismatches === 0 ? notDrilled : 'corrupt')
-  return { report: { ...draft, status: isOk ? 'ok' : 'failed' }, problems, code }
+  const isOk = draft.healthy && draft.probe !== 'failed' && draft.mismatches === 0 && !isUnproven
+  const isPartial = isUnproven && codes.size === 0 && draft.mismatches === 0 && draft.probe !== 'failed'
+  return { report: { ...draft, status: isOk ? 'ok' : isPartial ? 'partial' : 'failed' }, problems, code: exitCodes.first([...codes]) }
 }
 
-/** Failures that show that the stack does not come back from its snapshot. After any other it is not known whether it does. */
-const speakOfSnapshot: readonly ErrorKind[] = ['corrupt', 'failed', 'not-found', 'unsupported']
+/** Names services that say nothing about their data: what they reach for is not there in isolation, or they could not be made. */
+function unprovenServices(stack: string, { outsideNeeds = [], unavailable = [] }: IsolatedStack): readonly Problem[] {
+  return [
+    ...outsideNeeds.map(({ service, reason }): Problem => ({ severity: 'error', code: 'needs-other-stack', message: `whether ${service} comes back could not be proven in isolation: ${reason}`, fix: 'Give it a health check that needs nothing outside of its stack, or look at it: stackbk drill --keep', stack })),
+    ...unavailable.map(({ service, reason, fix }): Problem => ({ severity: 'error', code: 'service-not-drilled', message: `service ${service} was not drilled: ${reason}`, fix, stack })),
+  ]
+}
+
+/** Data that cannot be read from the copy is corrupt, unless the disk of the drill is full or the failure is of the tools. What keeps containers from being made is no word about the data. */
+function codeOfFailure(kind: ErrorKind, words: string, isReadingData: boolean): number {
+  if (/no space left on device|disk quota exceeded/i.test(words)) return 0
+  if (isReadingData && !notOfTheData.has(kind)) return exitCodes.ofKind('corrupt')
+  return exitCodes.ofKind(kind) === exitCodes.ofKind('usage') || exitCodes.ofKind(kind) === 1 ? 0 : exitCodes.ofKind(kind)
+}
 
 async function capsuleOf(engine: Engine, snapshotId: string, paths: readonly string[], signal: AbortSignal): Promise<Capsule> {
   const path = paths.find(isCapsule)
@@ -89,12 +120,13 @@ async function capsuleOf(engine: Engine, snapshotId: string, paths: readonly str
   return JSON.parse(Buffer.from(read.value).toString('utf8')) as Capsule
 }
 
-/** `SERVICE: COMMAND` runs in that service, a `COMMAND` alone in the first. */
-async function probed(run: Run, runtime: Runtime, name: string, containers: readonly { readonly service: string; readonly id: string }[], fail: (code: string, message: string, fix: string) => void): Promise<DrillStackReport['probe']> {
+/** `SERVICE: COMMAND` runs in that service, a `COMMAND` alone in the first. Nothing is asked of a service that lacks what it needs. */
+async function probed(run: Run, runtime: Runtime, name: string, { containers, lacking }: { readonly containers: readonly { readonly service: string; readonly id: string }[]; readonly lacking: ReadonlySet<string> }, fail: (code: string, message: string, fix: string) => void): Promise<DrillStackReport['probe']> {
   const { probe } = run.configuration.stack(name)
   if (probe === null) return 'skipped'
   const [, service, command = probe] = /^([\w.-]+):\s+(.+)$/s.exec(probe) ?? []
   const container = service === undefined ? containers[0] : containers.find((one) => one.service === service)
+  if (lacking.has(container?.service ?? service ?? '')) return 'skipped'
   if (container === undefined) {
     fail('probe-failed', service === undefined ? 'there is no container to probe' : `there is no container of the service ${service} to probe`, 'Correct PROBE')
     return 'failed'

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { problemFrom, type Problem } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
 import { readRecords } from '../../host/record-files.js'
+import { removeTree } from '../../host/remove-tree.js'
 import { ensureFolder } from '../../host/state-folder.js'
 import type { Run } from '../run.js'
 import type { DrillStackReport } from './drill-result.js'
@@ -24,7 +25,7 @@ export interface LastDrill {
   /** ISO 8601 UTC. */
   readonly at: string
   readonly source: string
-  readonly status: 'ok' | 'failed'
+  readonly status: 'ok' | 'partial' | 'failed'
   readonly stacks: readonly DrillStackReport[]
 }
 
@@ -57,7 +58,8 @@ export async function removeDrill(run: Run, record: DrillRecord): Promise<readon
     const ready = await runtime.ready()
     const removed = ready.ok ? await runtime.removeByLabel(record.label) : ready
     if (!removed.ok) return [problemFrom(removed.failure, { severity: 'warning', code: 'drill-left' })]
-    rmSync(record.folder, { recursive: true, force: true })
+    const [remaining] = await removeTree(record.folder)
+    if (remaining !== undefined) throw new Error(`${remaining.path}: ${remaining.reason}`)
     rmSync(join(run.state.drills, `${record.label}.json`), { force: true })
     run.log('info', 'drill removed', { label: record.label })
     return []

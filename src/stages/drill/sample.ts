@@ -5,6 +5,7 @@ import type { Engine, SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom } from '../../errors.js'
 import { sha256OfFile } from '../../host/file-digest.js'
+import { fsPath } from '../../host/file-names.js'
 import { eachSnapshotEntry } from '../recover/snapshot-entries.js'
 
 /** A file larger than this is not fetched twice only to be compared. Bytes. */
@@ -69,7 +70,7 @@ class RandomSample {
 
 /** Owners only where this user may set them. */
 function isAsListed(path: string, entry: SnapshotEntry): boolean {
-  const file = lstatSync(path, { throwIfNoEntry: false })
+  const file = lstatSync(fsPath(path), { throwIfNoEntry: false })
   if (file === undefined || !file.isFile() || file.size !== entry.bytes || (file.mode & 0o7777) !== entry.mode) return false
   return process.getuid?.() !== 0 || (file.uid === entry.uid && file.gid === entry.gid)
 }

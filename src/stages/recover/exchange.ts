@@ -1,6 +1,6 @@
-import { type Dirent, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
+import { type FolderEntry, readEntries, readNames } from '../../host/file-names.js'
 import type { KeptPath, KeptPaths, KeptReason } from './kept-paths.js'
 import { isThere, statusOf } from './moves.js'
 
@@ -89,14 +89,14 @@ class ExchangePlan {
   /** `isStaged`: the snapshot has a folder here too. */
   partOf(folder: string, isStaged: boolean): Part {
     const part: Part = { exchanges: [], folders: [], conflicts: [], notInSnapshot: [], stays: false, fixedBy: null }
-    const comes = new Set(isStaged ? readdirSync(this.#stagedFor(folder)) : [])
-    for (const entry of readdirSync(folder, { withFileTypes: true })) this.#addEntry(part, folder, entry, comes)
+    const comes = new Set(isStaged ? readNames(this.#stagedFor(folder)) : [])
+    for (const entry of readEntries(folder)) this.#addEntry(part, folder, entry, comes)
     // What is not here comes without anything to exchange.
     for (const name of [...comes].sort()) part.exchanges.push({ place: join(folder, name), staged: this.#stagedFor(join(folder, name)), notInSnapshot: [] })
     return part
   }
 
-  #addEntry(part: Part, folder: string, entry: Dirent, comes: Set<string>): void {
+  #addEntry(part: Part, folder: string, entry: FolderEntry, comes: Set<string>): void {
     const { kept } = this.#request
     const path = join(folder, entry.name)
     const isMount = kept.mountPoints.has(path)

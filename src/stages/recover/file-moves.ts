@@ -2,6 +2,7 @@ import { lstatSync, readFileSync, readlinkSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import type { Problem } from '../../errors.js'
+import { fsPath } from '../../host/file-names.js'
 import { isWithin } from '../../host/mounts.js'
 import { planExchange, type Exchanges, type StayingFolder } from './exchange.js'
 import { asidePath, stagedPath } from './extraction.js'
@@ -107,7 +108,7 @@ export function fileMoves(plan: Pick<RecoveryPlan, 'name' | 'directory' | 'held'
     if (folder === undefined) continue
     const staged = stagedPath(folder, path)
     if (!isThere(staged)) continue
-    const isFile = !lstatSync(staged).isDirectory()
+    const isFile = !lstatSync(fsPath(staged)).isDirectory()
     if (plan.part === null && path !== plan.directory && plan.capsule === null && !isFile) {
       problems.push({ severity: 'warning', code: 'not-brought-back', message: `${path} is in the snapshot of ${plan.name}, and nothing says what it is to the stack: it is left out`, fix: `Extract it: stackbk recover ${plan.name} --path ${path} --target DIR`, stack: plan.name })
       continue
@@ -144,10 +145,10 @@ export function notReplaced(stack: string, { path, reason }: KeptPath): Problem 
 
 /** In words, or `null` for none: content, mode and owner count. */
 function differenceOf(staged: string, present: string): string | null {
-  const [one, other] = [lstatSync(staged), lstatSync(present)]
-  if (one.isSymbolicLink() && other.isSymbolicLink()) return readlinkSync(staged) === readlinkSync(present) ? null : 'is a link to elsewhere than in the snapshot'
+  const [one, other] = [lstatSync(fsPath(staged)), lstatSync(fsPath(present))]
+  if (one.isSymbolicLink() && other.isSymbolicLink()) return readlinkSync(fsPath(staged), 'buffer').equals(readlinkSync(fsPath(present), 'buffer')) ? null : 'is a link to elsewhere than in the snapshot'
   if (one.isFile() !== other.isFile()) return 'is of another kind than in the snapshot'
-  if (one.isFile() && (one.size !== other.size || !readFileSync(staged).equals(readFileSync(present)))) return 'has another content than in the snapshot'
+  if (one.isFile() && (one.size !== other.size || !readFileSync(fsPath(staged)).equals(readFileSync(fsPath(present))))) return 'has another content than in the snapshot'
   if (one.mode !== other.mode || one.uid !== other.uid || one.gid !== other.gid) return 'has another mode or owner than in the snapshot'
   return null
 }

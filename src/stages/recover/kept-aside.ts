@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, wri
 import { dirname, join } from 'node:path'
 
 import { syncFolder } from '../../host/atomic-write.js'
+import { fsPath } from '../../host/file-names.js'
 import { makeFolder } from '../../host/make-folder.js'
 import { isThere } from './moves.js'
 import type { RecoveryFolder } from './record.js'
@@ -58,9 +59,9 @@ export function keepNotInSnapshot(folder: RecoveryFolder): string | null {
 export function moveToKept(folder: RecoveryFolder, now: string, was: string): void {
   let target = join(keptFolder(folder), was)
   for (let number = 2; isThere(target); number++) target = `${join(keptFolder(folder), was)}.${number}`
-  makeFolder(dirname(target))
-  renameSync(now, target)
-  syncFolder(dirname(target))
+  makeFolder(dirname(target), fsPath)
+  renameSync(fsPath(now), fsPath(target))
+  syncFolder(fsPath(dirname(target)))
 }
 
 /** Whether anything is kept there. */

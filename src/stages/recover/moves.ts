@@ -1,7 +1,8 @@
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, renameSync, type Stats } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, type Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 import { syncFolder } from '../../host/atomic-write.js'
+import { fsPath } from '../../host/file-names.js'
 
 /**
  * One thing that comes to its place by a rename, and what was there before, which is kept. All three paths are on one file
@@ -66,16 +67,16 @@ export function ownershipOf(path: string): Ownership | null {
 
 /** Makes a folder as it was, whatever the umask says; one that is there is left alone. */
 export function makeOwnedFolder({ path, ...ownership }: OwnedFolder): void {
-  if (existsSync(path)) return
-  mkdirSync(path)
+  if (isThere(path)) return
+  mkdirSync(fsPath(path))
   giveTo(path, ownership)
 }
 
 /** Owner first: a change of owner takes set-user-ID bits away. Only root can give a file to someone else. */
 function giveTo(path: string, { mode, uid, gid }: Ownership): void {
   const now = ownershipOf(path)
-  if (process.getuid?.() === 0 && (now?.uid !== uid || now.gid !== gid)) chownSync(path, uid, gid)
-  chmodSync(path, mode)
+  if (process.getuid?.() === 0 && (now?.uid !== uid || now.gid !== gid)) chownSync(fsPath(path), uid, gid)
+  chmodSync(fsPath(path), mode)
 }
 
 /** Puts all back as it was, last one first. Right also where a part is not done, or is put back already. */
@@ -99,19 +100,19 @@ function strayBeside(staged: string): string {
 }
 
 function renameForGood(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true })
-  renameSync(from, to)
-  syncFolder(dirname(to))
-  if (dirname(from) !== dirname(to)) syncFolder(dirname(from))
+  mkdirSync(fsPath(dirname(to)), { recursive: true })
+  renameSync(fsPath(from), fsPath(to))
+  syncFolder(fsPath(dirname(to)))
+  if (dirname(from) !== dirname(to)) syncFolder(fsPath(dirname(from)))
 }
 
 /** Folders above, where they are new, as those that an administrator makes. */
 function makeFolderFor(path: string): void {
   const parent = dirname(path)
-  if (existsSync(parent)) return
+  if (isThere(parent)) return
   makeFolderFor(parent)
-  mkdirSync(parent)
-  chmodSync(parent, 0o755)
+  mkdirSync(fsPath(parent))
+  chmodSync(fsPath(parent), 0o755)
 }
 
 /** Also a link to nowhere is something. Throws where that cannot be known. */
@@ -122,7 +123,7 @@ export function isThere(path: string): boolean {
 /** As lstat(2); `null` where nothing is, also because a folder above is none. Throws the system's error. */
 export function statusOf(path: string): Stats | null {
   try {
-    return lstatSync(path, { throwIfNoEntry: false }) ?? null
+    return lstatSync(fsPath(path), { throwIfNoEntry: false }) ?? null
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return null
     throw error

@@ -1,10 +1,11 @@
-import { lstatSync, readdirSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { shellWord, type Answer, type Engine, type Failure, type RebuildReport, type RestoreResult, type Runtime } from '@stackbk/contract'
 
 import { problemFrom } from '../../errors.js'
+import { fsPath, readNames } from '../../host/file-names.js'
 import { settleFiles } from '../../host/file-times.js'
 import { mountPointOf } from '../../host/mounts.js'
 import { removeTree, type NotRemoved } from '../../host/remove-tree.js'
@@ -171,7 +172,7 @@ export async function takeDown({ record, run, runtime, problems }: Recovery): Pr
     return false
   }
   if (state.projects.every(({ containers }) => containers.length === 0)) return true
-  const stopped = await runtime.stop(state, { mode: record.scope === 'files' ? 'stop' : 'down', graceSeconds: run.configuration.docker.graceSeconds })
+  const stopped = await runtime.stop(state, { mode: record.scope === 'files' ? 'stop' : 'down', graceSeconds: run.configuration.stack(record.name).graceSeconds })
   if (!stopped.ok) {
     problems.push(problemFrom(stopped.failure, { stack: record.name }))
     return false
@@ -258,12 +259,12 @@ async function removeFolder(recovery: Recovery, folder: RecoveryFolder): Promise
 }
 
 function isEmptyOrGone(folder: string): boolean {
-  return !isThere(folder) || readdirSync(folder).every((name) => isEmptyTree(join(folder, name)))
+  return !isThere(folder) || readNames(folder).every((name) => isEmptyTree(join(folder, name)))
 }
 
 /** Folders that were made to hold something, and hold nothing any more. */
 function isEmptyTree(path: string): boolean {
-  return lstatSync(path).isDirectory() && readdirSync(path).every((name) => isEmptyTree(join(path, name)))
+  return lstatSync(fsPath(path)).isDirectory() && readNames(path).every((name) => isEmptyTree(join(path, name)))
 }
 
 function removalOf(path: string): string {

@@ -77,8 +77,8 @@ export async function planRecoveries(chosen: readonly ChosenSnapshot[], context:
   const known = drafts.flatMap(({ capsule }) => (capsule === null ? [] : [capsule]))
   const looks = await context.runtime.inspect(drafts.map(({ directory }) => directory), { signal: context.run.signal })
   const plans = await Promise.all(
-    drafts.map((draft, index) => {
-      const state = looks.ok ? (looks.value[index] ?? null) : null
+    drafts.map((draft) => {
+      const state = looks.ok ? (looks.value.find(({ directory }) => directory === draft.directory) ?? null) : null
       const unknown = !looks.ok ? [problemFrom(looks.failure, { code: 'state-unknown', stack: draft.name })] : state?.condition === 'unknown' ? [stateUnknown(draft.name, state)] : []
       return completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, known.filter((other) => other !== draft.capsule), context)
     }),

@@ -201,9 +201,10 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
       whyNotDown: plan.preflight?.whyNotDown ?? [],
       // They are exchanged on purpose: where they lie is in the recovery's own record.
       devices: [],
+      graceSeconds: run.configuration.stack(plan.name).graceSeconds,
     })
   }
-  const stopped = await runtime.stop(state, { mode: isPart ? 'stop' : 'down', graceSeconds: run.configuration.docker.graceSeconds, signal: run.signal })
+  const stopped = await runtime.stop(state, { mode: isPart ? 'stop' : 'down', graceSeconds: run.configuration.stack(plan.name).graceSeconds, signal: run.signal })
   if (!stopped.ok) throw new Error(problemFrom(stopped.failure).message)
   if (stopped.value.stillRunning.length > 0) throw new Error(`${stopped.value.stillRunning.join(', ')} could not be stopped`)
   // The removal of what is stopped goes on beside: what is made now would meet it.

@@ -1,8 +1,8 @@
-import { type Dirent, readdirSync } from 'node:fs'
 import { basename, dirname, join, relative } from 'node:path'
 
 import type { SnapshotEntry } from '@stackbk/contract'
 
+import { type FolderEntry, readEntries } from '../../host/file-names.js'
 import { mostNamed, ownFolderPrefix } from './exchange.js'
 import type { KeptPath, KeptPaths, KeptReason } from './kept-paths.js'
 import { isThere, statusOf } from './moves.js'
@@ -11,7 +11,7 @@ import { isThere, statusOf } from './moves.js'
 interface OpenFolder {
   readonly held: string
   readonly place: string
-  readonly unlisted: Map<string, Dirent>
+  readonly unlisted: Map<string, FolderEntry>
 }
 
 /**
@@ -54,7 +54,7 @@ export class SnapshotComparison {
     while (this.#open.length > 0) this.#close()
   }
 
-  #compare(place: string, held: string, type: SnapshotEntry['type'], here: Pick<Dirent, 'isDirectory'> | undefined): void {
+  #compare(place: string, held: string, type: SnapshotEntry['type'], here: Pick<FolderEntry, 'isDirectory'> | undefined): void {
     const reason = this.#rules.protectedPaths.get(place)
     if (here === undefined) return
     if (reason !== undefined) return this.#refuse({ path: place, reason }, held)
@@ -75,7 +75,7 @@ export class SnapshotComparison {
   }
 
   #enter(place: string, held: string): void {
-    this.#open.push({ held, place, unlisted: new Map(readdirSync(place, { withFileTypes: true }).map((entry) => [entry.name, entry])) })
+    this.#open.push({ held, place, unlisted: new Map(readEntries(place).map((entry) => [entry.name, entry])) })
   }
 
   #close(): void {
@@ -85,7 +85,7 @@ export class SnapshotComparison {
   }
 
   /** @returns whether it, or something in it, stays */
-  #leftOver(path: string, entry: Dirent, found: string[]): boolean {
+  #leftOver(path: string, entry: FolderEntry, found: string[]): boolean {
     if (entry.name.startsWith(ownFolderPrefix) || (entry.name === 'lost+found' && this.#rules.mountPoints.has(dirname(path)))) return true
     const reason = this.#rules.protectedPaths.get(path) ?? (this.#rules.mountPoints.has(path) ? 'mounted' : this.#rules.isExcluded(join(this.#held, relative(this.#place, path))) ? 'excluded' : null)
     if (reason !== null) {
@@ -98,7 +98,7 @@ export class SnapshotComparison {
     }
     const below: string[] = []
     let stays = false
-    for (const one of readdirSync(path, { withFileTypes: true })) stays = this.#leftOver(join(path, one.name), one, below) || stays
+    for (const one of readEntries(path)) stays = this.#leftOver(join(path, one.name), one, below) || stays
     for (const one of stays ? below : [path]) found.push(one)
     return stays
   }

@@ -106,11 +106,12 @@ describe('the settings', () => {
   it('of a stack stand over the general ones', () => {
     const configuration = load(
       '[docker]\nSTOP_MODE=down\nMAX_DOWNTIME=60\nIGNORE_WRITERS=*/dockge*, portainer_agent\n[local_backup]\nIGNORE_MOUNTS=/a\nINCLUDE_VOLUMES=true\n[drill]\nPROBE=curl x\n' +
-        '[stack:My Stack]\nSTOP_MODE=none\nEXCLUDE=*.log, cache\nINCLUDE_VOLUMES=false\nIGNORE_MOUNTS=/b, /a\nMAX_DOWNTIME=none\nSHRINK_GUARD=0\nWARM_PASS=true\nFREEZE=none\nIGNORE_WRITERS=files\n',
+        '[stack:My Stack]\nSTOP_MODE=none\nEXCLUDE=*.log, cache\nINCLUDE_VOLUMES=false\nIGNORE_MOUNTS=/b, /a\nMAX_DOWNTIME=none\nSHRINK_GUARD=0\nWARM_PASS=true\nFREEZE=none\nIGNORE_WRITERS=files\nDOCKER_TIMEOUT=15m\n',
     )
     expect(configuration.stackSections).toEqual(['My Stack'])
     expect(configuration.stack('My Stack')).toEqual({
       stopMode: 'none',
+      graceSeconds: 900,
       exclude: ['*.log', 'cache'],
       includeVolumes: false,
       includeBinds: 'none',
@@ -122,7 +123,12 @@ describe('the settings', () => {
       shrinkGuardPercent: 0,
       probe: 'curl x',
     })
-    expect(configuration.stack('other')).toMatchObject({ stopMode: null, exclude: [], maxDowntimeMs: 60_000, includeVolumes: true, shrinkGuardPercent: 50 })
+    expect(configuration.stack('other')).toMatchObject({ stopMode: null, graceSeconds: 300, exclude: [], maxDowntimeMs: 60_000, includeVolumes: true, shrinkGuardPercent: 50 })
+  })
+
+  it('of a stack can be a stop timeout of its own, by either name, and never none', () => {
+    expect(load('[docker]\nDOCKER_TIMEOUT=20\n[stack:web]\nTIMEOUT=5\n').stack('web').graceSeconds).toBe(5)
+    for (const value of ['none', '0', '2d', 'soon']) expect(errorOf(() => load(`[stack:web]\nDOCKER_TIMEOUT=${value}\n`)).detail).toContain('DOCKER_TIMEOUT')
   })
 
   it('of a provider are given to it whole, by their declared names', () => {

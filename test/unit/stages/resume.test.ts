@@ -195,6 +195,20 @@ describe('resuming', () => {
     expect([problems, waiting(run)]).toEqual([[], []])
   })
 
+  it.each([
+    ['a shorter grace that the container asks for', { stopGraceSeconds: 5, isStopGraceExplicit: true }, 5_000, 100_000],
+    ['a longer grace that the container asks for', { stopGraceSeconds: 900, isStopGraceExplicit: true }, 900_000, 1_000_000],
+    ['the configured grace of a container that asks for none', { stopGraceSeconds: 10, isStopGraceExplicit: false }, 600_000, 700_000],
+    ['the longer one of an entry that does not say which one counts', { stopGraceSeconds: 10 }, 600_000, 700_000],
+  ])('waits for %s', async (_, grace, least, most) => {
+    let timeoutMs = 0
+    const waitUntilSettled: Runtime['waitUntilSettled'] = (_state, given) => ((timeoutMs = given.timeoutMs), Promise.resolve(failure('timed-out')))
+    const state = stateOf([container('app', grace)])
+    await only(runWith([entry('web', { graceSeconds: 600, healthTimeoutMs: 1000, state })], () => state, { waitUntilSettled }))
+    expect(timeoutMs).toBeGreaterThanOrEqual(least)
+    expect(timeoutMs).toBeLessThan(most)
+  })
+
   it('does not take a stop that is still under way for a stack that is up, and waits for the grace that the journal names', async () => {
     let request: Parameters<Runtime['waitUntilSettled']>[1] | undefined
     const waitUntilSettled: Runtime['waitUntilSettled'] = (_state, given) => ((request = given), Promise.resolve(failure('timed-out')))

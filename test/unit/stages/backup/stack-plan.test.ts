@@ -42,6 +42,12 @@ describe('the plan for a stack', () => {
     })
   })
 
+  it('warns of a stop timeout in a label that is no time, and not of one that is', async () => {
+    const labelled = (value: string): StackState => stateOf([container('app', { labels: { 'stackbk.stop-timeout': value } })])
+    for (const value of ['90', '5m', '1 h']) expect(codesOf(await planOf(labelled(value)))).toEqual([])
+    for (const value of ['', 'soon', '0', '-5', '2d', '1.5']) expect(codesOf(await planOf(labelled(value)))).toEqual(['invalid-stop-timeout'])
+  })
+
   it('is down by itself, where that gives back the very containers that ran', async () => {
     expect(await planOf(running())).toMatchObject({ mode: 'down', modeReason: null, willStop: true, isLiveUnasked: false, isIncomplete: false, problems: [], paths: [at('stacks/web')], capsule })
   })

@@ -1,12 +1,17 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
+import { pathFromBytes } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
+import { fsPath } from '../../../../src/host/file-names.js'
+import { makeFolder } from '../../../../src/host/make-folder.js'
+import { removeTree } from '../../../../src/host/remove-tree.js'
+import { keepNotInSnapshot, keptFolder, recordNotInSnapshot } from '../../../../src/stages/recover/kept-aside.js'
 import { movesTo } from '../../../../src/stages/recover/file-moves.js'
 import { stagedPath } from '../../../../src/stages/recover/extraction.js'
 import type { KeptPaths, KeptReason } from '../../../../src/stages/recover/kept-paths.js'
-import { changeFolders, placeAll, undoAll } from '../../../../src/stages/recover/moves.js'
+import { changeFolders, isThere, placeAll, undoAll } from '../../../../src/stages/recover/moves.js'
 import { SnapshotComparison } from '../../../../src/stages/recover/snapshot-comparison.js'
 import { at, world, write } from '../fixtures.js'
 
@@ -142,6 +147,51 @@ describe('an exchange', () => {
     inSnapshot('web/a')
     expect([...plan(rules()).notInSnapshot.values()].flat()).toEqual([])
     await new Promise((resolve) => server.close(resolve))
+  })
+})
+
+/** Names that differ in nothing but bytes that are not UTF-8. */
+describe('names that are not UTF-8', () => {
+  const [umlaut, other, third] = [0xfc, 0xf6, 0xe9].map((byte) => pathFromBytes(Buffer.from([0x4d, byte, 0x6c]))) as [string, string, string]
+  const put = (path: string, text: string): void => {
+    makeFolder(dirname(path), fsPath)
+    writeFileSync(fsPath(path), text)
+  }
+  const read = (path: string): string | null => (isThere(path) ? readFileSync(fsPath(path), 'utf8') : null)
+
+  it('are exchanged by their bytes, and one that the snapshot does not hold is kept aside', () => {
+    for (const name of [umlaut, other, third]) put(at(`web/data/${name}`), 'old')
+    put(at('web/media/x'), 'kept')
+    for (const name of [umlaut, other]) put(stagedPath(folder(), at(`web/data/${name}`)), `new ${name.length}`)
+    const { moves, notInSnapshot } = plan(rules({ excluded: /\/media$/ }))
+    const aside = [...notInSnapshot.values()].flat()
+    expect(aside.map(({ was }) => was)).toEqual([at(`web/data/${third}`)])
+    recordNotInSnapshot(folder(), aside)
+    const asWritten = JSON.parse(JSON.stringify(moves)) as typeof moves
+    placeAll(asWritten)
+    expect([umlaut, other, third].map((name) => read(at(`web/data/${name}`)))).toEqual(['new 3', 'new 3', null])
+    undoAll(asWritten)
+    expect([umlaut, other, third].map((name) => read(at(`web/data/${name}`)))).toEqual(['old', 'old', 'old'])
+    placeAll(asWritten)
+    expect(keepNotInSnapshot(folder())).toBeNull()
+    expect(read(`${keptFolder(folder())}${at(`web/data/${third}`)}`)).toBe('old')
+  })
+
+  it('are compared by their bytes, also as names of folders', () => {
+    for (const name of [umlaut, other]) put(at(`web/${name}/file`), 'old')
+    put(at(`web/${umlaut}/${third}`), 'old')
+    const comparison = new SnapshotComparison({ place: at('web'), held: at('web'), kept: rules() })
+    comparison.entry({ path: at('web'), type: 'directory' })
+    comparison.entry({ path: at(`web/${umlaut}`), type: 'directory' })
+    comparison.entry({ path: at(`web/${umlaut}/file`), type: 'file' })
+    comparison.end()
+    expect(comparison.notInSnapshot.toSorted()).toEqual([at(`web/${umlaut}/${third}`), at(`web/${other}`)].sort())
+  })
+
+  it('are removed with the folder that they are in', async () => {
+    for (const name of [umlaut, other]) put(at(`gone/${name}/${third}`), 'old')
+    expect(await removeTree(at('gone'))).toEqual([])
+    expect(isThere(at('gone'))).toBe(false)
   })
 })
 
