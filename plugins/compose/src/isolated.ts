@@ -14,6 +14,7 @@ import { startRehearsal } from './isolated-start.js'
 import { type Json, record, text } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { isInside } from './paths.js'
+import { buildCommand } from './build-command.js'
 import { bringImages, type ImageToUse } from './recorded-images.js'
 import { normalizedModel } from './rebuild-source.js'
 import { removeByLabel, scratchLabel } from './removal.js'
@@ -108,7 +109,7 @@ async function prepare(docker: Docker, project: CapsuleProject, { places, scratc
   const model = recorded.value
   const notRun = await servicesNotRun(project, model, places)
   const wanted = Object.keys(project.replicas).filter((service) => !notRun.has(service))
-  const images = await bringImages(docker, project.images.filter((image) => wanted.includes(image.service)), { source: scratch.images, platformOf: (service) => text(record(record(model['services'])[service])['platform']) }, options)
+  const images = await bringImages(docker, project.images.filter((image) => wanted.includes(image.service)), { source: scratch.images, platformOf: (service) => text(record(record(model['services'])[service])['platform']), buildOf: (service) => buildCommand(project, model, service) }, options)
   if (!images.ok) return images
   const facts = await factsOf(docker, images.value, options)
   if (!facts.ok) return facts

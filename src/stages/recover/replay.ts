@@ -5,7 +5,7 @@ import { mountPointOf } from '../../host/mounts.js'
 import type { Run } from '../run.js'
 import { changeFolders, isThere, placeAll, undoAll } from './moves.js'
 import { isCapsule } from './held-path.js'
-import { areAllThere, cleanUp, finish, overwriteAndRebuild, rebuild, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
+import { areAllThere, cleanUp, finish, overwriteAndRebuild, rebuild, removeWrittenFiles, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import { RecoveryRecords, type RecoveryRecord } from './record.js'
 
@@ -160,6 +160,7 @@ function leftAsItIs(recovery: Recovery): ReplayedRecovery {
 async function discarded(recovery: Recovery): Promise<ReplayedRecovery> {
   const { record } = recovery
   if (!(await takeDown(recovery))) return answer(record, 'waiting')
+  removeWrittenFiles(recovery)
   undoAll(record.volumeMoves)
   undoAll(record.moves)
   recovery.note({ phase: 'undone' })

@@ -96,13 +96,13 @@ class Host {
   plan(): RecoveryPlan {
     const held = [this.directory, this.volume]
     return {
-      name: 'web', key: 'web-1', snapshot: snapshotOf('abcdef', { paths: held }), directory: this.directory, capsule: capsuleOf(this), held, volumePaths: [this.volume], excludes: ['media'], writtenFiles: [],
+      name: 'web', key: 'web-1', snapshot: snapshotOf('abcdef', { paths: held }), directory: this.directory, origin: this.directory, relocations: [], capsule: capsuleOf(this), held, volumePaths: [this.volume], excludes: ['media'], writtenFiles: [],
       shares: sharesOf(held, '.stackbk-recover-web-1'), mountPoints: [], part: null, state: this.state(), preflight: { model: ok(undefined), missingImages: [], whyNotDown: this.whyNotDown, wouldLose: [] }, present: ['the folder'], changes: null, problems: [], isBlocked: false,
     }
   }
 
   recover(): Promise<RecoveredStack> {
-    const context = { run: this.run, runtime: this.runtime, engine: this.engine, repository: null, services: [], noStart: false, overwrite: false, allowHostVolumes: false }
+    const context = { run: this.run, runtime: this.runtime, engine: this.engine, repository: null, services: [], noStart: false, overwrite: false, allowHostVolumes: false, createExternal: false }
     return recoverStack(beginRecovery(this.plan(), context), context)
   }
 
