@@ -73,7 +73,7 @@ function overlaps({ message, toolOutput = '' }: { readonly message: string; read
 /** Whether a service to be made asks for an address of its own in the network. */
 function hasFixedAddress({ scope, model }: RebuildSource, { key }: External): boolean {
   return servicesOf(scope).some((service) => {
-    const joined = record(record(record(record(record(model['services'])[service]) as Json)['networks'])[key])
+    const joined = record(record(record(record(record(model['services'])[service]))['networks'])[key])
     return text(joined['ipv4_address']) !== '' || text(joined['ipv6_address']) !== ''
   })
 }

@@ -113,7 +113,7 @@ function changedMounts(files: Json, { model }: RebuildSource, service: string): 
 /** Returns the paths of the files that the override replaces, for its comment. */
 function oldPathsOf(files: Json, source: RebuildSource): string[] {
   const found = servicesOf(source.scope).flatMap((service) => changedMounts(files, source, service).map(({ present }) => text(present['source'])))
-  return found.length === 0 ? [source.scope.recorded.workingDirectory] : [...new Set(found)].map((path) => path.replaceAll(/[\r\n]/g, ' '))
+  return found.length === 0 ? [source.scope.recorded.workingDirectory] : [...new Set(found)].map((path) => path.replaceAll('$$', '$').replaceAll(/[\r\n]/g, ' '))
 }
 
 /** A path in the folder is written relative to it, so that it stays right when the folder moves again. */

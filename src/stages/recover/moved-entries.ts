@@ -4,8 +4,10 @@ import { shellWord } from '@stackbk/contract'
 
 import { StackbkError, type Problem } from '../../errors.js'
 import { realPathSoFar } from '../../host/mounts.js'
-import { type DirlistPlace, readDirlist } from '../../stacks/dirlist.js'
-import { addExternalStack, removeExternalStack, switchStacks } from '../../stacks/dirlist-changes.js'
+import { type DirlistPlace, interpretDirlist, readDirlist } from '../../stacks/dirlist.js'
+import { addExternalStack, switchStacks } from '../../stacks/dirlist-changes.js'
+import { editDirlist } from '../../stacks/dirlist-file.js'
+import { removeLines } from '../../stacks/dirlist-text.js'
 import type { Run } from '../run.js'
 import type { RecoveredStack } from './recover-result.js'
 
@@ -33,10 +35,17 @@ export async function listMoved(run: Run, stacks: readonly RecoveredStack[]): Pr
 async function list(place: DirlistPlace, { name, directory, movedFrom }: { readonly name: string; readonly directory: string; readonly movedFrom: string }): Promise<boolean> {
   const { stacks } = readDirlist(place)
   if (stacks.some(({ stack, lines }) => stack?.directory === directory && lines.length > 0)) return false
-  const old = stacks.find(({ path, external, available, lines }) => path === movedFrom && external && !available && lines.length > 0)
-  if (old !== undefined) await removeExternalStack(place, old.path)
+  await removeOldEntry(place, movedFrom)
   const isInFolder = realPathSoFar(dirname(directory)) === realPathSoFar(place.stacksDirectory)
   if (!isInFolder) await addExternalStack(place, resolve(directory), name)
   await switchStacks(place, [isInFolder ? (stacks.find(({ stack }) => stack?.directory === directory)?.path ?? name) : resolve(directory)], true)
   return true
+}
+
+/** Its name would be taken twice, and every backup would look for it where it was. One whose folder is still there stays. */
+async function removeOldEntry(place: DirlistPlace, movedFrom: string): Promise<void> {
+  await editDirlist(place.file, (text) => {
+    const old = interpretDirlist(place, text).stacks.filter(({ path, absence }) => absence === 'gone' && realPathSoFar(path) === movedFrom)
+    return { text: removeLines(text, new Set(old.flatMap(({ lines }) => lines))), result: null }
+  })
 }
