@@ -3,7 +3,7 @@ import type { Answer, CapsuleNetwork, CapsuleVolume, RebuildWarning } from '@sta
 
 import type { Docker, DockerCall } from './docker.js'
 import { limitsOf } from './engine.js'
-import { children, type Json, record, text } from './json.js'
+import { children, record, text } from './json.js'
 import { namesUsed, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
 

@@ -15,7 +15,7 @@ import type { RecoveredStack } from './recover-result.js'
  * Lists the stacks that came back to another folder, enabled, so that the next backup takes them; an entry of the old folder goes if
  * nothing is there any more. An entry that is there stays as it is. Returns a warning for each stack that could not be listed. Never throws.
  */
-export async function listMoved(run: Run, stacks: readonly RecoveredStack[]): Promise<readonly Problem[]> {
+export async function listMoved(run: Pick<Run, 'configuration' | 'reporter'>, stacks: readonly Pick<RecoveredStack, 'name' | 'directory' | 'movedFrom' | 'status'>[]): Promise<readonly Problem[]> {
   const { dirlist: file, stacksDirectory } = run.configuration.docker
   const problems: Problem[] = []
   for (const { name, directory, movedFrom, status } of stacks) {
