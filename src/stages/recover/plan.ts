@@ -83,13 +83,12 @@ export async function planRecoveries(chosen: readonly ChosenSnapshot[], context:
     capsules.push(...(await Promise.all(chosen.slice(from, from + atOnce).map((one) => readCapsule(context, one)))))
   }
   const drafts = relocated(chosen.map((one, index) => draftOf(one, capsules[index] ?? null, context)), context)
-  const known = drafts.flatMap(({ capsule }) => (capsule === null ? [] : [capsule]))
   const looks = await context.runtime.inspect(drafts.map(({ directory }) => directory), { signal: context.run.signal })
   const plans = await Promise.all(
     drafts.map((draft, index) => {
       const state = looks.ok ? (looks.value[index] ?? null) : null
       const unknown = !looks.ok ? [problemFrom(looks.failure, { code: 'state-unknown', stack: draft.name })] : state?.condition === 'unknown' ? [stateUnknown(draft.name, state)] : []
-      return completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, known.filter((other) => other !== draft.capsule), context)
+      return completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, drafts.filter((other) => other !== draft), context)
     }),
   )
   return inOrder(plans)
@@ -144,7 +143,7 @@ function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Pro
   }
 }
 
-async function completed(draft: Draft, state: StackState | null, others: readonly Capsule[], context: PlanContext): Promise<RecoveryPlan> {
+async function completed(draft: Draft, state: StackState | null, others: readonly Draft[], context: PlanContext): Promise<RecoveryPlan> {
   const { run, runtime } = context
   const problems = [...draft.problems]
   const isSound = (): boolean => problems.every(({ severity }) => severity !== 'error')
@@ -248,11 +247,11 @@ async function partOf(draft: Draft, state: StackState | null, { run, engine, pat
   return { paths, bytes: held.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
-async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Capsule[], { run, engine, runtime, services, allowHostVolumes, createExternal, noStart }: PlanContext): Promise<readonly Problem[]> {
+async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Draft[], { run, engine, runtime, services, allowHostVolumes, createExternal, noStart }: PlanContext): Promise<readonly Problem[]> {
   const { directory, relocations, held } = draft
-  const outlook = await runtime.canRebuild(capsule, { directory, services, images: 'tag', noStart, allowHostVolumes, createExternal, restoredPaths: held.map((path) => placeOf(relocations, path)), moved: relocations, signal: run.signal })
+  const outlook = await runtime.canRebuild(capsule, { directory, services, images: 'tag', noStart, allowHostVolumes, createExternal, restoredPaths: [...held.map((path) => placeOf(relocations, path)), ...others.filter((other) => mounts(capsule, other.origin)).map((other) => other.directory)], moved: relocations, signal: run.signal })
   if (!outlook.ok) return [problemFrom(outlook.failure, { stack: draft.name })]
-  const comes = providedBy(others)
+  const comes = providedBy(others.flatMap((other) => (other.capsule === null ? [] : [other.capsule])))
   const isProvided = (message: string): boolean => externalsOf(capsule).some((name) => comes.has(name) && message.includes(name))
   return [
     ...(await oldPathProblems(engine, draft, capsule, run.signal)),
@@ -278,13 +277,23 @@ function externalsOf({ projects }: Capsule): readonly string[] {
   return projects.flatMap(({ networks, volumes }) => [...networks, ...volumes]).flatMap(({ isExternal, name }) => (isExternal ? [name] : []))
 }
 
-/** Stacks of which others need something come first. In a circle the order stays. */
+/** Whether a stack mounts something of a folder, as far as its model says. */
+function mounts({ projects }: Capsule, folder: string): boolean {
+  if (folder === '') return false
+  const written = JSON.stringify(folder.replaceAll('$', '$$$$')).slice(1, -1)
+  return projects.some(({ model }) => {
+    const text = JSON.stringify(model ?? null)
+    return text.includes(`"${written}"`) || text.includes(`"${written}/`)
+  })
+}
+
+/** Stacks of which others need something, a network, a volume or a folder, come first. In a circle the order stays. */
 function inOrder(plans: readonly RecoveryPlan[]): readonly RecoveryPlan[] {
   const sorted: RecoveryPlan[] = []
   const visit = (plan: RecoveryPlan, above: readonly RecoveryPlan[]): void => {
     if (sorted.includes(plan) || above.includes(plan)) return
     const needed = plan.capsule === null ? [] : externalsOf(plan.capsule)
-    for (const other of plans) if (other !== plan && other.capsule !== null && needed.some((name) => providedBy([other.capsule!]).has(name))) visit(other, [...above, plan])
+    for (const other of plans) if (other !== plan && ((other.capsule !== null && needed.some((name) => providedBy([other.capsule!]).has(name))) || (plan.capsule !== null && mounts(plan.capsule, other.origin)))) visit(other, [...above, plan])
     sorted.push(plan)
   }
   for (const plan of plans) visit(plan, [])
