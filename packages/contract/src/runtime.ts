@@ -336,6 +336,7 @@ export interface MovedFolder {
  * - `missing-variable`: a secret or config that comes from an environment variable which is not set
  * - `missing-image`: an image that is not here and cannot come from where it may
  * - `unproven-image`: an image that is not known to be the recorded one
+ * - `engine-elsewhere`: the engine keeps its volumes where this host cannot write to, as in a virtual machine, so that their data cannot come back
  * - `user-namespace`: the engine maps users in another way than the one of the snapshot, so owners in the data mean others
  */
 export type RebuildProblemCode =
@@ -351,6 +352,7 @@ export type RebuildProblemCode =
   | 'missing-variable'
   | 'missing-image'
   | 'unproven-image'
+  | 'engine-elsewhere'
   | 'user-namespace'
 
 /** Something that stands against a rebuild. */

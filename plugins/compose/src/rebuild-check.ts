@@ -6,12 +6,13 @@ import type { Answer, CallOptions, Capsule, CapsuleImage, RebuildOutlook, Rebuil
 
 import { isAlive, label, readContainer } from './container.js'
 import type { Docker } from './docker.js'
+import { elsewhereFix, whyElsewhere } from './engine-host.js'
 import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, written } from './host-ports.js'
 import { type Json, list, record, text } from './json.js'
 import { listContainers, type Listed } from './look.js'
 import { isOfNeighbour, namedFolders } from './ownership.js'
 import { isInside, realPath } from './paths.js'
-import { knownVersions } from './readiness.js'
+import { knownEngine, knownVersions } from './readiness.js'
 import { buildCommand } from './build-command.js'
 import { findImages, mayComeByDigest, mayComeByTag, missingImage } from './recorded-images.js'
 import { type ProjectScope, scopeOf, servicesOf } from './rebuild-scope.js'
@@ -42,6 +43,7 @@ export async function checkRebuild(docker: Docker, capsule: Capsule, question: R
     ]),
     portProblems(docker, sources, listed.value, question),
     namespaceProblems(docker, capsule, question),
+    engineProblems(docker, sources, question),
   ])
   for (const check of checks) if (!check.ok) return check
   problems.push(
@@ -277,6 +279,18 @@ async function namespaceProblems(docker: Docker, capsule: Capsule, call: CallOpt
   if (then === now) return answered([])
   const name = (mapping: string): string => mapping || 'without a mapping of users'
   return answered([problem('warning', 'user-namespace', `The engine is ${name(now)} here, and was ${name(then)} at the snapshot: the owners of the files in its volumes mean other users now`, 'Recover on an engine of the same kind, or change the owners in the restored files and volumes before the stack is started (--no-start)')])
+}
+
+/** Volumes of an engine that runs elsewhere are made there, and stay empty: nothing can be put into them from here. */
+async function engineProblems(docker: Docker, sources: readonly RebuildSource[], question: RebuildQuestion): Problems {
+  const volumes = sources.flatMap((source) => volumesOf(source, question.services.length === 0).concat(source.scope.recorded.volumes.filter(({ isAnonymous, service }) => isAnonymous && servicesOf(source.scope).includes(service))))
+  const own = volumes.filter(({ driver, options }) => driver === 'local' && (options['device'] ?? '') === '')
+  if (own.length === 0) return answered([])
+  const engine = await knownEngine(docker, question)
+  if (!engine.ok) return engine
+  const why = await whyElsewhere(engine.value)
+  if (why === null) return answered([])
+  return answered([problem('error', 'engine-elsewhere', `The data of the volumes ${own.map(({ name }) => name).join(', ')} cannot be put in its place: ${why}`, elsewhereFix)])
 }
 
 export function definitionOf(model: Json, service: string): Json {

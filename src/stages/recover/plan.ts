@@ -265,7 +265,7 @@ async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Draft[
 /** Returns what can be done about it, in the words of this command. */
 function fixFor(code: RebuildProblemCode, fix: string): string {
   if (code === 'host-volume') return 'Add --host-volumes'
-  return (code === 'missing-network' || code === 'missing-volume') && fix !== '' ? `Add --create-external, which makes it as it was; or by hand: ${fix}` : fix
+  return (code === 'missing-network' || code === 'missing-volume') && fix !== '' ? `Add --create-external, which makes it as it was. Without it: ${fix}` : fix
 }
 
 /** Names of networks and volumes that these stacks make for others. */

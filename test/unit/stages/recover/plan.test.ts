@@ -72,6 +72,6 @@ describe('stacks of another host', () => {
   it('say how an external network or volume is made that is not here, by flag and by hand', async () => {
     const problem = (code: RebuildProblem['code'], fix: string): RebuildProblem => ({ severity: 'error', code, message: `${code} x`, fix })
     const { plans } = await plansOf([db], { into: at('new'), problems: [problem('missing-network', 'docker network create x'), problem('missing-volume', 'docker volume create x'), { ...problem('missing-volume', ''), severity: 'warning' }] })
-    expect(plans[0]?.problems.map(({ fix }) => fix)).toEqual(['Add --create-external, which makes it as it was; or by hand: docker network create x', 'Add --create-external, which makes it as it was; or by hand: docker volume create x', ''])
+    expect(plans[0]?.problems.map(({ fix }) => fix)).toEqual(['Add --create-external, which makes it as it was. Without it: docker network create x', 'Add --create-external, which makes it as it was. Without it: docker volume create x', ''])
   })
 })
