@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 
-import type { Finding, Transport } from '@stackbk/contract'
+import type { Finding, StackState, Transport } from '@stackbk/contract'
 import { files } from '@stackbk/tool-runner/files'
 
 import { StackbkError } from '../errors.js'
@@ -8,6 +8,7 @@ import { nearestExisting } from '../host/mounts.js'
 import type { Offers } from '../providers/collect.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { selectStacks } from '../stacks/selection.js'
+import { coverageOf } from './backup/coverage.js'
 import { frozenRecords } from './backup/frozen-record.js'
 import { requestedStopMode } from './backup/stack-plan.js'
 import { knownRepository } from './repository-memory.js'
@@ -29,7 +30,7 @@ const littleSpace = 1024 ** 3
 export async function doctor(run: Run, offers: Offers, configuration: readonly Finding[], dataFolder: string): Promise<Outcome<DoctorResult>> {
   const findings: Finding[] = [...configuration, ...pluginFindings(offers), ...stateFindings(run), ...stacksFindings(run), ...leftoverFindings(run)]
   findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
-  findings.push(...(await layerFindings(run)))
+  findings.push(...(await layerFindings(run)), ...(await absentFindings(run)))
   findings.push(...(await guarded('stacks.uncovered', () => uncoveredProjects(run))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
   findings.push(...(await guarded('transport', () => transportFindings(run))))
@@ -123,6 +124,36 @@ async function layerFindings(run: Run): Promise<readonly Finding[]> {
   } catch {
     return []
   }
+}
+
+/** Names what containers have mounted and this host does not have, as with an engine in a virtual machine. That the engine does not answer is said elsewhere. */
+async function absentFindings(run: Run): Promise<readonly Finding[]> {
+  try {
+    const runtime = await run.runtime()
+    const { stacks } = selectStacks(run.configuration, [])
+    if (stacks.length === 0) return []
+    const states = await runtime.inspect(stacks.map((stack) => stack.directory), { signal: run.signal })
+    if (!states.ok) return []
+    const findings: Finding[] = []
+    for (const [at, stack] of stacks.entries()) {
+      const state = states.value[at]
+      // All sources take a call of Compose for each stack: they are asked for only where a mount is not here.
+      if (state === undefined || !(await hasAbsentMount(state))) continue
+      const sources = await runtime.sources(state, { signal: run.signal })
+      if (!sources.ok) continue
+      const problems = coverageOf(stack, sources.value, run.configuration.stack(stack.name)).problems.filter(({ code }) => code === 'not-on-host')
+      findings.push(...problems.map(({ message, fix }): Finding => ({ id: `stacks.${stack.name}.mounts`, status: 'failed', found: message, needed: 'volumes and bind mounts that are on this host', fix })))
+    }
+    return findings
+  } catch {
+    return []
+  }
+}
+
+async function hasAbsentMount({ projects }: StackState): Promise<boolean> {
+  const mounts = projects.flatMap(({ containers }) => containers).flatMap((container) => container.mounts)
+  const absent = await Promise.all(mounts.filter(({ kind, source }) => (kind === 'bind' || kind === 'volume') && source !== '').map(({ source }) => files.stat(source).then(() => false, (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''))))
+  return absent.includes(true)
 }
 
 function leftoverFindings(run: Run): Finding[] {

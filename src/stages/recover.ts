@@ -11,7 +11,9 @@ import { chooseSnapshots, type Choice } from './recover/choice.js'
 import { extractOnly } from './recover/extract-only.js'
 import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
 import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackContext } from './recover/recover-stack.js'
-import type { RecoveredStack, RecoverResult } from './recover/recover-result.js'
+import { listMoved } from './recover/moved-entries.js'
+import { movedFromOf, type RecoveredStack, type RecoverResult } from './recover/recover-result.js'
+import { assertFolder } from './recover/relocation.js'
 import { assertRoom } from './recover/room.js'
 import { takeReadyTools } from './ready-tools.js'
 import { withPendingMarks } from './pending-marks.js'
@@ -34,6 +36,10 @@ export interface RecoverChoices {
   readonly noStart: boolean
   readonly overwrite: boolean
   readonly hostVolumes: boolean
+  /** Make external networks and volumes that are not here. */
+  readonly createExternal: boolean
+  /** The folder in which the stacks' folders are to be. */
+  readonly into: string | undefined
   readonly ignoreSpace: boolean
   /** Asks whether what is there may be replaced; throws where that is not granted. */
   readonly confirm: (question: string) => Promise<void>
@@ -59,7 +65,7 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
   if ((choices.path ?? choices.service) !== undefined && choice.chosen.length !== 1) throw severalStacks(choices)
   run.reporter.step('looking at what is there')
   const services = choices.service === undefined ? [] : [choices.service]
-  const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, overwrite: choices.overwrite, noStart: choices.noStart, path: choices.path })
+  const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, createExternal: choices.createExternal, overwrite: choices.overwrite, noStart: choices.noStart, path: choices.path, into: choices.into })
   const ready = plans.filter(({ isBlocked }) => !isBlocked)
   if (!choices.ignoreSpace && !choices.overwrite) await assertRoom(engine, ready, run.signal)
   const problems: Problem[] = [...replay.problems, ...choice.problems]
@@ -70,9 +76,10 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
   await removeStaleLocks(run, replay.leftovers)
 
   run.reporter.stacks(ready.map(({ name }) => name))
-  const context = { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, overwrite: choices.overwrite, allowHostVolumes: choices.hostVolumes }
+  const context = { run, runtime, engine, repository: choices.repository === undefined ? null : realPathSoFar(choices.repository), services, noStart: choices.noStart, overwrite: choices.overwrite, allowHostVolumes: choices.hostVolumes, createExternal: choices.createExternal }
   const stacks = await recoverAll(ready, context)
-  return concludeRecovery(run, [...stacks, ...refused], [...problems, ...entriesMissing(run, stacks)])
+  const unlisted = await listMoved(run, stacks)
+  return concludeRecovery(run, [...stacks, ...refused], [...problems, ...unlisted, ...entriesMissing(run, stacks.filter(({ name }) => !unlisted.some(({ stack }) => stack === name)))])
 }
 
 /** One after another; while one is made and starts, the files of the next come out of their snapshot. */
@@ -121,10 +128,12 @@ async function extract(run: Run, engine: Engine, choices: RecoverChoices, target
 }
 
 /** Throws `usage` for what contradicts itself. */
-function assertFlagsFit({ path, service, target, noStart }: RecoverChoices): void {
+function assertFlagsFit({ path, service, target, into, noStart }: RecoverChoices): void {
   const refused = (message: string, fix: string): StackbkError => new StackbkError({ kind: 'usage', code: 'flags-contradict', message, fix })
   if (path !== undefined && service !== undefined) throw refused('--path and --service are both given', 'Give one of them')
   if (target !== undefined && service !== undefined) throw refused('--service brings data to where its containers have it, and --target extracts elsewhere', 'Extract a part with --path, or leave out --target')
+  if (target !== undefined && into !== undefined) throw refused('--target extracts files only, and --into recovers stacks to another folder', 'Give one of them')
+  if (into !== undefined) assertFolder(into)
   if (target !== undefined && noStart) throw refused('with --target nothing is started anyway', 'Leave out --no-start')
 }
 
@@ -177,8 +186,9 @@ function concludeRecovery(run: Run, stacks: readonly RecoveredStack[], problems:
   return concluded(run, { stacks }, { status, problems: all, codes: [...codes.filter((code) => code !== 1), status === 'ok' ? 0 : status === 'partial' ? 3 : 1] })
 }
 
-function bare({ name, directory, snapshot, changes }: RecoveryPlan): Omit<RecoveredStack, 'status' | 'problems'> {
-  return { name, directory, snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes }
+function bare(plan: RecoveryPlan): Omit<RecoveredStack, 'status' | 'problems'> {
+  const { name, directory, snapshot, changes } = plan
+  return { name, directory, ...movedFromOf(plan), snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes }
 }
 
 function rehearsed(plan: RecoveryPlan): RecoveredStack {

@@ -31,6 +31,15 @@ export interface CapsuleVolume {
   readonly target: string
 }
 
+/** A range of addresses of a network. */
+export interface CapsuleSubnet {
+  readonly subnet: string
+  readonly gateway: string
+  readonly ipRange: string
+  /** Addresses that no container gets, by name. Absent: none, or a capsule of an earlier version. */
+  readonly auxiliaryAddresses?: Readonly<Record<string, string>>
+}
+
 /** A network that the model declares or a container is connected to. */
 export interface CapsuleNetwork {
   readonly name: string
@@ -46,7 +55,9 @@ export interface CapsuleNetwork {
   readonly isAttachable: boolean
   readonly hasIpv6: boolean
   /** The ranges of its addresses, those that the engine chose too. */
-  readonly subnets: readonly { readonly subnet: string; readonly gateway: string; readonly ipRange: string }[]
+  readonly subnets: readonly CapsuleSubnet[]
+  /** What gives its addresses, if that is not the engine's own way. Absent: the engine's own, or a capsule of an earlier version. */
+  readonly ipam?: { readonly driver: string; readonly options: Readonly<Record<string, string>> }
 }
 
 /** One compose project of the stack's folder. */
@@ -79,6 +90,8 @@ export interface Capsule {
   readonly stack: string
   /** The stack's real folder. */
   readonly directory: string
+  /** The real path of the stacks folder of its host: a stack right in it goes to the stacks folder of another host. Absent in capsules of earlier versions. */
+  readonly stacksDirectory?: string
   readonly host: string
   /** Tells two machines of one hostname apart; a hash of the system's own ID. Absent where it has none, and in capsules of earlier versions. */
   readonly machineId?: string

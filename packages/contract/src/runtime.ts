@@ -165,6 +165,8 @@ export interface Source {
   readonly whyNot: string
   /** It cannot be read because this user may not: another one could. */
   readonly isForbidden?: boolean
+  /** The engine has it, and this host does not: the engine runs in a virtual machine, say, or the folder was removed. Absent: it is here, or nobody knows of it. */
+  readonly isNotOnHost?: boolean
   /** Other paths by which it was named, through symbolic links. */
   readonly links?: readonly string[]
   /**
@@ -335,8 +337,18 @@ export interface RebuildQuestion extends CallOptions {
   readonly allowHostVolumes: boolean
   /** Make networks, volumes and containers, but start nothing. */
   readonly noStart: boolean
-  /** Original paths that will be there when it is rebuilt, whatever is there now: what is about to be restored. Whatever lies below them counts too. */
+  /** Paths that will be there when it is rebuilt, whatever is there now: what is about to be restored. Whatever lies below them counts too. */
   readonly restoredPaths: readonly string[]
+  /** Folders of other stacks that have come, or come in the same run, to another path than they had: mounts below them follow. Absent: none. */
+  readonly moved?: readonly MovedFolder[]
+  /** Make external networks and volumes that are not here, as the capsule describes them. Absent: false. */
+  readonly createExternal?: boolean
+}
+
+/** A folder that has another path than it had when the snapshot was made. */
+export interface MovedFolder {
+  readonly from: string
+  readonly to: string
 }
 
 /**
@@ -350,6 +362,7 @@ export interface RebuildQuestion extends CallOptions {
  * - `missing-variable`: a secret or config that comes from an environment variable which is not set
  * - `missing-image`: an image that is not here and cannot come from where it may
  * - `unproven-image`: an image that is not known to be the recorded one
+ * - `engine-elsewhere`: the engine keeps its volumes where this host cannot write to, as in a virtual machine, so that their data cannot come back
  * - `user-namespace`: the engine maps users in another way than the one of the snapshot, so owners in the data mean others
  */
 export type RebuildProblemCode =
@@ -365,6 +378,7 @@ export type RebuildProblemCode =
   | 'missing-variable'
   | 'missing-image'
   | 'unproven-image'
+  | 'engine-elsewhere'
   | 'user-namespace'
 
 /** Something that stands against a rebuild. */
@@ -388,6 +402,11 @@ export interface RebuildOutlook {
 export interface RebuildRequest extends Omit<RebuildQuestion, 'restoredPaths'> {
   readonly healthTimeoutMs: number
   /**
+   * Called before a file is written into the stack's folder, such as a Compose override for files that name the folder's old path.
+   * It throws if the file must not be written, and the rebuild fails then. Absent: no file is written.
+   */
+  readonly onWriteFile?: (path: string) => void
+  /**
    * Called once, when the volumes of these services exist, anonymous ones with the containers that have them, and before any
    * container starts: let each hold what the snapshot holds of it, its root's owner and mode too, and **nothing else**. The
    * engine copies what an image has at the place of a mount into a volume that is new, and that has to go. Volumes whose data is
@@ -401,6 +420,24 @@ export interface RebuildReport extends UpReport {
   readonly unprovenImages: readonly { readonly service: string; readonly reference: string; readonly reason: string }[]
   /** As {@link RebuildOutlook.losses}, and what turned out to be lost on the way. */
   readonly losses: readonly string[]
+  /** What the user has to know of how it was made. Absent: nothing. */
+  readonly warnings?: readonly RebuildWarning[]
+}
+
+/**
+ * - `override-written`: a Compose override was written into the stack's folder, since the compose files name the old path of the folder
+ * - `files-differ`: the compose files say something else than what was made, so that `docker compose up` would change it
+ * - `other-subnet`: an external network was made with other addresses than the recorded ones
+ */
+export type RebuildWarningCode = 'override-written' | 'files-differ' | 'other-subnet'
+
+/** Something that a rebuild did in another way than recorded. */
+export interface RebuildWarning {
+  readonly code: RebuildWarningCode
+  /** One sentence with the name of the thing, without a full stop. */
+  readonly message: string
+  /** What the user can do about it; empty if nothing. */
+  readonly fix: string
 }
 
 /** What a command in a container came to. */

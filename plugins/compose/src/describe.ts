@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { basename } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleVolume, ContainerState, ProjectState, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleSubnet, CapsuleVolume, ContainerState, ProjectState, StackState } from '@stackbk/contract'
 
 import { isAlive } from './container.js'
 import type { DockerCall } from './docker.js'
@@ -181,9 +181,20 @@ function networksOf({ project, model, networks }: Described): CapsuleNetwork[] {
       isInternal: network['Internal'] === true,
       isAttachable: network['Attachable'] === true,
       hasIpv6: network['EnableIPv6'] === true,
-      subnets: list(record(network['IPAM'])['Config']).map((range) => ({ subnet: text(range['Subnet']), gateway: text(range['Gateway']), ipRange: text(range['IPRange']) })),
+      subnets: list(record(network['IPAM'])['Config']).map(subnetOf),
+      ...ipamOf(record(network['IPAM'])),
     }]
   })
+}
+
+function subnetOf(range: Json): CapsuleSubnet {
+  const auxiliaryAddresses = texts(range['AuxiliaryAddresses'])
+  return { subnet: text(range['Subnet']), gateway: text(range['Gateway']), ipRange: text(range['IPRange']), ...(Object.keys(auxiliaryAddresses).length === 0 ? {} : { auxiliaryAddresses }) }
+}
+
+function ipamOf(ipam: Json): Pick<CapsuleNetwork, 'ipam'> {
+  const [driver, options] = [text(ipam['Driver']), texts(ipam['Options'])]
+  return (driver === '' || driver === 'default') && Object.keys(options).length === 0 ? {} : { ipam: { driver, options } }
 }
 
 async function existingNetworks(tools: Tools, names: readonly string[], call: DockerCall): Promise<Answer<ReadonlyMap<string, Json>>> {

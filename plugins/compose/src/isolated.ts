@@ -17,6 +17,7 @@ import { startRehearsal } from './isolated-start.js'
 import { children, type Json, record, text, textList } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { isInside } from './paths.js'
+import { buildCommand } from './build-command.js'
 import { bringImages, type ImageToUse } from './recorded-images.js'
 import { normalizedModel } from './rebuild-source.js'
 import { removeByLabel, scratchLabel } from './removal.js'
@@ -127,7 +128,7 @@ async function prepare(docker: Docker, project: CapsuleProject, request: Prepare
   const reasons = (): ReadonlyMap<string, string> => new Map([...unavailable].map(([service, { message }]) => [service, message]))
   const withoutImages = await servicesNotRun(project, model, places, reasons())
   const wanted = Object.keys(project.replicas).filter((service) => !withoutImages.has(service))
-  const images = await bringEachImage(docker, project, { wanted, scratch, unavailable, platformOf: (service) => text(record(record(model['services'])[service])['platform']) }, options)
+  const images = await bringEachImage(docker, project, { wanted, scratch, unavailable, platformOf: (service) => text(record(record(model['services'])[service])['platform']), buildOf: (service) => buildCommand(project, model, service) }, options)
   if (!images.ok) return images
   const notRun = await servicesNotRun(project, model, places, reasons())
   const facts = await factsOf(docker, images.value, options)
@@ -137,13 +138,13 @@ async function prepare(docker: Docker, project: CapsuleProject, request: Prepare
 }
 
 /** One after another, so that an image that is not to be had leaves out its own service alone. Adds those to `unavailable`. */
-async function bringEachImage(docker: Docker, project: CapsuleProject, { wanted, scratch, unavailable, platformOf }: { readonly wanted: readonly string[]; readonly scratch: Scratch; readonly unavailable: Map<string, Failure>; readonly platformOf: (service: string) => string }, options: CallOptions): Promise<Answer<readonly ImageToUse[]>> {
+async function bringEachImage(docker: Docker, project: CapsuleProject, { wanted, scratch, unavailable, platformOf, buildOf }: { readonly wanted: readonly string[]; readonly scratch: Scratch; readonly unavailable: Map<string, Failure>; readonly platformOf: (service: string) => string; readonly buildOf: (service: string) => string }, options: CallOptions): Promise<Answer<readonly ImageToUse[]>> {
   const brought: ImageToUse[] = []
   const refused = new Map<string, Failure>()
   for (const image of project.images.filter(({ service }) => wanted.includes(service))) {
     const key = JSON.stringify([image.id, image.reference, image.digests])
     const before = refused.get(key)
-    const one = before === undefined ? await bringImages(docker, [image], { source: scratch.images, platformOf }, options) : failed(before)
+    const one = before === undefined ? await bringImages(docker, [image], { source: scratch.images, platformOf, buildOf }, options) : failed(before)
     if (one.ok) {
       brought.push(...one.value)
       continue

@@ -3,6 +3,7 @@ import type { Answer, CallOptions, Finding } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
 import { type CallLimits, limitsOf } from './engine.js'
+import { elsewhereFix, type EngineSystem, whyElsewhere } from './engine-host.js'
 import { type Json, record, text, textList } from './json.js'
 
 const oldestEngine = '23'
@@ -17,6 +18,8 @@ export interface Versions {
   readonly compose: string
   /** `userns-remap` or `rootless` where the engine's users are not this host's; empty otherwise. */
   readonly userNamespace: string
+  /** What the engine says of the system that it runs on. */
+  readonly system: EngineSystem
 }
 
 /** What was answered last, for those who only describe: it stays so for a run. */
@@ -25,12 +28,17 @@ const clients = new WeakMap<Docker, Promise<string>>()
 
 /** Returns what {@link readVersions} answered last, or asks. With the version of the docker client, which only a description wants to know. */
 export async function knownVersions(docker: Docker, call: CallLimits = {}): Promise<Answer<Versions & { readonly client: string }>> {
-  const known = answers.get(docker)
-  const versions = known === undefined ? await readVersions(docker, call) : answered(known)
+  const versions = await knownEngine(docker, call)
   if (!versions.ok) return versions
   const client = clients.get(docker) ?? docker.ask('docker version', ['version', '--format', '{{.Client.Version}}'], call).then((printed) => (printed.ok ? printed.value.trim() : ''))
   clients.set(docker, client)
   return answered({ ...versions.value, client: await client })
+}
+
+/** Returns the engine of {@link readVersions}, without the version of the docker client. */
+export async function knownEngine(docker: Docker, call: CallLimits = {}): Promise<Answer<Versions>> {
+  const known = answers.get(docker)
+  return known === undefined ? await readVersions(docker, call) : answered(known)
 }
 
 /** Engine and Compose, each asked once and at the same time. */
@@ -46,6 +54,7 @@ export async function readVersions(docker: Docker, call: CallLimits = {}): Promi
     engineId: text(info.value['ID']),
     engine: text(info.value['ServerVersion']),
     compose: compose.value.trim().replace(/^v/, ''),
+    system: { name: text(info.value['OperatingSystem']) || text(info.value['Name']), kernel: text(info.value['KernelVersion']), rootFolder: text(info.value['DockerRootDir']) },
     userNamespace: /name=rootless/.test(security) ? 'rootless' : /name=userns/.test(security) ? 'userns-remap' : '',
   }
   answers.set(docker, versions)
@@ -80,6 +89,7 @@ export async function examineTools(docker: Docker, localSocket: () => Promise<An
     if (versions.value.userNamespace !== '') {
       findings.push({ id: 'compose.user-namespace', status: 'ok', found: `${versions.value.userNamespace}: owners in volumes are shifted`, needed: '', fix: '' })
     }
+    findings.push(...(await placeFindings(versions.value)))
   } else {
     const { failure } = versions
     findings.push({ id: 'compose.engine', status: 'failed', found: [failure.message, failure.toolOutput].filter(Boolean).join(': '), needed: `an answering Docker engine, ${oldestEngine} or newer, and Compose ${oldestCompose} or newer`, fix: failure.fix ?? '', isToolTrouble: true })
@@ -90,6 +100,12 @@ export async function examineTools(docker: Docker, localSocket: () => Promise<An
       : { id: 'compose.endpoint', status: 'failed', found: socket.failure.message, needed: 'an engine on this host', fix: socket.failure.fix ?? '', isToolTrouble: socket.failure.kind !== 'configuration' },
   )
   return findings
+}
+
+/** Names an engine whose files are not this host's: nothing of its volumes could be read. */
+async function placeFindings(versions: Versions): Promise<readonly Finding[]> {
+  const reason = await whyElsewhere(versions)
+  return reason === null ? [] : [{ id: 'compose.engine-host', status: 'warning', found: reason, needed: 'an engine that runs on this host itself', fix: `Volumes cannot be backed up from here, nor bind mounts of folders that the engine does not share with this host. ${elsewhereFix}` }]
 }
 
 function versionFinding(id: string, found: string, needed: string, fix: string): Finding {

@@ -6,14 +6,17 @@ import type { Answer, CallOptions, Capsule, CapsuleImage, RebuildOutlook, Rebuil
 
 import { isAlive, label, readContainer } from './container.js'
 import type { Docker } from './docker.js'
+import { elsewhereFix, whyElsewhere } from './engine-host.js'
 import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, written } from './host-ports.js'
-import { children, type Json, list, record, text } from './json.js'
+import { type Json, list, record, text } from './json.js'
 import { listContainers, type Listed } from './look.js'
 import { isOfNeighbour, namedFolders } from './ownership.js'
 import { isInside, realPath } from './paths.js'
-import { knownVersions } from './readiness.js'
-import { findImages, mayBePulled, missingImage } from './recorded-images.js'
+import { knownEngine, knownVersions } from './readiness.js'
+import { buildCommand } from './build-command.js'
+import { findImages, mayComeByDigest, mayComeByTag, missingImage } from './recorded-images.js'
 import { type ProjectScope, scopeOf, servicesOf } from './rebuild-scope.js'
+import { externalOf, networkCommand, volumeCommand } from './rebuild-networks.js'
 import { chooseSource, namesUsed, type RebuildSource } from './rebuild-source.js'
 import { pointsElsewhere, volumesOf } from './rebuild-volumes.js'
 import { existingVolumes } from './volumes.js'
@@ -40,6 +43,7 @@ export async function checkRebuild(docker: Docker, capsule: Capsule, question: R
     ]),
     portProblems(docker, sources, listed.value, question),
     namespaceProblems(docker, capsule, question),
+    engineProblems(docker, sources, question),
   ])
   for (const check of checks) if (!check.ok) return check
   problems.push(
@@ -108,32 +112,17 @@ function nameProblems({ scope, model }: RebuildSource, listed: readonly Listed[]
 }
 
 async function networkProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
-  const { scope } = source
-  const external = new Map(externalOf(source, 'networks').map((network): [string, RebuildProblem['severity']] => [network.name, network.severity]))
-  const present = await docker.inspect('network', [...external.keys()], question)
+  const external = externalOf(source, 'networks')
+  const present = await docker.inspect('network', external.map(({ name }) => name), question)
   if (!present.ok) return present
   const here = new Set(present.value.found.map((network) => text(record(network)['Name'])))
   return answered(
-    [...external].filter(([name]) => !here.has(name)).map(([name, severity]) => {
-      const recorded = scope.recorded.networks.find((network) => network.name === name)
-      const options = recorded === undefined ? [] : [
-        ...(recorded.driver === '' || recorded.driver === 'bridge' ? [] : ['--driver', recorded.driver]),
-        ...(recorded.isInternal ? ['--internal'] : []),
-        ...(recorded.isAttachable ? ['--attachable'] : []),
-        ...recorded.subnets.flatMap(({ subnet }) => (subnet === '' ? [] : ['--subnet', subnet])),
-      ]
-      return problem(severity, 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: docker network create ${[...options, name].join(' ')}`)
+    external.filter(({ name }) => !here.has(name)).map(({ name, isUsedBy }) => {
+      const recorded = source.scope.recorded.networks.find((network) => network.name === name)
+      if (question.createExternal === true && recorded !== undefined) return problem('warning', 'missing-network', `The external network ${name} is not here, and is made as it was`, '')
+      return problem(severityFor(source, isUsedBy), 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: ${networkCommand(name, recorded)}`)
     }),
   )
-}
-
-/** External networks or volumes that the services to be made use, by their real names. */
-function externalOf(source: RebuildSource, kind: 'networks' | 'volumes'): { readonly name: string; readonly severity: RebuildProblem['severity'] }[] {
-  const { scope, model } = source
-  return children(model[kind]).flatMap(([key, declared]) => {
-    const isUsedBy = (service: string): boolean => namesUsed(definitionOf(model, service), kind).includes(key)
-    return declared['external'] === true && servicesOf(scope).some(isUsedBy) ? [{ name: text(declared['name']) || key, severity: severityFor(source, isUsedBy) }] : []
-  })
 }
 
 async function volumeProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
@@ -146,9 +135,14 @@ async function volumeProblems(docker: Docker, source: RebuildSource, question: R
     return here !== undefined && (here.driver !== driver || Object.entries({ ...here.options, ...options }).some(([key]) => here.options[key] !== options[key]))
   }
   const ownBinds = await bindsWithin(question.directory, source, wanted)
+  const isToBeMade = (volume: { readonly name: string; readonly isExternal: boolean }): boolean => !volume.isExternal || (question.createExternal === true && !present.value.has(volume.name))
   return answered([
-    ...external.filter(({ name }) => !present.value.has(name)).map(({ name, severity }) => problem(severity, 'missing-volume', `The external volume ${name} is not here`, `Make it: docker volume create ${name}`)),
-    ...wanted.filter((volume) => !question.allowHostVolumes && !volume.isExternal && pointsElsewhere(volume) && !ownBinds.includes(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
+    ...external.filter(({ name }) => !present.value.has(name)).map(({ name, isUsedBy }) => {
+      const recorded = source.scope.recorded.volumes.find((volume) => volume.name === name)
+      if (question.createExternal === true && recorded !== undefined) return problem('warning', 'missing-volume', `The external volume ${name} is not here, and is made as it was`, '')
+      return problem(severityFor(source, isUsedBy), 'missing-volume', `The external volume ${name} is not here`, `Make it: ${volumeCommand(name, recorded, source.scope.moved)}`)
+    }),
+    ...wanted.filter((volume) => !question.allowHostVolumes && isToBeMade(volume) && pointsElsewhere(volume) && !ownBinds.includes(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
     ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),
   ])
 }
@@ -183,12 +177,20 @@ async function imageProblems(docker: Docker, source: RebuildSource, question: Re
   return answered(
     images.flatMap((image) => {
       const here = found.value.get(image)!
-      if (here.is === 'recorded' || (question.images !== 'local' && image.digests.length > 0)) return []
-      if (here.is === 'other') return [problem('warning', 'unproven-image', `Service ${image.service} would run another image than it did: ${here.reason}`, missingImage(image, question.images).fix)]
-      const { message, fix } = missingImage(image, 'local')
-      return mayBePulled(image, question.images) ? [problem('warning', 'unproven-image', `${message}, and would come by its tag, which may mean another version by now`, '')] : [problem(severityFor(source, (service) => service === image.service), 'missing-image', message, fix)]
+      const build = buildCommand(source.scope.project, source.model, image.service)
+      if (here.is === 'recorded' || mayComeByDigest(image, question.images, build !== null)) return []
+      const { message, fix } = missingImage(image, { wasTried: false, build })
+      if (here.is === 'other') return [problem('warning', 'unproven-image', `Service ${image.service} would run another image than it did: ${here.reason}`, build === null ? fix : '')]
+      if (mayComeByTag(image, question.images, build !== null)) return [problem('warning', 'unproven-image', `${message}, and would come by its tag, which may mean another version by now`, '')]
+      if (build !== null && isYetToCome(source, question)) return [problem('warning', 'missing-image', `${message}: its files come back, and nothing starts until it is built`, fix)]
+      return [problem(severityFor(source, (service) => service === image.service), 'missing-image', message, fix)]
     }),
   )
+}
+
+/** The folder in which an image is built comes with the recovery: then it can be built there, and the recovery goes on. */
+function isYetToCome({ scope }: RebuildSource, question: RebuildQuestion): boolean {
+  return question.restoredPaths.length > 0 && !existsSync(question.directory) && scope.project.configFiles.every((file) => willBeThere(file, question))
 }
 
 async function portProblems(docker: Docker, sources: readonly RebuildSource[], listed: readonly Listed[], question: RebuildQuestion): Problems {
@@ -277,6 +279,18 @@ async function namespaceProblems(docker: Docker, capsule: Capsule, call: CallOpt
   if (then === now) return answered([])
   const name = (mapping: string): string => mapping || 'without a mapping of users'
   return answered([problem('warning', 'user-namespace', `The engine is ${name(now)} here, and was ${name(then)} at the snapshot: the owners of the files in its volumes mean other users now`, 'Recover on an engine of the same kind, or change the owners in the restored files and volumes before the stack is started (--no-start)')])
+}
+
+/** Volumes of an engine that runs elsewhere are made there, and stay empty: nothing can be put into them from here. */
+async function engineProblems(docker: Docker, sources: readonly RebuildSource[], question: RebuildQuestion): Problems {
+  const volumes = sources.flatMap((source) => volumesOf(source, question.services.length === 0).concat(source.scope.recorded.volumes.filter(({ isAnonymous, service }) => isAnonymous && servicesOf(source.scope).includes(service))))
+  const own = volumes.filter(({ driver, options }) => driver === 'local' && (options['device'] ?? '') === '')
+  if (own.length === 0) return answered([])
+  const engine = await knownEngine(docker, question)
+  if (!engine.ok) return engine
+  const why = await whyElsewhere(engine.value)
+  if (why === null) return answered([])
+  return answered([problem('error', 'engine-elsewhere', `The data of the volumes ${own.map(({ name }) => name).join(', ')} cannot be put in its place: ${why}`, elsewhereFix)])
 }
 
 export function definitionOf(model: Json, service: string): Json {

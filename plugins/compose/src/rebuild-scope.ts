@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 import { answered, failed } from '@stackbk/contract'
-import type { Answer, Capsule, CapsuleProject, ProjectState } from '@stackbk/contract'
+import type { Answer, Capsule, CapsuleProject, MovedFolder, ProjectState } from '@stackbk/contract'
 
 import { isInside } from './paths.js'
 
@@ -20,7 +20,7 @@ export interface ProjectScope {
 }
 
 /** Which services of a capsule are to be made again, in the projects of the folder as it is now. */
-export function scopeOf(capsule: Capsule, request: { readonly directory: string; readonly services: readonly string[] }): Answer<readonly ProjectScope[]> {
+export function scopeOf(capsule: Capsule, request: { readonly directory: string; readonly services: readonly string[]; readonly moved?: readonly MovedFolder[] }): Answer<readonly ProjectScope[]> {
   const known = new Set(capsule.projects.flatMap((project) => [...Object.keys(project.replicas), ...project.stoppedServices]))
   const unknown = request.services.find((service) => !known.has(service))
   if (unknown !== undefined) {
@@ -33,7 +33,7 @@ export function scopeOf(capsule: Capsule, request: { readonly directory: string;
   const isWanted = (service: string): boolean => request.services.length === 0 || request.services.includes(service)
   return answered(
     capsule.projects.map((recorded) => {
-      const moved = movedPath(capsule.directory, request.directory)
+      const moved = movedPath([{ from: capsule.directory, to: request.directory }, ...(request.moved ?? [])])
       return {
         recorded,
         project: projectNow(recorded, moved, request.directory),
@@ -50,9 +50,13 @@ export function servicesOf(scope: ProjectScope): string[] {
   return [...scope.running.keys(), ...scope.stopped]
 }
 
-function movedPath(from: string, to: string): (path: string) => string {
-  if (from === to) return (path) => path
-  return (path) => (isInside(path, from) ? join(to, relative(from, path)) : path)
+/** The deepest folder that a path lies in counts. */
+function movedPath(folders: readonly MovedFolder[]): (path: string) => string {
+  const moved = folders.filter(({ from, to }) => from !== to).sort((one, other) => other.from.length - one.from.length)
+  return (path) => {
+    const found = moved.find(({ from }) => isInside(path, from))
+    return found === undefined ? path : join(found.to, relative(found.from, path))
+  }
 }
 
 /**

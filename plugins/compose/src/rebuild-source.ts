@@ -42,7 +42,8 @@ function isTheirs(answer: { readonly failure: { readonly kind: string } }): bool
   return answer.failure.kind === 'configuration' || answer.failure.kind === 'failed'
 }
 
-async function modelOfFiles(docker: Docker, { project }: ProjectScope, call: DockerCall): Promise<Answer<Json>> {
+/** Returns what the files of the project say on this host. */
+export async function modelOfFiles(docker: Docker, { project }: Pick<ProjectScope, 'project'>, call: DockerCall): Promise<Answer<Json>> {
   const missing = project.configFiles.find((file) => !existsSync(file))
   if (project.configFiles.length === 0 || missing !== undefined) {
     return failed({ kind: 'configuration', message: missing === undefined ? `Project ${project.name} was started from no file that is known` : `${missing} is not there`, fix: 'Restore the compose files of the stack' })
@@ -81,15 +82,23 @@ function movedModel(model: Json, moved: (path: string) => string): Json {
     services: mapped(model['services'], (definition) =>
       'volumes' in definition ? { ...definition, volumes: list(definition['volumes']).map((mount) => (text(mount['type']) === 'bind' ? { ...mount, source: plain(mount['source']) } : mount)) } : definition,
     ),
+    ...('volumes' in model ? { volumes: mapped(model['volumes'], (declared) => withDevice(declared, plain)) } : {}),
     ...('secrets' in model ? { secrets: mapped(model['secrets'], file) } : {}),
     ...('configs' in model ? { configs: mapped(model['configs'], file) } : {}),
   }
 }
 
+/** Returns the declaration of a volume with the folder that the local driver mounts in its place. */
+function withDevice(declared: Json, plain: (path: unknown) => string): Json {
+  const options = record(declared['driver_opts'])
+  return text(options['device']).startsWith('/') ? { ...declared, driver_opts: { ...options, device: plain(options['device']) } } : declared
+}
+
 /** What does not make a container another one: where its image came from, and what else there is. */
 const besidesTheContainer = new Set(['build', 'pull_policy', 'develop', 'profiles', 'scale'])
 
-function differences(one: Json, other: Json, services: readonly string[]): string[] {
+/** Returns in words what two models say differently of these services and what they use. */
+export function differences(one: Json, other: Json, services: readonly string[]): string[] {
   const part = (model: Json, kind: string, name: string): string =>
     canonical(Object.fromEntries(Object.entries(record(record(model[kind])[name])).filter(([key]) => kind !== 'services' || !besidesTheContainer.has(key))))
   const used = (kind: string): string[] => [...new Set(services.flatMap((service) => namesUsed(record(record(other['services'])[service]), kind)))]

@@ -22,13 +22,13 @@ export function volumesOf({ scope, model }: RebuildSource, isWhole: boolean): Ca
   return named.filter((volume) => keys.has(volume.key))
 }
 
-/** Makes those that are not here, with driver, options and labels as they were. External ones are somebody else's to make. */
-export async function makeVolumes(docker: Docker, source: RebuildSource, isWhole: boolean, call: DockerCall): Promise<Answer<readonly RebuiltVolume[]>> {
+/** Makes those that are not here, with driver, options and labels as they were. External ones are made only with `createExternal`: another stack or the user may make them. */
+export async function makeVolumes(docker: Docker, source: RebuildSource, { isWhole, createExternal }: { readonly isWhole: boolean; readonly createExternal: boolean }, call: DockerCall): Promise<Answer<readonly RebuiltVolume[]>> {
   const wanted = volumesOf(source, isWhole)
   const before = await existingVolumes(docker, wanted.map((volume) => volume.name), call)
   if (!before.ok) return before
   for (const volume of wanted) {
-    if (before.value.has(volume.name) || volume.isExternal) continue
+    if (before.value.has(volume.name) || (volume.isExternal && !createExternal)) continue
     const made = await makeVolume(docker, volume, source.scope.moved, call)
     if (!made.ok) return made
   }
@@ -40,7 +40,10 @@ export async function makeVolumes(docker: Docker, source: RebuildSource, isWhole
 async function makeVolume(docker: Docker, volume: CapsuleVolume, moved: (path: string) => string, call: DockerCall): Promise<Answer<void>> {
   const options = Object.fromEntries(Object.entries(volume.options).map(([key, value]) => [key, key === 'device' && value.startsWith('/') ? moved(value) : value]))
   // Given an empty list of options, the engine would note one, where Compose leaves none.
-  const body = { Name: volume.name, Driver: volume.driver, ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }), Labels: volume.labels }
+  // Compose keeps a hash of the declaration in a label, and asks whether to remove the data of a volume that has another one.
+  const hasMoved = options['device'] !== volume.options['device']
+  const labels = Object.fromEntries(Object.entries(volume.labels).filter(([key]) => !hasMoved || key !== 'com.docker.compose.config-hash'))
+  const body = { Name: volume.name, Driver: volume.driver, ...(Object.keys(options).length === 0 ? {} : { DriverOpts: options }), Labels: labels }
   const made = await docker.engine.request({ ...limitsOf(call), what: `docker volume create of ${volume.name}`, method: 'POST', path: '/volumes/create', body })
   return made.ok ? done : made
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 
 import { answered, done, failed } from '@stackbk/contract'
-import type { Answer, Capsule, CapsuleVolume, ContainerState, Failure, ProjectState, RebuildOutlook, RebuildQuestion, RebuildReport, RebuildRequest, RebuiltVolume, StackState } from '@stackbk/contract'
+import type { Answer, Capsule, CapsuleVolume, ContainerState, Failure, ProjectState, RebuildOutlook, RebuildQuestion, RebuildReport, RebuildRequest, RebuildWarning, RebuiltVolume, StackState } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
 import { type Container, label, toState } from './container.js'
@@ -11,6 +11,9 @@ import { inspectContainers, listContainers } from './look.js'
 import { bringImages, hasTag, type ImageToUse } from './recorded-images.js'
 import { localImages, tagImage } from './images.js'
 import { checkRebuild, definitionOf, imagesOf } from './rebuild-check.js'
+import { buildCommand } from './build-command.js'
+import { makeExternalNetworks } from './rebuild-networks.js'
+import { withOverride } from './rebuild-override.js'
 import { asOverride, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
 import { anonymousVolumesOf, makeVolumes } from './rebuild-volumes.js'
@@ -37,21 +40,36 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   await tools.removals.ended([request.directory])
   const checked = await checkRebuild(tools.docker, capsule, { ...request, restoredPaths: [] })
   if (!checked.ok) return checked
-  const { outlook, sources } = checked.value
+  const { outlook, sources: chosen } = checked.value
   const obstacles = outlook.problems.filter((problem) => problem.severity === 'error')
   if (obstacles.length > 0) return failed(obstacleTo(capsule, obstacles))
-  const inTheWay = await existingOf(tools, sources, call)
+  const inTheWay = await existingOf(tools, chosen, call)
   if (!inTheWay.ok) return inTheWay
   if (inTheWay.value.length > 0) return failed({ kind: 'failed', message: `${capsule.stack} still has containers: ${inTheWay.value.map((container) => container.name).join(', ')}`, fix: 'Take them down first' })
+
+  const warnings: RebuildWarning[] = []
+  const sources: RebuildSource[] = []
+  for (const source of chosen) {
+    const overridden = await withOverride(tools.docker, source, request.onWriteFile, call)
+    if (!overridden.ok) return overridden
+    sources.push(overridden.value.source)
+    warnings.push(...overridden.value.warnings)
+  }
 
   request.onProgress?.({ phase: 'images' })
   const images = await imagesFor(tools, sources, request, call)
   if (!images.ok) return images
   request.onProgress?.({ phase: 'volumes and containers' })
   const isWhole = request.services.length === 0
+  const createExternal = request.createExternal === true
   const named: RebuiltVolume[] = []
   for (const source of sources) {
-    const made = await makeVolumes(tools.docker, source, isWhole, call)
+    if (createExternal) {
+      const networks = await makeExternalNetworks(tools.docker, source, call)
+      if (!networks.ok) return networks
+      warnings.push(...networks.value)
+    }
+    const made = await makeVolumes(tools.docker, source, { isWhole, createExternal }, call)
     if (!made.ok) return made
     named.push(...made.value)
   }
@@ -72,6 +90,7 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   const common = {
     unprovenImages: [...images.value.values()].flat().filter((image) => image.doubt !== '').map(({ service, reference, doubt }) => ({ service, reference, reason: doubt })),
     losses: [...outlook.losses, ...unmade, ...anonymous.value.homeless.map((volume) => `The data of the anonymous volume at ${volume.target} of service ${volume.service} has no place: no container has a volume there now`)],
+    ...(warnings.length === 0 ? {} : { warnings }),
   }
   for (const { scope } of sources) tools.hooks.forget(scope.project)
   const since = new Date()
@@ -105,7 +124,7 @@ async function imagesFor(tools: Tools, sources: readonly RebuildSource[], reques
   for (const source of sources) {
     const found: ImageToUse[] = []
     for (const image of imagesOf(source)) {
-      const brought = await bringImages(tools.docker, [image], { source: request.images, platformOf: (service) => text(definitionOf(source.model, service)['platform']) }, call)
+      const brought = await bringImages(tools.docker, [image], { source: request.images, platformOf: (service) => text(definitionOf(source.model, service)['platform']), buildOf: (service) => buildCommand(source.scope.project, source.model, service) }, call)
       if (brought.ok) found.push(...brought.value)
       // One that stays stopped keeps nothing down.
       else if (source.scope.running.has(image.service) || brought.failure.kind !== 'not-found') return brought

@@ -42,13 +42,26 @@ export async function findImages(docker: Docker, images: readonly CapsuleImage[]
   )
 }
 
-/** Whether one that is not the recorded one may be had from its registry, as far as can be told without asking that. */
-export function mayBePulled(image: CapsuleImage, source: ImageSource): boolean {
-  return (source !== 'local' && image.digests.length > 0) || (source === 'tag' && hasTag(image.reference))
+/** How the model says that an image is built; `null`: it does not. The command is one that a person can run. */
+export type BuildOf = (service: string) => string | null
+
+/** Returns whether no registry is known to have the image: it was on the host, and no registry had given it, or the stack builds it under a name that is none of a registry's. */
+export function isLocalImage({ id, digests, reference }: CapsuleImage, isBuilt: boolean): boolean {
+  return (id !== '' && digests.length === 0) || (isBuilt && !reference.includes('/'))
+}
+
+/** Returns whether an image may come by its tag. One that was built locally may not: a registry may have another image of that name. */
+export function mayComeByTag(image: CapsuleImage, source: ImageSource, isBuilt: boolean): boolean {
+  return source === 'tag' && !isBuilt && !isLocalImage(image, isBuilt) && hasTag(image.reference)
+}
+
+/** Returns whether an image may come by its digest. */
+export function mayComeByDigest(image: CapsuleImage, source: ImageSource, isBuilt: boolean): boolean {
+  return source !== 'local' && image.digests.length > 0 && !isLocalImage(image, isBuilt)
 }
 
 /** All of them on this host, pulled where that is allowed. */
-export async function bringImages(docker: Docker, images: readonly CapsuleImage[], request: { readonly source: ImageSource; readonly platformOf: (service: string) => string }, call: DockerCall = {}): Promise<Answer<readonly ImageToUse[]>> {
+export async function bringImages(docker: Docker, images: readonly CapsuleImage[], request: { readonly source: ImageSource; readonly platformOf: (service: string) => string; readonly buildOf: BuildOf }, call: DockerCall = {}): Promise<Answer<readonly ImageToUse[]>> {
   const found = await findImages(docker, images, call)
   if (!found.ok) return found
   const brought: ImageToUse[] = []
@@ -60,13 +73,14 @@ export async function bringImages(docker: Docker, images: readonly CapsuleImage[
       continue
     }
     const platform = request.platformOf(image.service)
-    const pulled = request.source === 'local' ? null : await pullFirst(docker, image.digests, platform, call)
+    const build = request.buildOf(image.service)
+    const pulled = mayComeByDigest(image, request.source, build !== null) ? await pullFirst(docker, image.digests, platform, call) : null
     if (pulled?.ok === true) brought.push({ ...named, id: pulled.value, doubt: '' })
     else if (pulled?.failure.kind === 'cancelled') return pulled
     else if (here.is === 'other') brought.push({ ...named, id: here.id, doubt: here.reason })
     else {
-      const tagged = request.source === 'tag' && hasTag(image.reference) ? await pullFirst(docker, [image.reference], platform, call) : null
-      if (tagged?.ok !== true) return failed({ ...(tagged ?? pulled)?.failure, ...missingImage(image, request.source) })
+      const tagged = mayComeByTag(image, request.source, build !== null) ? await pullFirst(docker, [image.reference], platform, call) : null
+      if (tagged?.ok !== true) return failed({ ...(tagged ?? pulled)?.failure, ...missingImage(image, { wasTried: (tagged ?? pulled) !== null, build }) })
       const isRecorded = image.id !== '' && tagged.value === image.id
       brought.push({ ...named, id: tagged.value, doubt: isRecorded ? '' : `it came by its tag as ${shortId(tagged.value)}, and ${image.id === '' ? 'the snapshot does not say which image it was' : `was ${shortId(image.id)}`}` })
     }
@@ -74,14 +88,22 @@ export async function bringImages(docker: Docker, images: readonly CapsuleImage[
   return answered(brought)
 }
 
-/** What can be done about one that is not here. */
-export function missingImage(image: CapsuleImage, source: ImageSource): { kind: 'not-found'; message: string; fix: string } {
-  const recorded = image.digests[0] ?? image.id
+/** Returns what can be done about an image that is not here. */
+export function missingImage(image: CapsuleImage, { wasTried, build }: { readonly wasTried: boolean; readonly build: string | null }): { kind: 'not-found'; message: string; fix: string } {
+  const isLocal = isLocalImage(image, build !== null)
+  const why = build !== null ? ', and the stack builds it' : isLocal ? ', and no registry is known to have it: it was built or loaded on its host' : ''
   return {
     kind: 'not-found',
-    message: `Image ${image.reference} of service ${image.service} is not here${source === 'local' ? '' : ' and could not be pulled'}`,
-    fix: image.digests.length > 0 ? `Bring it here: docker pull ${image.digests[0]!}` : `Build or load it again under that name${recorded === '' ? '' : `; it was ${shortId(recorded)}`}, or allow its tag to be pulled`,
+    message: `Image ${image.reference} of service ${image.service} is not here${wasTried ? ' and could not be pulled' : ''}${why}`,
+    fix: wayTo(image, isLocal, build),
   }
+}
+
+function wayTo({ id, digests, reference }: CapsuleImage, isLocal: boolean, build: string | null): string {
+  if (build !== null) return `Build it: ${build}`
+  if (!isLocal && digests[0] !== undefined) return `Bring it here: docker pull ${digests[0]}`
+  const was = id === '' ? '' : `; it was ${shortId(id)}`
+  return `Build it again as ${reference} (docker compose build in the folder whose compose file builds it, or docker build), or bring it from its host with docker save and docker load${was}`
 }
 
 /** The ID of the first that comes. */

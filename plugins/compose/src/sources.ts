@@ -8,12 +8,14 @@ import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, Sourc
 import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
 import { describeListed, lookAtHost } from './look.js'
+import { whyElsewhere } from './engine-host.js'
 import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
 import { neighbourOf } from './neighbours.js'
 import { ownPart } from './own-part.js'
 import { isOfNeighbour, originOf } from './ownership.js'
 import { deviceOf, isInside, realPath } from './paths.js'
+import { knownEngine } from './readiness.js'
 import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
 import { usersInside } from './users-inside.js'
@@ -73,7 +75,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     }),
     ...bindsOf(state, ownModels),
   ]
-  const sources = await gather(state, places)
+  const sources = await withoutHost(tools, state, await gather(state, places), options)
   // Each mount of the other containers once, and not once for each source.
   const known = new Map<string, Promise<string>>()
   const resolve = (path: string): Promise<string> => {
@@ -175,6 +177,42 @@ async function gather(state: StackState, places: readonly Place[]): Promise<Omit
     sources.set(path, { kind: 'directory', volume: '', services: [], isWritable: true, device: null, ...known, path, ...doesNotAnswer, canBeRead: false })
   }
   return [...sources.values()]
+}
+
+/**
+ * Marks what the engine has and this host has not: a volume whose folder is not here, and, where the engine runs elsewhere, bind mounts
+ * of the stack's containers whose source is not here. A folder of the stack itself that only the engine has is added.
+ */
+async function withoutHost(tools: Tools, state: StackState, sources: readonly Omit<Source, 'otherUsers'>[], options: CallOptions): Promise<Omit<Source, 'otherUsers'>[]> {
+  const mounts = state.projects.flatMap((project) => project.containers).flatMap(({ service, mounts }) => mounts.map((mount) => ({ ...mount, service })))
+  const binds = mounts.filter((mount) => mount.kind === 'bind' && !isOfTheSystem(mount.source))
+  const areAbsent = await Promise.all(binds.map(({ source }) => isAbsent(source)))
+  const absentBinds = binds.filter((_mount, at) => areAbsent[at] === true)
+  const isAbsentVolume = ({ kind, volume, whyNot, missing }: Omit<Source, 'otherUsers'>): boolean => kind !== 'bind' && volume !== '' && whyNot === absent && missing === undefined
+  if (absentBinds.length === 0 && !sources.some(isAbsentVolume)) return [...sources]
+  const engine = await knownEngine(tools.docker, options)
+  const elsewhere = engine.ok ? await whyElsewhere(engine.value) : null
+  const marked = sources.map((source) => {
+    if (isAbsentVolume(source)) return { ...source, isNotOnHost: true, whyNot: elsewhere === null ? 'its folder is not on this host' : `it is not on this host: ${elsewhere}` }
+    const isBind = source.kind === 'bind' && source.whyNot === absent && absentBinds.some((mount) => mount.source === source.path)
+    return isBind && elsewhere !== null ? { ...source, isNotOnHost: true, whyNot: `it is not on this host: ${elsewhere}` } : source
+  })
+  if (elsewhere === null) return marked
+  const added = absentBinds.filter(({ source }) => !marked.some(({ path }) => path === source)).map(({ source, service, writable }): Omit<Source, 'otherUsers'> => ({
+    kind: isInside(source, state.directory) ? 'directory' : 'bind', path: source, volume: '', services: [service], isWritable: writable, canBeRead: false, whyNot: `it is not on this host: ${elsewhere}`, isNotOnHost: true, device: null,
+  }))
+  return [...marked, ...added.filter(({ path }, at) => added.findIndex((other) => other.path === path) === at)]
+}
+
+/** Whether nothing is there. What may not be looked at, or does not answer, may be there. */
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    await files.stat(path)
+    return false
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    return code === 'ENOENT' || code === 'ENOTDIR'
+  }
 }
 
 interface Unreadable {

@@ -235,7 +235,8 @@ test('an image that is gone comes by its digest where that is allowed, and by it
 
   await removeProject(stack.project)
   await docker('image', 'rm', '-f', id)
-  const other = changed(capsule, { images: [{ ...capsule.projects[0]!.images[0]!, id: `sha256:${'1'.repeat(64)}`, digests: [] }] })
+  const other = changed(capsule, { images: [{ ...capsule.projects[0]!.images[0]!, id: '', digests: [] }] })
+  expect(await runtime.rebuild(withDigests([]), request(stack, { images: 'tag' })), 'what no registry had given is never pulled').toMatchObject({ ok: false })
   expect(good(await runtime.rebuild(other, request(stack, { images: 'tag' })))).toMatchObject({ isUp: true, unprovenImages: [{ service: 'app', reference, reason: expect.stringContaining('it came by its tag') }] })
 })
 

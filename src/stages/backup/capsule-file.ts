@@ -5,6 +5,7 @@ import type { Capsule, ContainerEnd } from '@stackbk/contract'
 
 import { writeFileAtomically } from '../../host/atomic-write.js'
 import { machineId } from '../../host/machine-id.js'
+import { realPathSoFar } from '../../host/mounts.js'
 import { capsulePath, ensureFolder } from '../../host/state-folder.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { Run } from '../run.js'
@@ -31,6 +32,7 @@ export function writeCapsule(run: Run, plan: StackPlan, ended: readonly Containe
     const capsule: Capsule = {
       ...plan.capsule,
       stack: plan.stack.name,
+      stacksDirectory: realPathSoFar(run.configuration.docker.stacksDirectory),
       host: run.configuration.backup.hostname,
       ...(machine === null ? {} : { machineId: machine }),
       ended,

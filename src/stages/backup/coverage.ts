@@ -41,7 +41,7 @@ export function coverageOf(stack: Pick<Stack, 'name' | 'directory'>, sources: re
   const excludePaths = [...new Set([...left.map(({ path }) => path), ...choices.ignoreMounts.filter(isAbsolute).map((ignored) => resolve(ignored)).filter((ignored) => isBelow(ignored, binds))])].sort()
   const paths = withoutNested(held.map((source) => source.path), excludePaths)
 
-  const closed = included.filter((source) => (source.isForbidden === true || source.isUnanswered === true) && !isIgnored(source))
+  const closed = included.filter((source) => (source.isForbidden === true || source.isUnanswered === true || source.isNotOnHost === true) && !isIgnored(source))
   const misplaced = sources.filter((source) => source.missing === 'elsewhere' && isIncluded(source, choices) && !isIgnored(source))
   const unheld = sources
     .filter((source) => source.isWritable && !closed.includes(source) && !misplaced.includes(source) && !paths.some((path) => isWithin(source.path, path)))
@@ -94,6 +94,15 @@ function isOfTheSystem(source: Source): boolean {
 const systemTrees = ['/proc', '/sys', '/dev', '/run', '/var/run']
 
 function notReadable(stack: string, source: Source): Problem {
+  if (source.isNotOnHost === true) {
+    return {
+      severity: 'error',
+      code: 'not-on-host',
+      message: `${nameOf(source)} belongs into the backup, and ${source.whyNot}`,
+      fix: `Run stackbk on the machine that has it, which may be the engine's virtual machine; or use a Docker engine that is installed on this host; or list ${source.volume || source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
+      stack,
+    }
+  }
   return {
     severity: 'error',
     code: 'not-readable',

@@ -12,6 +12,7 @@ import type { KeptPath, KeptPaths } from './kept-paths.js'
 import { isThere, ownershipOf, type FolderChange, type Move, type OwnedFolder } from './moves.js'
 import type { RecoveryPlan } from './plan.js'
 import type { RecoveryFolder } from './record.js'
+import { heldOf, placeOf } from './relocation.js'
 
 /** All that is done to bring one thing to its place, and what stays there. */
 export interface PlannedMoves {
@@ -96,7 +97,7 @@ function missingAbove(place: string, staged: string): readonly OwnedFolder[] {
  * What goes where, but for the data of volumes: the folder; other folders that the snapshot holds; single files that the stack writes
  * to; and files of elsewhere that it only reads, which may belong to others too: one that is there and differs stays, and is named.
  */
-export function fileMoves(plan: Pick<RecoveryPlan, 'name' | 'directory' | 'held' | 'volumePaths' | 'shares' | 'capsule' | 'part' | 'writtenFiles'>, kept: KeptPaths, problems: Problem[]): PlannedMoves {
+export function fileMoves(plan: Pick<RecoveryPlan, 'name' | 'origin' | 'relocations' | 'held' | 'volumePaths' | 'shares' | 'capsule' | 'part' | 'writtenFiles'>, kept: KeptPaths, problems: Problem[]): PlannedMoves {
   const folders = plan.shares.map(({ folder }) => folder)
   const parts: PlannedMoves[] = []
   let from = 0
@@ -109,29 +110,30 @@ export function fileMoves(plan: Pick<RecoveryPlan, 'name' | 'directory' | 'held'
     const staged = stagedPath(folder, path)
     if (!isThere(staged)) continue
     const isFile = !lstatSync(fsPath(staged)).isDirectory()
-    if (plan.part === null && path !== plan.directory && plan.capsule === null && !isFile) {
+    const place = placeOf(plan.relocations, path)
+    if (plan.part === null && path !== plan.origin && plan.capsule === null && !isFile) {
       problems.push({ severity: 'warning', code: 'not-brought-back', message: `${path} is in the snapshot of ${plan.name}, and nothing says what it is to the stack: it is left out`, fix: `Extract it: stackbk recover ${plan.name} --path ${path} --target DIR`, stack: plan.name })
       continue
     }
-    if (plan.part === null && path !== plan.directory && isFile && isThere(path)) {
-      const difference = differenceOf(staged, path)
+    if (plan.part === null && path !== plan.origin && isFile && isThere(place)) {
+      const difference = differenceOf(staged, place)
       if (difference === null) continue
       if (!plan.writtenFiles.includes(path)) {
-        problems.push({ severity: 'warning', code: 'file-differs', message: `${path}, which ${plan.name} reads, ${difference}: what is there now stays`, fix: `To have it as it was, run: stackbk recover ${plan.name} --path ${path}`, stack: plan.name })
+        problems.push({ severity: 'warning', code: 'file-differs', message: `${place}, which ${plan.name} reads, ${difference}: what is there now stays`, fix: `To have it as it was, run: stackbk recover ${plan.name} --path ${path}`, stack: plan.name })
         continue
       }
     }
-    const part = movesTo({ place: path, held: path, folders, kept, from })
+    const part = movesTo({ place, held: path, folders, kept, from })
     from += part.moves.length
     parts.push(part)
   }
   const joined = joinMoves(parts)
-  problems.push(...joined.conflicts.map((conflict) => notReplaced(plan.name, conflict)))
+  problems.push(...joined.conflicts.map((conflict) => notReplaced(plan.name, conflict, heldOf(plan.relocations, conflict.path))))
   return joined
 }
 
-/** Says that the snapshot's version of something did not come, since what is there has to stay. */
-export function notReplaced(stack: string, { path, reason }: KeptPath): Problem {
+/** Says that the snapshot's version of something, which has the path `held` there, did not come, since what is there has to stay. */
+export function notReplaced(stack: string, { path, reason }: KeptPath, held = path): Problem {
   const why: Readonly<Record<KeptPath['reason'], string>> = {
     mounted: 'a file system is mounted there',
     excluded: 'EXCLUDE keeps what is in it out of the snapshots',
@@ -140,7 +142,7 @@ export function notReplaced(stack: string, { path, reason }: KeptPath): Problem 
     configuration: 'the configuration of stackbk is there',
     'other-stack': 'the folder of another stack is there',
   }
-  return { severity: 'warning', code: 'not-replaced', message: `${path} stays as it is, because ${why[reason]}: the snapshot holds something else there`, fix: `Extract what the snapshot holds: stackbk recover ${stack} --path ${path} --target DIR`, stack }
+  return { severity: 'warning', code: 'not-replaced', message: `${path} stays as it is, because ${why[reason]}: the snapshot holds something else there`, fix: `Extract what the snapshot holds: stackbk recover ${stack} --path ${held} --target DIR`, stack }
 }
 
 /** In words, or `null` for none: content, mode and owner count. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { isWithin, mountPointOf, mountPoints, nearestExisting, realPathSoFar } from '../../host/mounts.js'
 import { isThere } from './moves.js'
 import type { RecoveryFolder } from './record.js'
+import { placeOf, type Relocation } from './relocation.js'
 
 /** What comes out of a snapshot onto one file system, so that it gets to its place by a rename. */
 export interface FileSystemShare {
@@ -15,11 +16,12 @@ export interface FileSystemShare {
 }
 
 /** By file system: the paths' own places, the first path's first. `name` is that of the folders of our own, of which none exists yet. */
-export function sharesOf(paths: readonly string[], name: string): readonly FileSystemShare[] {
+export function sharesOf(paths: readonly string[], name: string, relocations: readonly Relocation[] = []): readonly FileSystemShare[] {
   const shares = new Map<string, FileSystemShare>()
   for (const path of paths) {
-    const identity = fileSystemOf(path)
-    const share = shares.get(identity) ?? { folder: { path: join(homeOn(path, shares.size === 0), name), mountPoint: mountPointOf(nearestExisting(path)) }, paths: [], free: freeBytes(path) }
+    const place = placeOf(relocations, path)
+    const identity = fileSystemOf(place)
+    const share = shares.get(identity) ?? { folder: { path: join(homeOn(place, shares.size === 0), name), mountPoint: mountPointOf(nearestExisting(place)) }, paths: [], free: freeBytes(place) }
     shares.set(identity, { ...share, paths: [...share.paths, path] })
   }
   return [...shares.values()].map((share) => ({ ...share, folder: { ...share.folder, paths: share.paths } }))

@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -16,6 +16,7 @@ import { changeFolders, isThere, placeAll, undoAll, type Move } from './moves.js
 import { overwriteFiles, overwriteVolumes } from './overwriting.js'
 import type { RecoveryFolder } from './record.js'
 import type { Recovery } from './recovery.js'
+import { placeOf } from './relocation.js'
 import { fillVolumes, type FillContext } from './volumes.js'
 
 /** What a rebuild came to: up; or why not, and whether the volumes were filled before that. */
@@ -40,6 +41,9 @@ export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extra
       images: 'tag',
       noStart: record.noStart,
       allowHostVolumes: record.allowHostVolumes,
+      createExternal: record.createExternal ?? false,
+      moved: record.relocations ?? [],
+      onWriteFile: (path) => void recovery.note({ writtenFiles: [...new Set([...(recovery.record.writtenFiles ?? []), path])] }),
       healthTimeoutMs: record.healthTimeoutMs,
       fillVolumes: async (volumes) => {
         const filled = fill.inPlace === undefined
@@ -107,6 +111,7 @@ export async function undo(recovery: Recovery): Promise<boolean> {
   try {
     recovery.note({ phase: 'undoing' })
     if (!(await takeDown(recovery))) return false
+    removeWrittenFiles(recovery)
     undoAll(recovery.record.returned)
     undoAll(recovery.record.volumeMoves)
     undoAll(recovery.record.moves)
@@ -124,6 +129,14 @@ export async function undo(recovery: Recovery): Promise<boolean> {
     recovery.complain('error', 'not-put-back', `what was there of ${name} could not be put back: ${error instanceof Error ? error.message : String(error)}`, `Mend that, then run: stackbk resume. Nothing is lost: ${directory} and what was kept are on the disk`)
     return false
   }
+}
+
+/** Removes what the runtime has written into the folder. It is noted before the folder is moved back: then a file of that name is the user's. */
+export function removeWrittenFiles(recovery: Recovery): void {
+  const { writtenFiles = [] } = recovery.record
+  if (writtenFiles.length === 0) return
+  for (const path of writtenFiles) rmSync(path, { force: true })
+  recovery.note({ writtenFiles: [] })
 }
 
 /**
@@ -273,8 +286,8 @@ function removalOf(path: string): string {
 
 /** All that was written is on the disk before what it replaces goes. */
 export async function settle(recovery: Recovery): Promise<void> {
-  const { folders, overwritten } = recovery.record
-  const paths = [...folders.map(({ path }) => path), ...overwritten].filter((path) => isThere(path))
+  const { folders, overwritten, relocations = [] } = recovery.record
+  const paths = [...folders.map(({ path }) => path), ...overwritten.map((path) => placeOf(relocations, path))].filter((path) => isThere(path))
   if (paths.length === 0) return
   try {
     await settleFiles(paths, recovery.run.exec, new AbortController().signal)

@@ -10,8 +10,9 @@ import { isWritable, shareOf, sharesOf } from './file-systems.js'
 import { moveToKept } from './kept-aside.js'
 import { mountPointsBelow } from './kept-paths.js'
 import { isThere, makeOwnedFolder, type OwnedFolder } from './moves.js'
-import type { RecoveryFolder } from './record.js'
+import { originOf, type RecoveryFolder } from './record.js'
 import type { Recovery } from './recovery.js'
+import { placeOf } from './relocation.js'
 import { SnapshotComparison } from './snapshot-comparison.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
 
@@ -30,7 +31,7 @@ interface Target {
 export async function overwriteFiles(recovery: Recovery, engine: Engine, signal: AbortSignal): Promise<Answer<RestoreResult>> {
   let sum: RestoreResult = { files: 0, bytes: 0 }
   for (const path of recovery.record.overwritten) {
-    const came = await overwrite(recovery, engine, { held: path, place: path, isNew: false }, signal)
+    const came = await overwrite(recovery, engine, { held: path, place: placeOf(recovery.record.relocations ?? [], path), isNew: false }, signal)
     if (!came.ok) return came
     sum = { files: sum.files + came.value.files, bytes: sum.bytes + came.value.bytes }
   }
@@ -41,7 +42,7 @@ export async function overwriteFiles(recovery: Recovery, engine: Engine, signal:
 export async function overwriteVolumes(recovery: Recovery, engine: Engine, held: readonly string[], volumes: readonly RebuiltVolume[], signal: AbortSignal): Promise<Answer<void>> {
   const { record } = recovery
   for (const { recorded, path, isNew } of volumes) {
-    if (recorded.isExternal || isWithin(recorded.path, record.directory) || !held.some((one) => isWithin(recorded.path, one))) continue
+    if ((recorded.isExternal && !isNew) || isWithin(recorded.path, originOf(record)) || !held.some((one) => isWithin(recorded.path, one))) continue
     const came = await overwrite(recovery, engine, { held: recorded.path, place: path, isNew }, signal)
     if (!came.ok) return came
   }
@@ -68,7 +69,7 @@ async function overwrite(recovery: Recovery, engine: Engine, target: Target, sig
   try {
     for (const folder of above) makeOwnedFolder(folder)
     if (!isNew) moveAside(recovery, comparison)
-    for (const path of comparison.untouchable) recovery.problems.push(notReplaced(record.name, { path, reason: comparison.kept.find((one) => one.path === path)?.reason ?? 'mounted' }))
+    for (const path of comparison.untouchable) recovery.problems.push(notReplaced(record.name, { path: `${place}${path.slice(held.length)}`, reason: comparison.kept.find((one) => one.path === `${place}${path.slice(held.length)}`)?.reason ?? 'mounted' }, path))
     if (comparison.untouchable.includes(held)) return { ok: true, value: { files: 0, bytes: 0 } }
   } catch (error) {
     return { ok: false, failure: { kind: 'failed', message: `what the snapshot does not hold of ${place} could not be moved aside`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'See that it may be renamed: neither immutable nor read-only' } }
@@ -81,7 +82,7 @@ async function overwrite(recovery: Recovery, engine: Engine, target: Target, sig
     sparse: true,
     verify: false,
     signal,
-    onProgress: (progress) => run.reporter.stackPhase(record.name, held === place ? 'extracting' : 'filling volumes', progress),
+    onProgress: (progress) => run.reporter.stackPhase(record.name, placeOf(record.relocations ?? [], held) === place ? 'extracting' : 'filling volumes', progress),
   })
   if (!came.ok) return came
   if (root === null || (basename(held) === basename(place) && comparison.untouchable.length === 0)) return came

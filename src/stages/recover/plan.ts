@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, isAbsolute, normalize } from 'node:path'
 
-import type { Capsule, Engine, Preflight, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
+import type { Capsule, Engine, Preflight, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
@@ -14,8 +14,10 @@ import { isWritable, sharesOf, type FileSystemShare } from './file-systems.js'
 import { heldPath, isCapsule } from './held-path.js'
 import { keptPathsOf, mountPointsBelow } from './kept-paths.js'
 import { isThere } from './moves.js'
+import { oldPathProblems } from './old-paths.js'
 import { previewChanges } from './preview.js'
 import type { RecoveryChanges } from './recover-result.js'
+import { destinationOf, destinationProblems, heldOf, placeOf, type Relocation } from './relocation.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
 
 /** What will be done for one stack, found out before anything is touched. */
@@ -23,8 +25,12 @@ export interface RecoveryPlan {
   readonly name: string
   readonly key: string
   readonly snapshot: Snapshot
-  /** The stack's real folder, as it was. */
+  /** The stack's folder on this host, where it comes back to. */
   readonly directory: string
+  /** The stack's real folder in the snapshot: another one than `directory` if the stack moves. */
+  readonly origin: string
+  /** Folders that come back to another path, those of the other stacks of the run too. */
+  readonly relocations: readonly Relocation[]
   /** `null` where the snapshot holds none: then only files come back. */
   readonly capsule: Capsule | null
   /** What the snapshot holds, the folder first, without the capsule. */
@@ -36,7 +42,7 @@ export interface RecoveryPlan {
   /** Single files outside of the folder that the stack writes to: its own data, which is replaced. */
   readonly writtenFiles: readonly string[]
   readonly shares: readonly FileSystemShare[]
-  /** Where other file systems are mounted below what comes back. */
+  /** Paths of the snapshot at which other file systems are mounted on this host. */
   readonly mountPoints: readonly string[]
   /** Only these of the snapshot are exchanged, with the containers as they are; `null`: the whole stack. Bytes of all of them. */
   readonly part: { readonly paths: readonly string[]; readonly bytes: number } | null
@@ -62,6 +68,9 @@ export interface PlanContext {
   readonly noStart: boolean
   /** A file or folder of the only stack. */
   readonly path: string | undefined
+  /** The folder in which the stacks' folders are to be; undefined: where they were, or in the configured stacks folder. */
+  readonly into: string | undefined
+  readonly createExternal: boolean
 }
 
 /** So many capsules are read at once: each is a call of the engine. */
@@ -73,14 +82,13 @@ export async function planRecoveries(chosen: readonly ChosenSnapshot[], context:
   for (let from = 0; from < chosen.length; from += atOnce) {
     capsules.push(...(await Promise.all(chosen.slice(from, from + atOnce).map((one) => readCapsule(context, one)))))
   }
-  const drafts = chosen.map((one, index) => draftOf(one, capsules[index] ?? null))
-  const known = drafts.flatMap(({ capsule }) => (capsule === null ? [] : [capsule]))
+  const drafts = relocated(chosen.map((one, index) => draftOf(one, capsules[index] ?? null, context)), context)
   const looks = await context.runtime.inspect(drafts.map(({ directory }) => directory), { signal: context.run.signal })
   const plans = await Promise.all(
     drafts.map((draft) => {
       const state = looks.ok ? (looks.value.find(({ directory }) => directory === draft.directory) ?? null) : null
       const unknown = !looks.ok ? [problemFrom(looks.failure, { code: 'state-unknown', stack: draft.name })] : state?.condition === 'unknown' ? [stateUnknown(draft.name, state)] : []
-      return completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, known.filter((other) => other !== draft.capsule), context)
+      return completed({ ...draft, problems: [...draft.problems, ...unknown] }, unknown.length === 0 ? state : null, drafts.filter((other) => other !== draft), context)
     }),
   )
   return inOrder(plans)
@@ -101,32 +109,41 @@ export async function readCapsule({ run, engine }: Pick<PlanContext, 'run' | 'en
   return { severity: 'error', code: 'capsule-unreadable', message: `the description of ${stack} in the snapshot ${snapshot.id.slice(0, 8)} is none that this version can read`, fix: `Extract the files alone: stackbk recover ${stack} --target DIR`, stack }
 }
 
-type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'capsule' | 'held' | 'volumePaths' | 'excludes' | 'writtenFiles' | 'problems'>
+type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'origin' | 'relocations' | 'capsule' | 'held' | 'volumePaths' | 'excludes' | 'writtenFiles' | 'problems'>
 
-function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Problem): Draft {
+/** Returns the drafts with all folders that move, and with what speaks against their new places. */
+function relocated(drafts: readonly Draft[], { run }: PlanContext): readonly Draft[] {
+  const relocations = drafts.filter(({ origin, directory }) => origin !== directory).map(({ origin, directory }): Relocation => ({ from: origin, to: directory }))
+  return drafts.map((draft) => ({ ...draft, relocations, problems: [...draft.problems, ...destinationProblems(run.configuration, draft, drafts.filter((other) => other !== draft))] }))
+}
+
+function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Problem, { run, into }: PlanContext): Draft {
   const isProblem = read !== null && 'severity' in read
   const capsule = isProblem ? null : read
   const others = snapshot.paths.filter((path) => !isCapsule(path))
-  const directory = capsule?.directory ?? others.find((path) => basename(path) === stack) ?? others[0] ?? ''
+  const origin = capsule?.directory ?? others.find((path) => basename(path) === stack) ?? others[0] ?? ''
+  const { directory, problems: moved } = destinationOf({ configuration: run.configuration, name: stack, origin, capsule, into })
   const volumes = (capsule?.projects ?? []).flatMap((project) => project.volumes).map(({ path }) => path)
-  const problems: Problem[] = isProblem ? [read] : []
+  const problems: Problem[] = isProblem ? [read] : [...moved]
   if (read === null) problems.push({ severity: 'warning', code: 'no-capsule', message: `the snapshot ${snapshot.id.slice(0, 8)} of ${stack} does not say what ran: its files come back, and nothing is started`, fix: `Start it by hand: docker compose up -d in ${directory}`, stack })
-  if (!others.includes(directory)) problems.push({ severity: 'error', code: 'folder-not-in-snapshot', message: `the snapshot ${snapshot.id.slice(0, 8)} does not hold the folder ${directory} of ${stack}`, fix: 'Choose another one with --snapshot: stackbk snapshots', stack })
+  if (!others.includes(origin)) problems.push({ severity: 'error', code: 'folder-not-in-snapshot', message: `the snapshot ${snapshot.id.slice(0, 8)} does not hold the folder ${origin} of ${stack}`, fix: 'Choose another one with --snapshot: stackbk snapshots', stack })
   return {
     name: stack,
     key: stackKey({ name: stack, directory }),
     snapshot,
     directory,
+    origin,
+    relocations: [],
     capsule,
-    held: [directory, ...others.filter((path) => path !== directory)],
-    volumePaths: others.filter((path) => path !== directory && volumes.some((volume) => isWithin(path, volume))),
+    held: [origin, ...others.filter((path) => path !== origin)],
+    volumePaths: others.filter((path) => path !== origin && volumes.some((volume) => isWithin(path, volume))),
     excludes: capsule?.excludes ?? [],
     writtenFiles: capsule?.writableBinds ?? [],
     problems,
   }
 }
 
-async function completed(draft: Draft, state: StackState | null, others: readonly Capsule[], context: PlanContext): Promise<RecoveryPlan> {
+async function completed(draft: Draft, state: StackState | null, others: readonly Draft[], context: PlanContext): Promise<RecoveryPlan> {
   const { run, runtime } = context
   const problems = [...draft.problems]
   const isSound = (): boolean => problems.every(({ severity }) => severity !== 'error')
@@ -152,7 +169,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
   const disks = isSound() ? await disksBelow({ ...draft, part }, context) : { mountPoints: [], held: [], problems: [] }
   problems.push(...disks.problems)
-  const shares = isSound() ? sharesOf([...(part?.paths ?? draft.held), ...disks.held], `${ownFolderPrefix}${draft.key}-${run.id.slice(-6)}`) : []
+  const shares = isSound() ? sharesOf([...(part?.paths ?? draft.held), ...disks.held], `${ownFolderPrefix}${draft.key}-${run.id.slice(-6)}`, draft.relocations) : []
   const changes = isSound() && run.dryRun ? await previewChanges(run, context.engine, { ...draft, part }) : null
   return {
     ...draft,
@@ -163,7 +180,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     changes,
     state,
     preflight,
-    present: part === null ? presentOf(draft, state) : presentPart(part.paths, state),
+    present: part === null ? presentOf(draft, state) : presentPart(part.paths.map((path) => placeOf(draft.relocations, path)), state),
     problems,
     isBlocked: !isSound(),
   }
@@ -173,22 +190,24 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
  * Finds the file systems that are mounted below what comes back. What the snapshot holds of such a disk comes out onto that disk;
  * where it holds nothing of it, or the disk cannot be written to, the disk stays as it is.
  */
-async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'excludes' | 'held' | 'snapshot' | 'part'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
+async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'held' | 'snapshot' | 'part'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
   const kept = keptPathsOf(run, engine, draft)
-  const paths = draft.part?.paths ?? draft.held
-  const mountPoints = [...new Set(paths.flatMap((path) => mountPointsBelow(kept, path)))].filter((point) => !paths.includes(point))
+  const paths = (draft.part?.paths ?? draft.held).map((path) => placeOf(draft.relocations, path))
+  const points = [...new Set(paths.flatMap((path) => mountPointsBelow(kept, path)))].filter((point) => !paths.includes(point))
+  const mountPoints = points.map((point) => heldOf(draft.relocations, point))
   const held: string[] = []
   const problems: Problem[] = []
-  for (const point of mountPoints) {
+  for (const point of points) {
     if (kept.protectedPaths.has(point)) continue
+    const path = heldOf(draft.relocations, point)
     let entries = 0
-    const listed = await eachSnapshotEntry(engine, draft.snapshot.id, () => entries++, { below: point, signal: run.signal })
+    const listed = await eachSnapshotEntry(engine, draft.snapshot.id, () => entries++, { below: path, signal: run.signal })
     if (!listed.ok) return { mountPoints, held, problems: [problemFrom(listed.failure, { stack: draft.name })] }
     // A mount point that is empty in the snapshot was one then, and its disk was left out.
     // Only now is the disk itself looked at: one that hangs and is no part of the snapshot must not keep the stack from coming back.
     if (entries < 2 || statSync(point, { throwIfNoEntry: false })?.isDirectory() !== true) continue
-    if (isWritable(point)) held.push(point)
-    else problems.push({ severity: 'warning', code: 'not-replaced', message: `the snapshot holds files of ${point}, and what is mounted there cannot be written to: it stays as it is`, fix: `Mount it writable, or extract them: stackbk recover ${draft.name} --path ${point} --target DIR`, stack: draft.name })
+    if (isWritable(point)) held.push(path)
+    else problems.push({ severity: 'warning', code: 'not-replaced', message: `the snapshot holds files of ${point}, and what is mounted there cannot be written to: it stays as it is`, fix: `Mount it writable, or extract them: stackbk recover ${draft.name} --path ${path} --target DIR`, stack: draft.name })
   }
   return { mountPoints, held, problems }
 }
@@ -200,7 +219,7 @@ async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'excl
 function usedByOthers(draft: Draft, sources: readonly Source[]): readonly Problem[] {
   const external = new Set((draft.capsule?.projects ?? []).flatMap((project) => project.volumes).flatMap(({ isExternal, path }) => (isExternal ? [path] : [])))
   return sources
-    .filter(({ path }) => !external.has(path) && draft.held.some((held) => isWithin(path, held)))
+    .filter(({ path }) => !external.has(path) && draft.held.some((held) => isWithin(path, placeOf(draft.relocations, held))))
     .flatMap(({ path, otherUsers, usersInside = otherUsers }): Problem[] => {
       const above = otherUsers.filter((name) => !usersInside.includes(name))
       return [
@@ -214,30 +233,39 @@ function usedByOthers(draft: Draft, sources: readonly Source[]): readonly Proble
 async function partOf(draft: Draft, state: StackState | null, { run, engine, path, services }: PlanContext): Promise<RecoveryPlan['part']> {
   const one = { stack: draft.name, snapshot: draft.snapshot }
   if (path !== undefined) {
-    const held = await heldPath(engine, one, path, run.signal)
+    const held = await heldPath(engine, one, isAbsolute(path) ? heldOf(draft.relocations, normalize(path)) : path, run.signal)
     return { paths: [held.path], bytes: held.bytes }
   }
   const containers = (state?.projects ?? []).flatMap((project) => project.containers).filter((container) => services.includes(container.service))
   if (services.length === 0 || (containers.length === 0 && !isThere(draft.directory))) return null
   if (containers.length === 0) throw new StackbkError({ kind: 'usage', code: 'unknown-service', message: `the stack ${draft.name} has no container of a service ${services.join(', ')}`, fix: `Correct its name, or bring the whole stack back: stackbk recover ${draft.name}` })
-  const sources = [...new Set(containers.flatMap(({ mounts }) => mounts).filter(({ source }) => draft.held.some((held) => isWithin(source, held))).map(({ source }) => source))]
+  const mounted = containers.flatMap(({ mounts }) => mounts).map(({ source }) => heldOf(draft.relocations, source))
+  const sources = [...new Set(mounted.filter((source) => draft.held.some((held) => isWithin(source, held))))]
   const paths = sources.filter((source) => !sources.some((other) => other !== source && isWithin(source, other)))
   if (paths.length === 0) throw new StackbkError({ kind: 'usage', code: 'nothing-of-service', message: `the snapshot holds no data of the service ${services.join(', ')} of ${draft.name}`, fix: `Bring the whole stack back: stackbk recover ${draft.name}` })
   const held = await Promise.all(paths.map((source) => heldPath(engine, one, source, run.signal)))
   return { paths, bytes: held.reduce((sum, { bytes }) => sum + bytes, 0) }
 }
 
-async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Capsule[], { run, runtime, services, allowHostVolumes, noStart }: PlanContext): Promise<readonly Problem[]> {
-  const outlook = await runtime.canRebuild(capsule, { directory: draft.directory, services, images: 'tag', noStart, allowHostVolumes, restoredPaths: draft.held, signal: run.signal })
+async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Draft[], { run, engine, runtime, services, allowHostVolumes, createExternal, noStart }: PlanContext): Promise<readonly Problem[]> {
+  const { directory, relocations, held } = draft
+  const outlook = await runtime.canRebuild(capsule, { directory, services, images: 'tag', noStart, allowHostVolumes, createExternal, restoredPaths: [...held.map((path) => placeOf(relocations, path)), ...others.filter((other) => mounts(capsule, other.origin)).map((other) => other.directory)], moved: relocations, signal: run.signal })
   if (!outlook.ok) return [problemFrom(outlook.failure, { stack: draft.name })]
-  const comes = providedBy(others)
+  const comes = providedBy(others.flatMap((other) => (other.capsule === null ? [] : [other.capsule])))
   const isProvided = (message: string): boolean => externalsOf(capsule).some((name) => comes.has(name) && message.includes(name))
   return [
+    ...(await oldPathProblems(engine, draft, capsule, run.signal)),
     ...outlook.value.problems
       .filter(({ code, message }) => !((code === 'missing-network' || code === 'missing-volume') && isProvided(message)))
-      .map(({ severity, code, message, fix }): Problem => ({ severity, code, message, fix: code === 'host-volume' ? 'Add --host-volumes' : fix, stack: draft.name })),
+      .map(({ severity, code, message, fix }): Problem => ({ severity, code, message, fix: fixFor(code, fix), stack: draft.name })),
     ...outlook.value.losses.map((loss): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: loss, fix: '', stack: draft.name })),
   ]
+}
+
+/** Returns what can be done about it, in the words of this command. */
+function fixFor(code: RebuildProblemCode, fix: string): string {
+  if (code === 'host-volume') return 'Add --host-volumes'
+  return (code === 'missing-network' || code === 'missing-volume') && fix !== '' ? `Add --create-external, which makes it as it was. Without it: ${fix}` : fix
 }
 
 /** Names of networks and volumes that these stacks make for others. */
@@ -249,23 +277,33 @@ function externalsOf({ projects }: Capsule): readonly string[] {
   return projects.flatMap(({ networks, volumes }) => [...networks, ...volumes]).flatMap(({ isExternal, name }) => (isExternal ? [name] : []))
 }
 
-/** Stacks of which others need something come first. In a circle the order stays. */
+/** Whether a stack mounts something of a folder, as far as its model says. */
+function mounts({ projects }: Capsule, folder: string): boolean {
+  if (folder === '') return false
+  const written = JSON.stringify(folder.replaceAll('$', '$$$$')).slice(1, -1)
+  return projects.some(({ model }) => {
+    const text = JSON.stringify(model ?? null)
+    return text.includes(`"${written}"`) || text.includes(`"${written}/`)
+  })
+}
+
+/** Stacks of which others need something, a network, a volume or a folder, come first. In a circle the order stays. */
 function inOrder(plans: readonly RecoveryPlan[]): readonly RecoveryPlan[] {
   const sorted: RecoveryPlan[] = []
   const visit = (plan: RecoveryPlan, above: readonly RecoveryPlan[]): void => {
     if (sorted.includes(plan) || above.includes(plan)) return
     const needed = plan.capsule === null ? [] : externalsOf(plan.capsule)
-    for (const other of plans) if (other !== plan && other.capsule !== null && needed.some((name) => providedBy([other.capsule!]).has(name))) visit(other, [...above, plan])
+    for (const other of plans) if (other !== plan && ((other.capsule !== null && needed.some((name) => providedBy([other.capsule!]).has(name))) || (plan.capsule !== null && mounts(plan.capsule, other.origin)))) visit(other, [...above, plan])
     sorted.push(plan)
   }
   for (const plan of plans) visit(plan, [])
   return sorted
 }
 
-function presentOf({ directory, capsule, volumePaths }: Draft, state: StackState | null): readonly string[] {
+function presentOf({ directory, relocations, capsule, volumePaths }: Draft, state: StackState | null): readonly string[] {
   const present: string[] = []
   if (directory !== '' && isThere(directory)) present.push(`the folder ${directory}`)
-  const volumes = (capsule?.projects ?? []).flatMap((project) => project.volumes).filter((volume) => volumePaths.includes(volume.path) && isThere(volume.path))
+  const volumes = (capsule?.projects ?? []).flatMap((project) => project.volumes).filter((volume) => volumePaths.includes(volume.path) && isThere(placeOf(relocations, volume.path)))
   for (const volume of volumes) present.push(`the volume ${volume.name}`)
   const containers = (state?.projects ?? []).flatMap((project) => project.containers)
   if (state !== null && containers.some(isAlive)) present.push(`what runs (${runningServices(state).join(', ')})`)

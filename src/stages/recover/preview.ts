@@ -6,6 +6,7 @@ import { mostNamed } from './exchange.js'
 import { keptPathsOf, type KeptPath, type KeptPathsRequest } from './kept-paths.js'
 import { isThere } from './moves.js'
 import type { RecoveryChanges } from './recover-result.js'
+import { heldOf, placeOf, type Relocation } from './relocation.js'
 import { SnapshotComparison } from './snapshot-comparison.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
 
@@ -13,6 +14,7 @@ import { eachSnapshotEntry } from './snapshot-entries.js'
 export interface PreviewRequest extends KeptPathsRequest {
   readonly snapshot: Pick<Snapshot, 'id'>
   readonly held: readonly string[]
+  readonly relocations: readonly Relocation[]
   /** Only these of it; `null`: all. */
   readonly part: { readonly paths: readonly string[] } | null
 }
@@ -20,11 +22,12 @@ export interface PreviewRequest extends KeptPathsRequest {
 /** Compares what is there with the snapshot, for a dry run. Changes nothing. Throws as the engine fails to list. */
 export async function previewChanges(run: Run, engine: Engine, plan: PreviewRequest): Promise<RecoveryChanges> {
   const kept = keptPathsOf(run, engine, plan)
-  const places = (plan.part?.paths ?? plan.held).filter((path) => isThere(path))
+  const places = (plan.part?.paths ?? plan.held).map((path) => placeOf(plan.relocations, path)).filter((path) => isThere(path))
   const comparisons: SnapshotComparison[] = []
   for (const place of places) {
-    const comparison = new SnapshotComparison({ place, held: place, kept })
-    const listed = await eachSnapshotEntry(engine, plan.snapshot.id, (entry) => comparison.entry(entry), { below: place, signal: run.signal })
+    const held = heldOf(plan.relocations, place)
+    const comparison = new SnapshotComparison({ place, held, kept })
+    const listed = await eachSnapshotEntry(engine, plan.snapshot.id, (entry) => comparison.entry(entry), { below: held, signal: run.signal })
     if (!listed.ok) throw errorFrom(listed.failure)
     comparison.end()
     comparisons.push(comparison)

@@ -6,6 +6,7 @@ import type { Capsule } from '@stackbk/contract'
 import { syncFolder } from '../../host/atomic-write.js'
 import { ensureFolder } from '../../host/state-folder.js'
 import type { FolderChange, Move } from './moves.js'
+import type { Relocation } from './relocation.js'
 
 /**
  * How far the recovery of a stack has come; each is on disk before what it names begins.
@@ -36,6 +37,12 @@ export interface RecoveryRecord {
   readonly key: string
   readonly name: string
   readonly directory: string
+  /** The stack's folder in the snapshot, where it moves to another one. */
+  readonly origin?: string
+  /** Folders that come to another path than they had, those of other stacks too. Absent: none. */
+  readonly relocations?: readonly Relocation[]
+  /** Files that the runtime has written into the stack's folder: they go when the recovery is undone. Absent: none. */
+  readonly writtenFiles?: readonly string[]
   readonly writtenAt: string
   readonly phase: RecoveryPhase
   /** `files`: some of its files alone; its containers are stopped and started, and stay what they are. */
@@ -73,7 +80,14 @@ export interface RecoveryRecord {
   readonly services: readonly string[]
   readonly noStart: boolean
   readonly allowHostVolumes: boolean
+  /** Absent in records of older versions: false. */
+  readonly createExternal?: boolean
   readonly healthTimeoutMs: number
+}
+
+/** Returns the stack's folder in the snapshot. */
+export function originOf({ origin, directory }: Pick<RecoveryRecord, 'origin' | 'directory'>): string {
+  return origin ?? directory
 }
 
 /** What is kept aside is numbered by this. */

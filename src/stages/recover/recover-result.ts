@@ -20,6 +20,8 @@ export interface RecoveredStack {
   readonly name: string
   /** Where it came back to; of an extraction, the folder below which its files lie. */
   readonly directory: string
+  /** The folder that it had when the snapshot was made, if that is another one. Absent: the same. */
+  readonly movedFrom?: string
   /** `null` where none could be chosen. */
   readonly snapshotId: string | null
   /** `partial`: it runs, and not everything came back as it was. `skipped`: not reached, because the run was interrupted. */
@@ -34,6 +36,11 @@ export interface RecoveredStack {
   /** `null` where nothing was compared: an extraction, a stack that was not reached. */
   readonly changes: RecoveryChanges | null
   readonly problems: readonly Problem[]
+}
+
+/** Returns the old folder of a stack that moves, as a result names it. */
+export function movedFromOf({ origin, directory }: { readonly origin: string; readonly directory: string }): Pick<RecoveredStack, 'movedFrom'> {
+  return origin === directory ? {} : { movedFrom: origin }
 }
 
 export interface RecoverBody {

@@ -19,8 +19,9 @@ import { Recovery } from './recovery.js'
 import type { RecoveryPlan } from './plan.js'
 import { markMoreThanSnapshot } from './old-volumes.js'
 import { changesOf } from './preview.js'
-import type { RecoveredStack } from './recover-result.js'
+import { movedFromOf, type RecoveredStack } from './recover-result.js'
 import type { RecoveryFolder, RecoveryRecord } from './record.js'
+import { placeOf } from './relocation.js'
 
 export interface RecoverStackContext {
   readonly run: Run
@@ -33,6 +34,7 @@ export interface RecoverStackContext {
   /** Nothing is kept of what is there, which is written over. */
   readonly overwrite: boolean
   readonly allowHostVolumes: boolean
+  readonly createExternal: boolean
 }
 
 /** A stack whose files are on their way out of the snapshot, with nothing of it touched. */
@@ -56,7 +58,7 @@ export function beginRecovery(plan: RecoveryPlan, context: RecoverStackContext):
  */
 export async function recoverStack({ plan, recovery, extracted: extracting }: BegunRecovery, context: RecoverStackContext): Promise<RecoveredStack> {
   const report = (status: RecoveredStack['status'], more: Partial<RecoveredStack> = {}): RecoveredStack => ({
-    name: plan.name, directory: plan.directory, snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes: null, ...more, status, problems: [...plan.problems, ...recovery.problems],
+    name: plan.name, directory: plan.directory, ...movedFromOf(plan), snapshotId: plan.snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes: null, ...more, status, problems: [...plan.problems, ...recovery.problems],
   })
   const extracted = await extracting
   if (!extracted.ok) {
@@ -74,7 +76,7 @@ export async function recoverStack({ plan, recovery, extracted: extracting }: Be
   return report('failed', { files, bytes })
 }
 
-function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, overwrite, allowHostVolumes }: RecoverStackContext): RecoveryRecord {
+function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, overwrite, allowHostVolumes, createExternal }: RecoverStackContext): RecoveryRecord {
   const files = plan.held.filter((path) => !plan.volumePaths.includes(path))
   return {
     schemaVersion: 1,
@@ -82,6 +84,8 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     key: plan.key,
     name: plan.name,
     directory: plan.directory,
+    ...(plan.origin === plan.directory ? {} : { origin: plan.origin }),
+    ...(plan.relocations.length === 0 ? {} : { relocations: plan.relocations }),
     writtenAt: new Date().toISOString(),
     phase: 'extracting',
     scope: plan.part === null ? 'stack' : 'files',
@@ -102,6 +106,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     services,
     noStart,
     allowHostVolumes,
+    createExternal,
     healthTimeoutMs: run.configuration.docker.healthTimeoutMs,
   }
 }
@@ -167,10 +172,10 @@ function assertSameDisks({ record }: Recovery): void {
   if (gone !== undefined) throw new Error(`${gone.mountPoint} is not mounted any more`)
 }
 
-function changesMade({ planned, movedAside, keptAside }: Recovery, { present, held, part }: RecoveryPlan): RecoveredStack['changes'] {
+function changesMade({ planned, movedAside, keptAside }: Recovery, { present, held, part, relocations }: RecoveryPlan): RecoveredStack['changes'] {
   const { kept, keptCount, notInSnapshot } = joinMoves(planned)
   const removed = [...[...notInSnapshot.values()].flat().map(({ was }) => was), ...movedAside]
-  return changesOf({ replaced: present.length === 0 ? [] : (part?.paths ?? held), kept, keptCount, removed, keptAside: [...new Set(keptAside)] })
+  return changesOf({ replaced: present.length === 0 ? [] : (part?.paths ?? held).map((path) => placeOf(relocations, path)), kept, keptCount, removed, keptAside: [...new Set(keptAside)] })
 }
 
 /** What runs is noted in the journal and taken down; containers that do not run go too, since their names and labels are in the way. */
@@ -259,6 +264,7 @@ async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
 
 function tellOf(recovery: Recovery, plan: RecoveryPlan, report: RebuildReport | null): void {
   for (const { service, reference, reason } of report?.unprovenImages ?? []) recovery.complain('warning', 'image-not-proven', `the image of ${service}, ${reference}, is not known to be the one that ran: ${reason}`, 'See that its version fits the data')
+  for (const { code, message, fix } of report?.warnings ?? []) recovery.complain('warning', code, message, fix)
   const known = new Set([...plan.problems, ...recovery.problems].map(({ message }) => message))
   for (const loss of report?.losses ?? []) if (!known.has(loss)) recovery.complain('warning', 'does-not-come-back', loss, '')
 }

@@ -5,7 +5,8 @@ import { mountPointOf } from '../../host/mounts.js'
 import type { Run } from '../run.js'
 import { changeFolders, isThere, placeAll, undoAll } from './moves.js'
 import { isCapsule } from './held-path.js'
-import { areAllThere, cleanUp, finish, overwriteAndRebuild, rebuild, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
+import { listMoved } from './moved-entries.js'
+import { areAllThere, cleanUp, finish, overwriteAndRebuild, rebuild, removeWrittenFiles, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import { RecoveryRecords, type RecoveryRecord } from './record.js'
 
@@ -127,6 +128,8 @@ async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<Replayed
     await settle(recovery)
     await finish(recovery)
   }
+  if (isUp && record.origin !== undefined) recovery.problems.push(...(await listMoved(recovery.run, [{ name: record.name, directory: record.directory, movedFrom: record.origin, status: 'ok' }])))
+  for (const { code, message, fix } of rebuilt.report?.warnings ?? []) recovery.complain('warning', code, message, fix)
   return answer(record, !isUp ? 'waiting' : record.noStart ? null : 'started')
 }
 
@@ -160,6 +163,7 @@ function leftAsItIs(recovery: Recovery): ReplayedRecovery {
 async function discarded(recovery: Recovery): Promise<ReplayedRecovery> {
   const { record } = recovery
   if (!(await takeDown(recovery))) return answer(record, 'waiting')
+  removeWrittenFiles(recovery)
   undoAll(record.volumeMoves)
   undoAll(record.moves)
   recovery.note({ phase: 'undone' })

@@ -10,7 +10,7 @@ import { fileSystemOf, shareOf } from './file-systems.js'
 import { recordNotInSnapshot } from './kept-aside.js'
 import type { KeptPaths } from './kept-paths.js'
 import { changeFolders, isThere, placeAll } from './moves.js'
-import { numberOfMoves, type RecoveryFolder, type RecoveryRecord } from './record.js'
+import { numberOfMoves, originOf, type RecoveryFolder, type RecoveryRecord } from './record.js'
 
 export interface FillContext {
   /** Writes the record before the moves begin, and knows it from then on. */
@@ -30,7 +30,8 @@ export interface FillContext {
  * image, is kept aside.
  */
 export async function fillVolumes(volumes: readonly RebuiltVolume[], context: FillContext): Promise<Answer<void>> {
-  const { name: stack, directory } = context.record()
+  const { name: stack } = context.record()
+  const origin = originOf(context.record())
   try {
     const kept = await context.kept()
     const parts: PlannedMoves[] = []
@@ -39,14 +40,14 @@ export async function fillVolumes(volumes: readonly RebuiltVolume[], context: Fi
       const { recorded } = volume
       const { path } = recorded
       // It lies in the stack's folder, which is in place already.
-      if (isWithin(path, directory)) continue
+      if (isWithin(path, origin)) continue
       const inShare = shareOf(context.record().folders, path)
       const folder = [...(inShare === undefined ? [] : [inShare]), ...context.record().folders].find((one) => isThere(stagedPath(one, path)))
       if (folder === undefined) {
         if (volume.isNew) context.onProblem({ severity: 'warning', code: 'volume-not-in-snapshot', message: `the volume ${volume.name} of ${stack} is not in the snapshot: it is new and empty`, fix: '', stack })
         continue
       }
-      if (recorded.isExternal && !isEmpty(volume.path)) {
+      if (recorded.isExternal && !volume.isNew && !isEmpty(volume.path)) {
         context.onProblem({ severity: 'warning', code: 'external-volume-kept', message: `the volume ${volume.name} of ${stack} belongs to others too and holds data: what is in it stays`, fix: `To have it as it was, run: stackbk recover ${stack} --path ${path}`, stack })
         continue
       }

@@ -82,6 +82,25 @@ describe('what a snapshot holds of a stack', () => {
     expect(whole([folder, foreign], { includeVolumes: false })).toEqual([false, ['warning not-in-backup']])
   })
 
+  it('is not complete where only the engine has what belongs into it, unless that is left out or known', () => {
+    const absent = { canBeRead: false, whyNot: 'it is not on this host: the engine (Docker Desktop) keeps its data elsewhere', isNotOnHost: true }
+    const volume = source('/var/lib/docker/volumes/data/_data', { kind: 'named-volume', volume: 'data', ...absent })
+    const anonymous = source('/var/lib/docker/volumes/abc/_data', { kind: 'anonymous-volume', volume: 'abc', ...absent })
+    const inner = source('/opt/web/data', { kind: 'directory', ...absent })
+    const bind = source('/srv/data', { kind: 'bind', ...absent })
+    const found = (sources: readonly Source[], more: Partial<CoverageChoices> = {}): unknown[] => {
+      const { isIncomplete, problems } = coverageOf(web, sources, { ...choices, ...more })
+      return [isIncomplete, problems.map(({ severity, code }) => `${severity} ${code}`)]
+    }
+    for (const one of [volume, anonymous, inner]) expect(found([folder, one]), one.path).toEqual([true, ['error not-on-host']])
+    expect(found([folder, bind])).toEqual([false, ['warning not-in-backup']])
+    expect(found([folder, bind], { includeBinds: 'writable' })).toEqual([true, ['error not-on-host']])
+    expect(found([folder, volume], { ignoreMounts: ['data'] })).toEqual([false, []])
+    expect(found([folder, volume], { includeVolumes: false })).toEqual([false, ['warning not-in-backup']])
+    const [problem] = coverageOf(web, [folder, volume], choices).problems
+    expect([problem?.message, problem?.fix]).toEqual([expect.stringContaining('Docker Desktop'), expect.stringContaining('list data in IGNORE_MOUNTS')])
+  })
+
   describe('with mounts that are ignored', () => {
     const writable = { includeBinds: 'writable' } as const
 

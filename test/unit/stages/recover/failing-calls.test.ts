@@ -26,9 +26,12 @@ class Host {
   readonly directory = at('stacks/web')
   readonly volume = at('volumes/vol/_data')
   readonly whyNotDown: readonly string[]
+  /** Its folder in the snapshot. */
+  readonly origin: string
 
-  constructor(whyNotDown: readonly string[] = []) {
+  constructor(whyNotDown: readonly string[] = [], origin?: string) {
     this.whyNotDown = whyNotDown
+    this.origin = origin ?? this.directory
     write('stacks/web/data/v', 'broken')
     write('stacks/web/media/film', 'kept')
     write('volumes/vol/_data/row', 'broken')
@@ -40,7 +43,7 @@ class Host {
           mkdirSync(dirname(join(target, path)), { recursive: true })
           writeFileSync(join(target, path), 'good')
         }
-        put(join(this.directory, 'data/v'))
+        put(join(this.origin, 'data/v'))
         if (this.fails('restore')) return Promise.resolve(failure('failed', { message: 'no space left on device' }))
         put(join(this.volume, 'row'))
         return Promise.resolve(ok({ files: 2, bytes: 8 }))
@@ -70,6 +73,11 @@ class Host {
         const isOld = request.images === 'local'
         if (!isOld && this.fails('make')) return failure('failed', { message: 'a container could not be made' })
         this.isThere = true
+        if (!isOld && this.origin !== this.directory) {
+          expect(request).toMatchObject({ directory: this.directory, moved: [{ from: this.origin, to: this.directory }] })
+          request.onWriteFile?.(join(this.directory, 'compose.override.yaml'))
+          writeFileSync(join(this.directory, 'compose.override.yaml'), 'written')
+        }
         const path = !isOld && this.fails('fill') ? join(this.directory, 'data/v/none') : this.volume
         const filled = await request.fillVolumes([{ recorded: capsuleOf(this).projects[0]!.volumes[0]!, name: 'vol', path, isNew: false }])
         if (!filled.ok) return filled
@@ -94,15 +102,16 @@ class Host {
   }
 
   plan(): RecoveryPlan {
-    const held = [this.directory, this.volume]
+    const held = [this.origin, this.volume]
+    const relocations = this.origin === this.directory ? [] : [{ from: this.origin, to: this.directory }]
     return {
-      name: 'web', key: 'web-1', snapshot: snapshotOf('abcdef', { paths: held }), directory: this.directory, capsule: capsuleOf(this), held, volumePaths: [this.volume], excludes: ['media'], writtenFiles: [],
-      shares: sharesOf(held, '.stackbk-recover-web-1'), mountPoints: [], part: null, state: this.state(), preflight: { model: ok(undefined), missingImages: [], whyNotDown: this.whyNotDown, wouldLose: [] }, present: ['the folder'], changes: null, problems: [], isBlocked: false,
+      name: 'web', key: 'web-1', snapshot: snapshotOf('abcdef', { paths: held }), directory: this.directory, origin: this.origin, relocations, capsule: capsuleOf(this), held, volumePaths: [this.volume], excludes: ['media'], writtenFiles: [],
+      shares: sharesOf(held, '.stackbk-recover-web-1', relocations), mountPoints: [], part: null, state: this.state(), preflight: { model: ok(undefined), missingImages: [], whyNotDown: this.whyNotDown, wouldLose: [] }, present: ['the folder'], changes: null, problems: [], isBlocked: false,
     }
   }
 
   recover(): Promise<RecoveredStack> {
-    const context = { run: this.run, runtime: this.runtime, engine: this.engine, repository: null, services: [], noStart: false, overwrite: false, allowHostVolumes: false }
+    const context = { run: this.run, runtime: this.runtime, engine: this.engine, repository: null, services: [], noStart: false, overwrite: false, allowHostVolumes: false, createExternal: false }
     return recoverStack(beginRecovery(this.plan(), context), context)
   }
 
@@ -115,7 +124,7 @@ class Host {
   }
 }
 
-function capsuleOf({ directory, volume }: Pick<Host, 'directory' | 'volume'>): Capsule {
+function capsuleOf({ origin: directory, volume }: Pick<Host, 'origin' | 'volume'>): Capsule {
   const recorded = { name: 'vol', key: 'vol', driver: 'local', options: {}, labels: {}, isExternal: false, isAnonymous: false, path: volume, service: '', containerNumber: 0, target: '/v' }
   return {
     schemaVersion: 1, stack: 'web', directory, host: 'host', createdAt: '2026-01-01T00:00:00.000Z', condition: 'running', ended: [], engine: { name: 'docker', version: '26', userNamespace: '' }, tools: {}, notes: [],
@@ -204,6 +213,44 @@ describe('a recovery of which a call fails', () => {
     expect(problems.map(({ code }) => code)).toEqual(expect.arrayContaining(['kept-aside']))
     const kept = changes?.keptAside.flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name).slice(folder.length)))
     expect(kept?.sort()).toEqual([at('stacks/web/data/since/file'), at('volumes/vol/_data/since')].sort())
+  })
+})
+
+describe('a recovery into another folder', () => {
+  const origin = '/old/layout/web'
+
+  it('exchanges what is in the new folder, and touches nothing at the old path', async () => {
+    const host = new Host([], origin)
+    write('stacks/web/data/since', 'since')
+    const { status, directory, movedFrom, changes, problems } = await host.recover()
+    expect([status, directory, movedFrom]).toEqual(['ok', host.directory, origin])
+    expect([host.content(), host.running, existsSync(origin)]).toEqual([recovered, true, false])
+    expect(changes).toMatchObject({ replaced: [host.directory, host.volume], kept: [{ path: at('stacks/web/media'), reason: 'excluded' }], removed: [at('stacks/web/data/since')] })
+    expect(problems.map(({ code }) => code)).toEqual(['kept-aside'])
+    expect(readFileSync(`${changes?.keptAside[0] ?? ''}${at('stacks/web/data/since')}`, 'utf8')).toBe('since')
+  })
+
+  it.each([
+    ['restore', 'once'], ['describe', 'always'], ['stop', 'once'], ['look', 'once'], ['make', 'always'], ['fill', 'always'], ['start', 'always'], ['wait', 'always'],
+  ] as const)('gives back what was in the new folder, running and without a file of ours, when %s fails %s', async (call, how) => {
+    const host = new Host(call === 'describe' ? ['it has an anonymous volume'] : [], origin)
+    host.failing.set(call, how)
+    expect((await host.recover()).status).toBe('failed')
+    expect([host.content(), host.running, host.leftovers()]).toEqual([old, true, []])
+    expect(readdirSync(host.directory).sort()).toEqual(['data', 'media'])
+    host.failing.clear()
+    expect((await host.recover()).status).toBe('ok')
+    expect(host.content()).toEqual(recovered)
+    expect(readdirSync(host.directory).sort()).toEqual(['compose.override.yaml', 'data', 'media'])
+  })
+
+  it('gives back a file of the user that has the name of ours', async () => {
+    const host = new Host([], origin)
+    write('stacks/web/compose.override.yaml', 'the user\'s')
+    host.failing.set('wait', 'always')
+    expect((await host.recover()).status).toBe('failed')
+    expect(readFileSync(join(host.directory, 'compose.override.yaml'), 'utf8')).toBe('the user\'s')
+    expect([host.content(), host.leftovers()]).toEqual([old, []])
   })
 })
 
