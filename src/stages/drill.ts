@@ -53,18 +53,16 @@ export async function drill(run: Run, choices: DrillChoices): Promise<Outcome<Dr
     if (isKept) noteDrill(run.state.drills, { ...record, kept: true })
     else problems.push(...(await removeDrill(run, record)))
   }
-  const { source, stacks, codes } = rehearsed
+  const { source, stacks } = rehearsed
   const isOk = stacks.every(({ status }) => status === 'ok')
   if (!run.signal.aborted) rememberDrill(run, { at: run.startedAt.toISOString(), source, status: isOk ? 'ok' : 'failed', stacks })
   const body: DrillBody = { source, stacks, kept: isKept ? { folder: record.folder, label } : null }
-  return concluded(run, body, { status: isOk ? 'ok' : stacks.some(({ status }) => status === 'ok') ? 'partial' : 'failed', problems, codes })
+  return concluded(run, body, { status: isOk ? 'ok' : stacks.some(({ status }) => status === 'ok') ? 'partial' : 'failed', problems, codes: [isOk ? 0 : exitCodes.ofKind('corrupt')] })
 }
 
 interface Rehearsed {
   readonly source: string
   readonly stacks: readonly DrillStackReport[]
-  /** Exit codes that the stacks ask for. */
-  readonly codes: readonly number[]
 }
 
 async function rehearse(run: Run, runtime: Runtime, { label, folder }: DrillRecord, choices: DrillChoices, problems: Problem[]): Promise<Rehearsed> {
@@ -81,11 +79,10 @@ async function rehearse(run: Run, runtime: Runtime, { label, folder }: DrillReco
   const fetchingAt = performance.now()
   const engine = await from.fetch()
   const context = { runtime, engine, label, folder, fetchMs: performance.now() - fetchingAt }
-  const codes = absent.map(() => exitCodes.ofKind('corrupt'))
-  return { source, stacks: [...absent, ...(await drillAll(run, context, chosen, choices.keep, { problems, codes }))], codes }
+  return { source, stacks: [...absent, ...(await drillAll(run, context, chosen, choices.keep, problems))] }
 }
 
-async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0], 'run'>, chosen: readonly ChosenSnapshot[], keep: boolean, { problems, codes }: { readonly problems: Problem[]; readonly codes: number[] }): Promise<readonly DrillStackReport[]> {
+async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0], 'run'>, chosen: readonly ChosenSnapshot[], keep: boolean, problems: Problem[]): Promise<readonly DrillStackReport[]> {
   const reports: DrillStackReport[] = []
   for (const one of chosen) {
     if (run.signal.aborted) {
@@ -93,9 +90,8 @@ async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0]
       continue
     }
     try {
-      const { report, problems: more, code } = await drillStack({ run, ...context }, one)
+      const { report, problems: more } = await drillStack({ run, ...context }, one)
       reports.push(report)
-      codes.push(code)
       problems.push(...more)
       run.reporter.stackDone(one.stack, { status: report.status, summary: more.find(({ severity }) => severity === 'error')?.message ?? '' })
     } catch (error) {

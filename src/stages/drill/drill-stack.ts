@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Capsule, Engine, Runtime } from '@stackbk/contract'
 import { parseArgsStringToArgv } from 'string-argv'
 
-import { errorFrom, exitCodes, problemFrom, StackbkError, type ErrorKind, type Problem } from '../../errors.js'
+import { errorFrom, problemFrom, StackbkError, type Problem } from '../../errors.js'
 import type { ChosenSnapshot } from '../recover/choice.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
@@ -23,13 +23,9 @@ export interface DrillContext {
   readonly fetchMs: number
 }
 
-/**
- * One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the
- * report, thrown is only an interruption. `code`: the exit code that it asks for; 6 only where the stack was tried and does not come back.
- */
-export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<{ report: DrillStackReport; problems: readonly Problem[]; code: number }> {
+/** One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the report, thrown is only an interruption. */
+export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<{ report: DrillStackReport; problems: readonly Problem[] }> {
   const problems: Problem[] = []
-  let notDrilled: ErrorKind | null = null
   const begunAt = performance.now()
   const draft = { name, snapshotId: snapshot.id, dataAgeMs: Math.max(0, run.startedAt.getTime() - Date.parse(snapshot.time)), recoveryMs: null as number | null, healthy: false, probe: 'skipped' as DrillStackReport['probe'], filesCompared: 0, mismatches: 0 }
   const fail = (code: string, message: string, fix: string): void => {
@@ -70,16 +66,11 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
   } catch (error) {
     if (run.signal.aborted) throw error
     const { kind, code, message, detail, fix } = error instanceof StackbkError ? error : new StackbkError({ kind: 'failed', message: String(error) })
-    notDrilled = speakOfSnapshot.includes(kind) ? null : kind
     problems.push({ ...problemFrom({ kind: 'failed', message, toolOutput: detail, fix }, { code: code === kind ? 'drill-failed' : code }), stack: name })
   }
   const isOk = draft.healthy && draft.probe !== 'failed' && draft.mismatches === 0
-  const code = isOk ? 0 : exitCodes.ofKind(notDrilled !== null && draft.mismatches === 0 ? notDrilled : 'corrupt')
-  return { report: { ...draft, status: isOk ? 'ok' : 'failed' }, problems, code }
+  return { report: { ...draft, status: isOk ? 'ok' : 'failed' }, problems }
 }
-
-/** Failures that show that the stack does not come back from its snapshot. After any other it is not known whether it does. */
-const speakOfSnapshot: readonly ErrorKind[] = ['corrupt', 'failed', 'not-found', 'unsupported']
 
 async function capsuleOf(engine: Engine, snapshotId: string, paths: readonly string[], signal: AbortSignal): Promise<Capsule> {
   const path = paths.find(isCapsule)
