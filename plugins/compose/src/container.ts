@@ -75,9 +75,6 @@ export function readContainer(description: unknown): Container {
   }
 }
 
-/** Returns the exit code with which a container last ended, as far as the engine's events have told it. */
-export type LastExits = (id: string) => number | undefined
-
 /** Without what the journal need not hold. One that crashes over and over counts as restarting, even if it was met at work. */
 export function toState(container: Container, lastExitOf: LastExits = () => undefined): ContainerState {
   const { allLabels: _labels, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, firstHealthCheckMs: _first, ...rest } = container
@@ -85,6 +82,9 @@ export function toState(container: Container, lastExitOf: LastExits = () => unde
   const state = last === undefined ? rest : { ...rest, lastExitCode: last }
   return container.condition === 'running' && crashedLately(container, last) ? { ...state, condition: 'restarting' } : state
 }
+
+/** The exit code with which a container last ended, as far as the engine's events say it. */
+export type LastExits = (id: string) => number | undefined
 
 /** The engine takes a container for stable after so long. */
 const stableMs = 10_000
