@@ -58,7 +58,7 @@ export function concluded<T extends object>(
 ): Outcome<ResultHeader & T> {
   const finishedAt = new Date()
   const signal = run.interruptedBy()
-  const replayed = (run.replayed?.problems ?? []).filter((problem) => !end.problems.includes(problem))
+  const replayed = (run.replayed?.problems ?? []).filter((problem) => !end.problems.some((one) => isSameProblem(one, problem)))
   const status = end.status === 'ok' && run.replayed?.problems.some(({ severity }) => severity === 'error') ? 'partial' : end.status
   const implied = status === 'ok' ? 0 : status === 'partial' ? 3 : 1
   const codes = end.codes?.some((code) => code !== 0) ? end.codes : [implied]
@@ -77,4 +77,9 @@ export function concluded<T extends object>(
     },
     exitCode: signal === null ? exitCodes.first(codes) : exitCodes.ofSignal(signal),
   }
+}
+
+/** A command that consists of two names what the first one has named already, perhaps in another form of its message. */
+function isSameProblem(one: Problem, other: Problem): boolean {
+  return one.code === other.code && one.severity === other.severity && one.stack === other.stack && (one.stack !== undefined || one.message === other.message)
 }

@@ -78,9 +78,6 @@ export function readContainer(description: unknown): Container {
   }
 }
 
-/** Returns the exit code with which a container last ended, as far as the engine's events have told it. */
-export type LastExits = (id: string) => number | undefined
-
 /** The label counts before the service's own grace, which the engine gives as `null` where the service names none. */
 function stopGrace(labels: Readonly<Record<string, string>>, timeout: unknown): Pick<ContainerState, 'stopGraceSeconds' | 'isStopGraceExplicit'> {
   const own = readStopTimeout(labels[stopTimeoutLabel] ?? '') ?? (typeof timeout === 'number' && timeout >= 0 ? timeout : null)
@@ -94,6 +91,9 @@ export function toState(container: Container, lastExitOf: LastExits = () => unde
   const state = last === undefined ? rest : { ...rest, lastExitCode: last }
   return container.condition === 'running' && crashedLately(container, last) ? { ...state, condition: 'restarting' } : state
 }
+
+/** The exit code with which a container last ended, as far as the engine's events say it. */
+export type LastExits = (id: string) => number | undefined
 
 /** The engine takes a container for stable after so long. */
 const stableMs = 10_000

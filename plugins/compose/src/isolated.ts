@@ -18,7 +18,7 @@ import { children, type Json, record, text, textList } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { isInside } from './paths.js'
 import { buildCommand } from './build-command.js'
-import { bringImages, type ImageToUse } from './recorded-images.js'
+import { bringImages, type BuildOf, type ImageToUse } from './recorded-images.js'
 import { normalizedModel } from './rebuild-source.js'
 import { removeByLabel, scratchLabel } from './removal.js'
 import type { Tools } from './tools.js'
@@ -138,7 +138,7 @@ async function prepare(docker: Docker, project: CapsuleProject, request: Prepare
 }
 
 /** One after another, so that an image that is not to be had leaves out its own service alone. Adds those to `unavailable`. */
-async function bringEachImage(docker: Docker, project: CapsuleProject, { wanted, scratch, unavailable, platformOf, buildOf }: { readonly wanted: readonly string[]; readonly scratch: Scratch; readonly unavailable: Map<string, Failure>; readonly platformOf: (service: string) => string; readonly buildOf: (service: string) => string }, options: CallOptions): Promise<Answer<readonly ImageToUse[]>> {
+async function bringEachImage(docker: Docker, project: CapsuleProject, { wanted, scratch, unavailable, platformOf, buildOf }: { readonly wanted: readonly string[]; readonly scratch: Scratch; readonly unavailable: Map<string, Failure>; readonly platformOf: (service: string) => string; readonly buildOf: BuildOf }, options: CallOptions): Promise<Answer<readonly ImageToUse[]>> {
   const brought: ImageToUse[] = []
   const refused = new Map<string, Failure>()
   for (const image of project.images.filter(({ service }) => wanted.includes(service))) {

@@ -73,6 +73,9 @@ describe('a stack that an interrupted run left stopped', () => {
     const run = runWith({ canStart: false })
     const { problems } = await replayJournal(run)
     expect(concluded(run, {}, { status: 'ok', problems }).result.problems).toEqual(problems)
+    // As the result of the first of two stages gives them on.
+    const copies = problems.map((problem) => ({ ...problem, message: `${problem.message} ` }))
+    expect(concluded(run, {}, { status: 'partial', problems: copies }).result.problems).toEqual(copies)
   })
 })
 
