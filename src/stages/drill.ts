@@ -43,23 +43,23 @@ export async function drill(run: Run, choices: DrillChoices): Promise<Outcome<Dr
   const record: DrillRecord = { schemaVersion: 1, label, folder: join(run.state.cache, label), kept: false }
   noteDrill(run.state.drills, record)
   let isKept = false
-  let rehearsed: Rehearsed
+  let outcome: Drilled
   try {
     ensureFolder(record.folder)
-    rehearsed = await rehearse(run, runtime, record, choices, problems)
+    outcome = await drillChosen(run, runtime, record, choices, problems)
     isKept = choices.keep && !run.signal.aborted
   } finally {
     if (isKept) noteDrill(run.state.drills, { ...record, kept: true })
     else problems.push(...(await removeDrill(run, record)))
   }
-  const { source, stacks, codes } = rehearsed
+  const { source, stacks, codes } = outcome
   const status = statusOf(stacks)
   if (!run.signal.aborted) rememberDrill(run, { at: run.startedAt.toISOString(), source, status: lastStatus(stacks), stacks })
   const body: DrillBody = { source, stacks, kept: isKept ? { folder: record.folder, label } : null }
   return concluded(run, body, { status, problems, codes })
 }
 
-/** What could not be proven for a lack of its surroundings, and what was left out next to what came back, makes it partial. */
+/** Returns `partial` where something came back, and something else did not or could not be proven. */
 function statusOf(stacks: readonly DrillStackReport[]): 'ok' | 'partial' | 'failed' {
   if (stacks.every(({ status }) => status === 'ok')) return 'ok'
   return stacks.some(({ status }) => status === 'ok' || status === 'partial') ? 'partial' : 'failed'
@@ -69,14 +69,14 @@ function lastStatus(stacks: readonly DrillStackReport[]): 'ok' | 'partial' | 'fa
   return stacks.some(({ status }) => status === 'failed' || status === 'skipped') ? 'failed' : statusOf(stacks)
 }
 
-interface Rehearsed {
+interface Drilled {
   readonly source: string
   readonly stacks: readonly DrillStackReport[]
   /** Exit codes that apply, besides that of the status. */
   readonly codes: readonly number[]
 }
 
-async function rehearse(run: Run, runtime: Runtime, { label, folder }: DrillRecord, choices: DrillChoices, problems: Problem[]): Promise<Rehearsed> {
+async function drillChosen(run: Run, runtime: Runtime, { label, folder }: DrillRecord, choices: DrillChoices, problems: Problem[]): Promise<Drilled> {
   const from = choices.local ? await localSource(run) : await cloudSource(run, join(folder, 'copy'))
   const { source } = from
   const { dirlist: file, stacksDirectory } = run.configuration.docker

@@ -54,7 +54,7 @@ interface IsolationRequest {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Services that ran and of which nothing can be rehearsed, with the reason each; those that need one of them are such too. `unavailable`: those that cannot be made. */
+/** Returns the services that ran and cannot be drilled, with the reason each; those that need one of them are among them. `unavailable`: those that cannot be made. */
 export async function servicesNotRun(project: CapsuleProject, model: Json, places: Places, unavailable: ReadonlyMap<string, string> = new Map()): Promise<ReadonlyMap<string, string>> {
   const reasons = new Map<string, string>(unavailable)
   const running = Object.keys(project.replicas)

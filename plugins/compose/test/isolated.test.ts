@@ -336,17 +336,17 @@ test('a service of which something is missing or refused is left out with what n
   })
   const capsule = asIfRunning(await capsuleOf(runtime, stack), { good: 1, missing: 1, waiting: 1, refused: 1, sidecar: 1 })
   const scratch = await scratchFor(runtime)
-  const rehearsal = good(await runtime.startIsolated(capsule, scratch))
-  expect(rehearsal).toMatchObject({ healthy: true, missing: [] })
-  expect(servicesOf(rehearsal)).toEqual(['good'])
-  const unavailable = Object.fromEntries((rehearsal.unavailable ?? []).map(({ service: name, reason }) => [name, reason]))
+  const drill = good(await runtime.startIsolated(capsule, scratch))
+  expect(drill).toMatchObject({ healthy: true, missing: [] })
+  expect(servicesOf(drill)).toEqual(['good'])
+  const unavailable = Object.fromEntries((drill.unavailable ?? []).map(({ service: name, reason }) => [name, reason]))
   expect(Object.keys(unavailable).sort()).toEqual(['missing', 'refused'])
   expect(unavailable['missing']).toContain('stackbk-test/never:1')
   expect(unavailable['refused']).toMatch(/cpu/i)
-  expect(rehearsal.leftOut.join('\n')).toMatch(/Service waiting is not run: it needs missing.*\n.*Service sidecar is not run: it needs refused/s)
+  expect(drill.leftOut.join('\n')).toMatch(/Service waiting is not run: it needs missing.*\n.*Service sidecar is not run: it needs refused/s)
 })
 
-test('a service that cannot become healthy without another stack is told apart from one whose data is bad', async () => {
+test('a service that cannot become healthy without another stack is reported apart from one whose data is bad', async () => {
   const { runtime } = await liveRuntime()
   const external = `stackbk-test-shared-${process.pid}-${Date.now().toString(36)}`
   await docker('network', 'create', external)
@@ -367,9 +367,9 @@ test('a service that cannot become healthy without another stack is told apart f
     files: { 'data/x': '' },
   })
   const capsule = asIfRunning(await capsuleOf(runtime, stack), { asking: 1, ending: 1, after: 1, bad: 1, fine: 1 })
-  const rehearsal = good(await runtime.startIsolated(capsule, { ...(await scratchFor(runtime)), healthTimeoutMs: 10_000 }))
-  expect(rehearsal.missing.map((one) => one.service).sort()).toEqual(['after', 'asking', 'bad', 'ending'])
-  const needs = Object.fromEntries((rehearsal.outsideNeeds ?? []).map((one) => [one.service, one.reason]))
+  const drill = good(await runtime.startIsolated(capsule, { ...(await scratchFor(runtime)), healthTimeoutMs: 10_000 }))
+  expect(drill.missing.map((one) => one.service).sort()).toEqual(['after', 'asking', 'bad', 'ending'])
+  const needs = Object.fromEntries((drill.outsideNeeds ?? []).map((one) => [one.service, one.reason]))
   expect(Object.keys(needs).sort()).toEqual(['after', 'asking', 'ending'])
   expect(needs['asking']).toContain('other-db')
   expect(needs['asking']).toContain(external)
@@ -381,9 +381,9 @@ test('stacks whose names are one to Compose are drilled next to each other', asy
   const stack = await liveStack({ isUp: false, compose: { services: { web: service() } } })
   const capsule = asIfRunning(await capsuleOf(runtime, stack), { web: 1 })
   const scratch = await scratchFor(runtime)
-  const rehearsals = []
-  for (const name of ['web.1', 'Web1', 'web1', 'Ü']) rehearsals.push(good(await runtime.startIsolated({ ...capsule, stack: name }, scratch)))
-  expect(rehearsals.map(({ healthy }) => healthy)).toEqual([true, true, true, true])
-  expect(new Set(rehearsals.flatMap(({ containers }) => containers.map(({ name }) => name))).size).toBe(4)
+  const drills = []
+  for (const name of ['web.1', 'Web1', 'web1', 'Ü']) drills.push(good(await runtime.startIsolated({ ...capsule, stack: name }, scratch)))
+  expect(drills.map(({ healthy }) => healthy)).toEqual([true, true, true, true])
+  expect(new Set(drills.flatMap(({ containers }) => containers.map(({ name }) => name))).size).toBe(4)
   expect(await runtime.startIsolated({ ...capsule, stack: 'web1' }, scratch)).toMatchObject({ ok: false, failure: { kind: 'usage' } })
 })

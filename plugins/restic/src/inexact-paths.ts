@@ -24,7 +24,7 @@ export class InexactPaths {
 
   /** To be called for each entry, in order. */
   add(path: string): void {
-    const lines = path.split('\n').length
+    const lines = path.includes('\n') ? path.split('\n').length : 1
     if (path.includes(replacement)) this.#paths.push({ index: this.#index, path, line: this.#line, lines })
     this.#index++
     this.#line += lines

@@ -31,7 +31,7 @@ describe('a container that was killed at the end of its grace', () => {
     expect(problemOf({ isStopGraceExplicit: true, stopGraceSeconds: 30 }).fix).toMatch(/stop_grace_period.*init: true/)
   })
 
-  it('is not told to use an init that it has', () => {
+  it('is not advised to use an init that it has', () => {
     const { fix } = problemOf({ hasInit: true })
     expect(fix).toContain('stop_signal')
     expect(fix).not.toContain('init: true')
