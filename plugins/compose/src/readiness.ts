@@ -3,7 +3,7 @@ import type { Answer, CallOptions, Finding } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
 import { type CallLimits, limitsOf } from './engine.js'
-import { elsewhereFix, type EngineSystem, whyElsewhere } from './engine-host.js'
+import { elsewhereFix, type EngineSystem, signOfElsewhere } from './engine-host.js'
 import { type Json, record, text, textList } from './json.js'
 
 const oldestEngine = '23'
@@ -104,7 +104,7 @@ export async function examineTools(docker: Docker, localSocket: () => Promise<An
 
 /** Names an engine whose files are not this host's: nothing of its volumes could be read. */
 async function placeFindings(versions: Versions): Promise<readonly Finding[]> {
-  const reason = await whyElsewhere(versions)
+  const reason = await signOfElsewhere(versions)
   return reason === null ? [] : [{ id: 'compose.engine-host', status: 'warning', found: reason, needed: 'an engine that runs on this host itself', fix: `Volumes cannot be backed up from here, nor bind mounts of folders that the engine does not share with this host. ${elsewhereFix}` }]
 }
 

@@ -12,6 +12,7 @@ import { bringImages, hasTag, type ImageToUse } from './recorded-images.js'
 import { localImages, tagImage } from './images.js'
 import { checkRebuild, definitionOf, imagesOf } from './rebuild-check.js'
 import { buildCommand } from './build-command.js'
+import { elsewhereFix, isAbsent } from './engine-host.js'
 import { makeExternalNetworks } from './rebuild-networks.js'
 import { withOverride } from './rebuild-override.js'
 import { asOverride, type RebuildSource } from './rebuild-source.js'
@@ -83,6 +84,8 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   if (!containers.ok) return containers
   const anonymous = await anonymousVolumes(tools, sources, containers.value, call)
   if (!anonymous.ok) return anonymous
+  const unreachable = await firstUnreachable([...named, ...anonymous.value.rebuilt])
+  if (unreachable !== null) return failed({ kind: 'configuration', message: `The engine has made the volume ${unreachable.name} in ${unreachable.path}, which is not on this host: its data cannot be put in its place`, fix: elsewhereFix })
   const filled = await request.fillVolumes([...named, ...anonymous.value.rebuilt])
   if (!filled.ok) return filled
   if (request.signal?.aborted) return failed({ kind: 'cancelled', message: `The rebuild of ${capsule.stack} was cancelled before its start` })
@@ -103,6 +106,12 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   if (!started.ok && up.value.isUp) tools.log('warning', `${started.failure.message}, yet all is up`, { directory: request.directory })
   if (!started.ok && !up.value.isUp) return failed(started.failure)
   return answered({ ...up.value, ...common })
+}
+
+/** The engine makes the folder of a volume with it: one that is not here is on another machine. The folder of a bind comes with its data. */
+async function firstUnreachable(volumes: readonly RebuiltVolume[]): Promise<RebuiltVolume | null> {
+  for (const volume of volumes) if ((volume.recorded.options['device'] ?? '') === '' && (await isAbsent(volume.path))) return volume
+  return null
 }
 
 function obstacleTo(capsule: Capsule, obstacles: RebuildOutlook['problems']): Failure {

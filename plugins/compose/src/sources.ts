@@ -8,7 +8,7 @@ import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, Sourc
 import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
 import { describeListed, lookAtHost } from './look.js'
-import { whyElsewhere } from './engine-host.js'
+import { engineName, isAbsent, signOfElsewhere } from './engine-host.js'
 import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
 import { neighbourOf } from './neighbours.js'
@@ -191,9 +191,10 @@ async function withoutHost(tools: Tools, state: StackState, sources: readonly Om
   const isAbsentVolume = ({ kind, volume, whyNot, missing }: Omit<Source, 'otherUsers'>): boolean => kind !== 'bind' && volume !== '' && whyNot === absent && missing === undefined
   if (absentBinds.length === 0 && !sources.some(isAbsentVolume)) return [...sources]
   const engine = await knownEngine(tools.docker, options)
-  const elsewhere = engine.ok ? await whyElsewhere(engine.value) : null
+  const elsewhere = engine.ok ? await signOfElsewhere(engine.value) : null
+  const owner = engine.ok ? engineName(engine.value.system) : 'the engine'
   const marked = sources.map((source) => {
-    if (isAbsentVolume(source)) return { ...source, isNotOnHost: true, whyNot: elsewhere === null ? 'its folder is not on this host' : `it is not on this host: ${elsewhere}` }
+    if (isAbsentVolume(source)) return { ...source, isNotOnHost: true, whyNot: elsewhere === null ? `${owner} has it, and this host has no such folder` : `it is not on this host: ${elsewhere}` }
     const isBind = source.kind === 'bind' && source.whyNot === absent && absentBinds.some((mount) => mount.source === source.path)
     return isBind && elsewhere !== null ? { ...source, isNotOnHost: true, whyNot: `it is not on this host: ${elsewhere}` } : source
   })
@@ -202,17 +203,6 @@ async function withoutHost(tools: Tools, state: StackState, sources: readonly Om
     kind: isInside(source, state.directory) ? 'directory' : 'bind', path: source, volume: '', services: [service], isWritable: writable, canBeRead: false, whyNot: `it is not on this host: ${elsewhere}`, isNotOnHost: true, device: null,
   }))
   return [...marked, ...added.filter(({ path }, at) => added.findIndex((other) => other.path === path) === at)]
-}
-
-/** Whether nothing is there. What may not be looked at, or does not answer, may be there. */
-async function isAbsent(path: string): Promise<boolean> {
-  try {
-    await files.stat(path)
-    return false
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    return code === 'ENOENT' || code === 'ENOTDIR'
-  }
 }
 
 interface Unreadable {

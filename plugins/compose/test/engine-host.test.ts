@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { describe, expect, onTestFinished, test } from 'vitest'
 
-import { service } from '../../../test/fixtures/compose-stack.js'
-import { whyElsewhere } from '../src/engine-host.js'
+import { docker, service } from '../../../test/fixtures/compose-stack.js'
+import { signOfElsewhere, whyElsewhere } from '../src/engine-host.js'
 import { useEngine } from './fake-engine.js'
 import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 import { virtualEngine } from './virtual-engine.js'
@@ -38,6 +38,28 @@ describe('where an engine runs', () => {
     const folder = await rootFolder('dddd-eeee-ffff')
     expect(await whyElsewhere({ engineId: 'aaaa-bbbb-cccc', system: system(folder) })).toContain(`${folder} of this host belongs to another engine`)
   })
+})
+
+test('another kernel is a sign that the engine runs elsewhere, and no proof; the same one in other words is none', async () => {
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-kernel-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const engine = (kernel: string): Parameters<typeof whyElsewhere>[0] => ({ engineId: 'aaaa-bbbb', system: { name: 'Some VM', kernel, rootFolder: folder } })
+  expect([await whyElsewhere(engine('1.2.3-vm')), await signOfElsewhere(engine('1.2.3-vm'))]).toEqual([null, expect.stringContaining('the engine (Some VM) runs with the kernel 1.2.3-vm')])
+  expect([await signOfElsewhere(engine(release())), await signOfElsewhere(engine(''))]).toEqual([null, null])
+})
+
+test('a volume whose folder is gone is named with the engine that has it', async () => {
+  const stack = await liveStack({ isUp: false, compose: { services: { app: service({ volumes: ['named:/named'] }) }, volumes: { named: {} } } })
+  await stack.compose('create')
+  const folder = await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `${stack.project}_named`)
+  await rename(folder, `${folder}-away`)
+  try {
+    const { runtime } = await liveRuntime()
+    const sources = good(await runtime.sources(await look(runtime, stack.directory)))
+    expect(sources.find(({ volume }) => volume !== '')).toMatchObject({ canBeRead: false, isNotOnHost: true, whyNot: expect.stringMatching(/^the engine \(.+\) has it, and this host has no such folder$/) })
+  } finally {
+    await rename(`${folder}-away`, folder)
+  }
 })
 
 test('what an engine in a virtual machine keeps is named as not on this host, and so are bind mounts that only the machine has', async () => {
