@@ -19,6 +19,9 @@ const workers = 3
 /** On a loaded machine a real engine now and then fails by itself: what fails twice has failed. */
 const realToolRetries = 1
 
+/** A busy machine takes its time to compile a program or to start one: the limit is for what hangs. */
+const unitTimeout = 60_000
+
 /** Tests of the real tools take what those take: the limit is for what hangs. */
 const realToolTimeout = 120_000
 
@@ -26,7 +29,7 @@ export default defineConfig({
   test: {
     disableConsoleIntercept: true,
     projects: [
-      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'packages/*/test/**/*.test.ts'], testTimeout: 20_000, maxWorkers: workers, sequence: { groupOrder: 0 } } },
+      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'packages/*/test/**/*.test.ts'], testTimeout: unitTimeout, hookTimeout: unitTimeout, maxWorkers: workers, sequence: { groupOrder: 0 } } },
       {
         resolve: { alias },
         test: { name: 'plugins', include: ['plugins/*/test/**/*.test.ts'], testTimeout: realToolTimeout, hookTimeout: realToolTimeout, retry: realToolRetries, maxWorkers: workers, sequence: { groupOrder: 1 } },
