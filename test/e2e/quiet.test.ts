@@ -57,7 +57,7 @@ describe('a snapshot is marked live and its stack partial', () => {
     await docker('rm', '-f', stranger)
   })
 
-  it("when the engine's events break off while it is read, and somebody starts a service of it then", async () => {
+  it("when the engine's events break off while it is read, and a user starts a service of it then", async () => {
     const proxy = await engineProxy(join(world.root, 'proxy.sock'))
     try {
       const start = async (): Promise<void> => {

@@ -50,7 +50,7 @@ export interface ContainerState {
   /** Of one that ended, and of one that waits for its restart; `null` while it runs. */
   readonly exitCode: number | null
   readonly restartPolicy: string
-  /** How often its restart policy has restarted it since somebody started it. Absent: not known. */
+  /** How often its restart policy has restarted it since it was last started in another way. Absent: not known. */
   readonly restartCount?: number
   /** How the run before the present one ended, of a container that its policy has restarted. Absent: not known. */
   readonly lastExitCode?: number

@@ -55,8 +55,8 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     const expected = wasAlive.filter((container) => !remaining.has(container.id))
     const ended = heardEnds ?? (await collectEnds(ear, expected, graceSecondsOf))
     // Before they are removed: an end that no event has told is known from the container alone.
-    const untold = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
-    const present = await inspectContainers(tools.docker, untold.map((container) => container.id), request)
+    const withoutEvent = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
+    const present = await inspectContainers(tools.docker, withoutEvent.map((container) => container.id), request)
     for (const container of present.ok ? present.value.values() : []) ended.push(readEnd(container, projectOf(state, container.id), graceOf(container, request)))
     // Nothing is removed of a stack of which something still runs: all of it is started again.
     if (request.mode === 'down' && alive.length === 0) {

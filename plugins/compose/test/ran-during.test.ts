@@ -137,7 +137,7 @@ test.each(['stop', 'down'] as const)('of a stack that was stopped by %s while no
   expect(report.lastStartAt).toBeGreaterThan(report.firstStopAt!)
 })
 
-test('a container of the stack that somebody ran meanwhile is seen without any event', async () => {
+test('a container of the stack that a user ran meanwhile is seen without any event', async () => {
   const stack = await liveStack({ compose: { services: { app: service() } } })
   const runtime = await runtimeWithoutEvents()
   const state_ = await look(runtime, stack.directory)

@@ -17,7 +17,7 @@ describe('a container that its policy has restarted', () => {
   test.each([
     ['after exit code 1', 3, 1, true],
     ['after it was killed', 3, 137, true],
-    ['after an end that nobody has seen', 3, undefined, true],
+    ['after an end that no event showed', 3, undefined, true],
     ['after exit code 0', 3, 0, false],
     ['never', 0, undefined, false],
   ])('%s has crashed, or has not', (_, restartCount, lastExitCode, hasCrashed) => {

@@ -74,7 +74,7 @@ function clockBehind(stack: string, { id, time }: Snapshot): Problem {
 
 /** A stack that is live every night would grow without bound; what is marked partial or shrunk may be the sign of a loss, and then nothing goes. */
 function mayForget({ status, snapshot, verification, marks }: StackDraft): boolean {
-  if (snapshot === null || verification === 'failed') return false
+  if (snapshot === null || verification === 'failed' || verification === 'unknown') return false
   return status === 'ok' || (status === 'partial' && marks.size === 1 && marks.has('live'))
 }
 

@@ -40,4 +40,11 @@ describe('retention', () => {
     expect(asked.map(({ tagSets }) => tagSets)).toEqual([[['stackbk', 'stack:mail']]])
     expect(end).toMatchObject({ report: { status: 'ok', removed: 1 }, problems: [{ code: 'clock-behind', stack: 'web', message: expect.stringContaining('odd') as string }] })
   })
+
+  it.each(['failed', 'unknown'] as const)('forgets nothing of a stack whose live snapshot has the verification "%s"', async (verification) => {
+    const engine = partly<Engine>('engine', {})
+    const draft = { name: 'web', status: 'partial', marks: new Set(['live']), verification, snapshot: { id: 'new' } } as unknown as StackDraft
+    const end = await applyRetention(testRun(), { engine, repository: { id: 'id', location: 'place', path: null }, snapshots: [], record: new SnapshotRecord(at('repositories'), 'id'), isNew: false }, [draft])
+    expect(end.report).toEqual({ status: 'skipped', removed: 0 })
+  })
 })

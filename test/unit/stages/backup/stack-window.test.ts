@@ -537,7 +537,7 @@ describe('the window in which a stack is down', () => {
         expect(await windowOf({ watch: lossy, ranDuring })).toMatchObject({ couldNotWatch: true, up: ok(isUp) })
       })
 
-      it('are not asked where the events have told all', async () => {
+      it('are not asked where the events are complete', async () => {
         let asked = 0
         expect(await windowOf({ watch: watchOf(report()), ranDuring: () => (asked++, Promise.resolve(ok(report()))) })).toMatchObject({ couldNotWatch: false })
         expect(asked).toBe(0)

@@ -25,7 +25,7 @@ describe('a stack that came up', () => {
     ['restarts again and again', [container('app')], [container('app', { startedAt: later })], /app restarts/],
     ['crashes and is restarted by its policy', [container('app')], [container('app', { startedAt: later, restartPolicy: 'always', restartCount: 4, lastExitCode: 1 })], /app restarts again and again, last after exit code 1/],
     ['waits for its restart after a crash', [container('app')], [container('app', { condition: 'restarting', startedAt: later, exitCode: 3, restartPolicy: 'always', restartCount: 4, lastExitCode: 3 })], /app restarts/],
-    ['is restarted by its policy, nobody knows after which end', [container('app')], [container('app', { startedAt: later, restartPolicy: 'always', restartCount: 1 })], /app restarts/],
+    ['is restarted by its policy, after an end that no event showed', [container('app')], [container('app', { startedAt: later, restartPolicy: 'always', restartCount: 1 })], /app restarts/],
     ['did its work and ended with 0 over and over before, and crashes now', [container('app', { condition: 'restarting', exitCode: 0, restartCount: 9, lastExitCode: 0 })], [container('app', { condition: 'restarting', startedAt: later, exitCode: 1, restartCount: 2, lastExitCode: 1 })], /app restarts/],
     ['has ended with an error', [container('app')], [container('app', { condition: 'exited', exitCode: 1, startedAt: earlier })], /app has ended/],
     ['is gone', [container('app')], [], /app has ended/],

@@ -125,7 +125,7 @@ describe('a sync', () => {
     expect([made.acts, exitCode, result.status, result.problems]).toMatchObject([[], 1, 'failed', [{ code: 'transfer-failed', message: expect.stringContaining('could not be read') as string }]])
   })
 
-  it('ends with 1 where the whole disk of the repository does not answer any more', async () => {
+  it('ends with 1 where the disk of the repository does not answer any more', async () => {
     const made = makeSync({ remote: kept.filter((path) => !/^(index|snapshots)/.test(path)) })
     write(`repository/${pathOf('index', 'kept')}`, 'rots')
     const { exitCode, result } = await syncWhile(made, 'config')
