@@ -12,6 +12,8 @@ interface Old {
   readonly directory: string
   readonly model?: unknown
   readonly text?: string
+  /** What else the snapshot holds. */
+  readonly outside?: readonly string[]
 }
 
 /** The plans for stacks of another host, and what the runtime was asked about each. */
@@ -40,7 +42,7 @@ async function plansOf(stacks: readonly Old[], more: Partial<PlanContext> & { re
       return Promise.resolve(ok({ problems: more.problems ?? [], losses: [] }))
     },
   })
-  const chosen = stacks.map((old) => ({ stack: old.name, snapshot: snapshotOf(old.name, { paths: [old.directory, capsuleFile(old.name)], tags: [`stack:${old.name}`] }) }))
+  const chosen = stacks.map((old) => ({ stack: old.name, snapshot: snapshotOf(old.name, { paths: [old.directory, ...(old.outside ?? []), capsuleFile(old.name)], tags: [`stack:${old.name}`] }) }))
   const plans = await planRecoveries(chosen, { run: testRun(), engine, runtime, services: [], allowHostVolumes: false, createExternal: false, overwrite: false, noStart: false, path: undefined, into: undefined, ...more })
   return { plans, asked }
 }
@@ -61,6 +63,12 @@ describe('stacks of another host', () => {
   it('come to the configured stacks folder without being told so, and say that they do', async () => {
     const { plans } = await plansOf([db, { name: 'deep', directory: '/opt/old/group/deep' }])
     expect(plans.map(({ directory, problems }) => [directory, problems.map(({ code }) => code)])).toEqual([[at('stacks/db'), ['other-folder']], ['/opt/old/group/deep', []]])
+  })
+
+  it('have what lies outside of their folders named, since it goes back to its own path, unless it moves with another stack', async () => {
+    const { plans } = await plansOf([{ ...web, outside: ['/opt/old/db/data', '/srv/films'] }, db], { into: at('new') })
+    expect(plans.find(({ name }) => name === 'web')?.problems.filter(({ code }) => code === 'own-path')).toMatchObject([{ severity: 'warning', message: '/srv/films of web lies outside of its folder, and goes back to the same path as before' }])
+    expect((await plansOf([{ ...web, outside: ['/srv/films'] }], { into: '/opt/old' })).plans[0]?.problems).toEqual([])
   })
 
   it('are all refused if their folders have the same name', async () => {
