@@ -51,7 +51,7 @@ describe('stacks of another host', () => {
   const web: Old = { name: 'web', directory: '/opt/old/web', model: { services: { app: { volumes: [{ type: 'bind', source: '/opt/old/db/data', target: '/d' }] } } }, text: 'x: /opt/old/db/data\n' }
   const db: Old = { name: 'db', directory: '/opt/old/db', text: 'x: ./data\n' }
 
-  it('come to the new folder, one whose folder another one mounts first, and each is told where the others are', async () => {
+  it('come to the new folder, one whose folder another one mounts first, and each knows where the others are', async () => {
     const { plans, asked } = await plansOf([web, db], { into: at('new') })
     expect(plans.map(({ name, directory, origin, isBlocked }) => [name, directory, origin, isBlocked])).toEqual([['db', at('new/db'), db.directory, false], ['web', at('new/web'), web.directory, false]])
     expect(asked.get('web')).toMatchObject({ directory: at('new/web'), restoredPaths: [at('new/web'), at('new/db')], moved: [{ from: web.directory, to: at('new/web') }, { from: db.directory, to: at('new/db') }] })
@@ -60,7 +60,7 @@ describe('stacks of another host', () => {
     expect(plans[0]?.shares[0]?.folder).toMatchObject({ path: expect.stringContaining(at('.stackbk-recover-')), paths: [db.directory] })
   })
 
-  it('come to the configured stacks folder without being told so, and say that they do', async () => {
+  it('come to the configured stacks folder without a flag, and say that they do', async () => {
     const { plans } = await plansOf([db, { name: 'deep', directory: '/opt/old/group/deep' }])
     expect(plans.map(({ directory, problems }) => [directory, problems.map(({ code }) => code)])).toEqual([[at('stacks/db'), ['other-folder']], ['/opt/old/group/deep', []]])
   })
