@@ -165,7 +165,7 @@ export interface Source {
   readonly whyNot: string
   /** It cannot be read because this user may not: another one could. */
   readonly isForbidden?: boolean
-  /** The engine has it, and this host does not: the engine runs in a virtual machine, say, or the folder was removed. Absent: it is here, or nobody knows of it. */
+  /** The engine has it, and this host does not: the engine runs in a virtual machine, say, or the folder was removed. Absent: it is on this host, or that is not known. */
   readonly isNotOnHost?: boolean
   /** Other paths by which it was named, through symbolic links. */
   readonly links?: readonly string[]

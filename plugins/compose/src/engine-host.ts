@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { files, isUnknown } from '@stackbk/tool-runner/files'
 
-/** Where the engine runs, by its own words. */
+/** What an engine says of the system that it runs on. */
 export interface EngineSystem {
   /** Such as `Docker Desktop`; empty where it does not say. */
   readonly name: string

@@ -37,7 +37,9 @@ export async function withOverride(docker: Docker, source: RebuildSource, onWrit
   if (override === null) return unchanged(source.whyNotFiles)
   const path = await placeFor(docker, source)
   if (path === null || onWriteFile === undefined) return unchanged(`they name the old path ${scope.recorded.workingDirectory}`)
-  const content = `${firstLine}\n# ${scope.project.configFiles.map((file) => basename(file)).join(', ')} names ${oldPathsOf(files.value, source).join(', ')}, which is another folder on this host.\n# Correct that there, then remove this file.\n${asYaml(override)}`
+  const own = scope.project.configFiles.filter((file) => file !== path)
+  const [name, paths] = [own.map((file) => basename(file)).join(', '), replacedPaths(files.value, source).join(', ')]
+  const content = `${firstLine}\n# The folder has moved, and ${name} alone would mount ${paths}.\n# Correct that there, then remove this file.\n${asYaml(override)}`
   const resolved = await resolvedWith(docker, source, content, call)
   if (!resolved.ok) return resolved.failure.kind === 'cancelled' ? resolved : unchanged(source.whyNotFiles)
   onWriteFile(path)
@@ -47,8 +49,8 @@ export async function withOverride(docker: Docker, source: RebuildSource, onWrit
     return failed({ kind: 'failed', message: `${path} could not be written`, toolOutput: String(error), fix: 'See that the folder can be written to' })
   }
   const left = differences(resolved.value, source.model, servicesOf(scope))
-  const configFiles = [...scope.project.configFiles.filter((file) => file !== path), path]
-  const warning: RebuildWarning = { code: 'override-written', message: `${path} was written, since ${scope.project.configFiles.filter((file) => file !== path).map((file) => basename(file)).join(', ')} names the old path of the folder: with it, docker compose up finds the stack as it is`, fix: `Correct the paths in ${scope.project.configFiles.filter((file) => file !== path).join(', ')}, then remove ${overrideName}` }
+  const configFiles = [...own, path]
+  const warning: RebuildWarning = { code: 'override-written', message: `${path} was written, since ${name} alone would mount ${paths}: with it, docker compose up finds the stack as it is`, fix: `To do without it, correct the paths in ${own.join(', ')}, then remove ${overrideName}` }
   const now: RebuildSource = { ...source, scope: { ...scope, project: { ...scope.project, configFiles } }, ...(left.length === 0 ? { model: resolved.value, isFromFiles: true, whyNotFiles: '' } : { whyNotFiles: `they now say something else of ${left.join(', ')}` }) }
   return answered({ source: now, warnings: [warning, ...(left.length === 0 ? [] : [filesDiffer(now, now.whyNotFiles)])] })
 }
@@ -111,7 +113,7 @@ function changedMounts(files: Json, { model }: RebuildSource, service: string): 
 }
 
 /** Returns the paths of the files that the override replaces, for its comment. */
-function oldPathsOf(files: Json, source: RebuildSource): string[] {
+function replacedPaths(files: Json, source: RebuildSource): string[] {
   const found = servicesOf(source.scope).flatMap((service) => changedMounts(files, source, service).map(({ present }) => text(present['source'])))
   return found.length === 0 ? [source.scope.recorded.workingDirectory] : [...new Set(found)].map((path) => path.replaceAll('$$', '$').replaceAll(/[\r\n]/g, ' '))
 }

@@ -1,5 +1,5 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 
 import { done } from '@stackbk/contract'
 import type { Capsule, CapsuleProject, RebuildQuestion, RebuildRequest, Runtime } from '@stackbk/contract'
@@ -75,6 +75,24 @@ test('absolute paths of the old folder get an override that Compose reads by its
   // An earlier try does not stand in the way.
   await removeProject(stack.project)
   expect(good(await runtime.rebuild(capsule, request(directory, { onWriteFile: () => {} })))).toMatchObject({ isUp: true, warnings: [{ code: 'override-written' }] })
+})
+
+test('a relative path that leads out of the folder goes on to mean what it meant', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ isUp: false, compose: { services: { web: service({ volumes: ['../beside:/beside', './own:/own'] }) } }, files: { 'own/a': 'x', '../beside/b': 'x' } })
+  const beside = join(dirname(stack.directory), 'beside')
+  onTestFinished(() => rm(beside, { recursive: true, force: true }))
+  await stack.up()
+  const capsule = await record(runtime, stack)
+  const old = await moved(stack)
+  const directory = join(`${old}-parent`, basename(stack.directory))
+  await mkdir(dirname(directory))
+  await rename(old, directory)
+  onTestFinished(() => rm(dirname(directory), { recursive: true, force: true }))
+  const report = good(await runtime.rebuild(capsule, request(directory, { onWriteFile: () => {} })))
+  expect(report).toMatchObject({ isUp: true, warnings: [{ code: 'override-written', message: expect.stringContaining(`would mount ${dirname(directory)}/beside`) }] })
+  expect(await mountsAt(runtime, directory)).toEqual([`web ${beside} /beside`, `web ${directory}/own /own`].sort())
+  expect(good(await runtime.preflight(await look(runtime, directory))).whyNotDown).toEqual([])
 })
 
 test('where Compose would not read an override, or none may be written, the containers get the new paths, and the files are named', async () => {

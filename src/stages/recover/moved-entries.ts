@@ -42,7 +42,7 @@ async function list(place: DirlistPlace, { name, directory, movedFrom }: { reado
   return true
 }
 
-/** Its name would be taken twice, and every backup would look for it where it was. One whose folder is still there stays. */
+/** Removes the entry of a folder that is gone: it would keep the stack's name, and every backup would look for the stack there. An entry whose folder is still there stays. */
 async function removeOldEntry(place: DirlistPlace, movedFrom: string): Promise<void> {
   await editDirlist(place.file, (text) => {
     const old = interpretDirlist(place, text).stacks.filter(({ path, absence }) => absence === 'gone' && realPathSoFar(path) === movedFrom)

@@ -19,7 +19,7 @@ export interface OldPathQuestion {
 
 /**
  * Finds where the files that say how the containers are made name the old folder of a stack that moves, or of another stack that moves
- * in the same run. The containers get the new path; whoever starts the stack by these files would get the old one.
+ * in the same run. The containers get the new path; `docker compose up` by these files alone would mount the old one.
  */
 export async function oldPathProblems(engine: Engine, { name, origin, directory, relocations, snapshot }: OldPathQuestion, capsule: Capsule, signal: AbortSignal): Promise<readonly Problem[]> {
   if (relocations.length === 0) return []

@@ -114,7 +114,13 @@ type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'ori
 /** Returns the drafts with all folders that move, and with what speaks against their new places. */
 function relocated(drafts: readonly Draft[], { run }: PlanContext): readonly Draft[] {
   const relocations = drafts.filter(({ origin, directory }) => origin !== directory).map(({ origin, directory }): Relocation => ({ from: origin, to: directory }))
-  return drafts.map((draft) => ({ ...draft, relocations, problems: [...draft.problems, ...destinationProblems(run.configuration, draft, drafts.filter((other) => other !== draft))] }))
+  return drafts.map((draft) => ({ ...draft, relocations, problems: [...draft.problems, ...ownPaths(draft, relocations), ...destinationProblems(run.configuration, draft, drafts.filter((other) => other !== draft))] }))
+}
+
+/** Names what of a stack that moves stays where it was: bind mounts outside of all folders that move. */
+function ownPaths({ name, origin, directory, held, volumePaths }: Draft, relocations: readonly Relocation[]): readonly Problem[] {
+  const staying = origin === directory ? [] : held.filter((path) => !volumePaths.includes(path) && placeOf(relocations, path) === path)
+  return staying.length === 0 ? [] : [{ severity: 'warning', code: 'own-path', message: `${staying.join(', ')} of ${name} ${staying.length === 1 ? 'lies' : 'lie'} outside of its folder, and ${staying.length === 1 ? 'goes' : 'go'} back to the same path as before`, fix: '', stack: name }]
 }
 
 function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Problem, { run, into }: PlanContext): Draft {

@@ -81,7 +81,7 @@ export function destinationProblems(configuration: Pick<Configuration, 'docker'>
   return refused(`${directory}, where ${name} would come to, is there and is not a stack`, 'Move it away, or give another folder: --into DIR')
 }
 
-/** An empty folder is nobody's. */
+/** Whether a folder holds a compose file, or is empty and so belongs to no one. */
 function looksLikeStack(directory: string): boolean {
   if (statusOf(directory)?.isDirectory() !== true) return false
   const names = readdirSync(directory)

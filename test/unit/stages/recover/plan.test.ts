@@ -12,6 +12,8 @@ interface Old {
   readonly directory: string
   readonly model?: unknown
   readonly text?: string
+  /** What else the snapshot holds. */
+  readonly outside?: readonly string[]
 }
 
 /** The plans for stacks of another host, and what the runtime was asked about each. */
@@ -40,7 +42,7 @@ async function plansOf(stacks: readonly Old[], more: Partial<PlanContext> & { re
       return Promise.resolve(ok({ problems: more.problems ?? [], losses: [] }))
     },
   })
-  const chosen = stacks.map((old) => ({ stack: old.name, snapshot: snapshotOf(old.name, { paths: [old.directory, capsuleFile(old.name)], tags: [`stack:${old.name}`] }) }))
+  const chosen = stacks.map((old) => ({ stack: old.name, snapshot: snapshotOf(old.name, { paths: [old.directory, ...(old.outside ?? []), capsuleFile(old.name)], tags: [`stack:${old.name}`] }) }))
   const plans = await planRecoveries(chosen, { run: testRun(), engine, runtime, services: [], allowHostVolumes: false, createExternal: false, overwrite: false, noStart: false, path: undefined, into: undefined, ...more })
   return { plans, asked }
 }
@@ -49,7 +51,7 @@ describe('stacks of another host', () => {
   const web: Old = { name: 'web', directory: '/opt/old/web', model: { services: { app: { volumes: [{ type: 'bind', source: '/opt/old/db/data', target: '/d' }] } } }, text: 'x: /opt/old/db/data\n' }
   const db: Old = { name: 'db', directory: '/opt/old/db', text: 'x: ./data\n' }
 
-  it('come to the new folder, one whose folder another one mounts first, and each is told where the others are', async () => {
+  it('come to the new folder, one whose folder another one mounts first, and each knows where the others are', async () => {
     const { plans, asked } = await plansOf([web, db], { into: at('new') })
     expect(plans.map(({ name, directory, origin, isBlocked }) => [name, directory, origin, isBlocked])).toEqual([['db', at('new/db'), db.directory, false], ['web', at('new/web'), web.directory, false]])
     expect(asked.get('web')).toMatchObject({ directory: at('new/web'), restoredPaths: [at('new/web'), at('new/db')], moved: [{ from: web.directory, to: at('new/web') }, { from: db.directory, to: at('new/db') }] })
@@ -58,9 +60,15 @@ describe('stacks of another host', () => {
     expect(plans[0]?.shares[0]?.folder).toMatchObject({ path: expect.stringContaining(at('.stackbk-recover-')), paths: [db.directory] })
   })
 
-  it('come to the configured stacks folder without being told so, and say that they do', async () => {
+  it('come to the configured stacks folder without a flag, and say that they do', async () => {
     const { plans } = await plansOf([db, { name: 'deep', directory: '/opt/old/group/deep' }])
     expect(plans.map(({ directory, problems }) => [directory, problems.map(({ code }) => code)])).toEqual([[at('stacks/db'), ['other-folder']], ['/opt/old/group/deep', []]])
+  })
+
+  it('have what lies outside of their folders named, since it goes back to its own path, unless it moves with another stack', async () => {
+    const { plans } = await plansOf([{ ...web, outside: ['/opt/old/db/data', '/srv/films'] }, db], { into: at('new') })
+    expect(plans.find(({ name }) => name === 'web')?.problems.filter(({ code }) => code === 'own-path')).toMatchObject([{ severity: 'warning', message: '/srv/films of web lies outside of its folder, and goes back to the same path as before' }])
+    expect((await plansOf([{ ...web, outside: ['/srv/films'] }], { into: '/opt/old' })).plans[0]?.problems).toEqual([])
   })
 
   it('are all refused if their folders have the same name', async () => {
