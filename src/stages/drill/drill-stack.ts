@@ -32,7 +32,7 @@ export interface StackDrill {
 }
 
 /** Kinds of failure that say something about the tools, the host or the remote, and nothing about the data. */
-const notOfTheData: ReadonlySet<ErrorKind> = new Set(['tool-missing', 'tool-too-old', 'tool-not-answering', 'remote-unreachable', 'transfer-failed', 'repository-locked', 'guard', 'usage', 'configuration'])
+const notOfTheData: ReadonlySet<ErrorKind> = new Set(['tool-missing', 'tool-too-old', 'tool-not-answering', 'remote-unreachable', 'transfer-failed', 'repository-locked', 'guard', 'usage', 'configuration', 'timed-out', 'stalled', 'cancelled'])
 
 /** One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the report, thrown is only an interruption. */
 export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<StackDrill> {
