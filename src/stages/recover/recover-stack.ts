@@ -9,8 +9,6 @@ import { mountPointOf } from '../../host/mounts.js'
 import { removeTree } from '../../host/remove-tree.js'
 import { isAlive } from '../backup/stack-plan.js'
 import { extractShares, stagedPath } from './extraction.js'
-import { ownFolderPrefix } from './exchange.js'
-import { sharesOf } from './file-systems.js'
 import { fileMoves, joinMoves } from './file-moves.js'
 import { recordNotInSnapshot } from './kept-aside.js'
 import { changeFolders, placeAll } from './moves.js'
@@ -20,8 +18,9 @@ import type { RecoveryPlan } from './plan.js'
 import { markMoreThanSnapshot } from './old-volumes.js'
 import { changesOf } from './preview.js'
 import { movedFromOf, type RecoveredStack } from './recover-result.js'
-import type { RecoveryFolder, RecoveryRecord } from './record.js'
+import type { RecoveryRecord } from './record.js'
 import { placeOf } from './relocation.js'
+import { extractFor } from './volume-extraction.js'
 
 export interface RecoverStackContext {
   readonly run: Run
@@ -150,7 +149,7 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
       placeAll(planned.moves)
       changeFolders(planned.folderChanges, 'after')
       recovery.note({ phase: 'rebuilding' })
-      rebuilt = plan.part === null ? await rebuild(recovery, { extractFor: (path, place) => extractFor(recovery, context, path, place) }, run.signal) : await startFromJournal(recovery)
+      rebuilt = plan.part === null ? await rebuild(recovery, { extractFor: (path, place) => extractFor(recovery, context.engine, { path, place }) }, run.signal) : await startFromJournal(recovery)
     }
     const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)
     if (isUp) {
@@ -215,18 +214,6 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
   // The removal of what is stopped goes on beside: what is made now would meet it.
   const gone = await runtime.inspect([plan.directory], { signal: run.signal })
   if (!gone.ok) throw new Error(problemFrom(gone.failure).message)
-}
-
-/** For a volume that turned out to be on another file system than its data waits on. */
-async function extractFor(recovery: Recovery, { engine, run }: RecoverStackContext, path: string, place: string): Promise<Answer<RecoveryFolder>> {
-  const [share] = sharesOf([place], `${ownFolderPrefix}${recovery.record.key}-${run.id.slice(-6)}`)
-  if (share === undefined) throw new Error(`no file system for ${place}`)
-  const { folders } = recovery.record
-  const present = folders.find((folder) => folder.path === share.folder.path)
-  const folder: RecoveryFolder = { ...share.folder, paths: [...(present?.paths ?? []), path] }
-  recovery.note({ folders: [...folders.filter((one) => one !== present), folder] })
-  const came = await extractShares(engine, recovery.record.snapshotId, [{ ...share, paths: [path] }], { isPart: true, signal: run.signal })
-  return came.ok ? { ok: true, value: folder } : came
 }
 
 /** Not started means not proven: what was there stays, and is named. */

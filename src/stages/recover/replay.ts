@@ -1,4 +1,4 @@
-import { shellWord, type Runtime } from '@stackbk/contract'
+import { shellWord, type Engine, type Runtime } from '@stackbk/contract'
 
 import { problemFrom, type Problem } from '../../errors.js'
 import { mountPointOf } from '../../host/mounts.js'
@@ -9,6 +9,7 @@ import { listMoved } from './moved-entries.js'
 import { areAllThere, cleanUp, finish, overwriteAndRebuild, rebuild, removeWrittenFiles, settle, startFromJournal, takeDown, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import { RecoveryRecords, type RecoveryRecord } from './record.js'
+import { extractFor } from './volume-extraction.js'
 
 /** What became of one recovery that was cut short. */
 export interface ReplayedRecovery {
@@ -114,7 +115,14 @@ async function goOn(recovery: Recovery): Promise<ReplayedRecovery> {
   undoAll(record.volumeMoves)
   await recovery.runtime.removeVolumes(record.newVolumes)
   recovery.note({ phase: 'rebuilding', volumeMoves: [], newVolumes: [] })
-  return await concluded(recovery, record.scope === 'stack' ? await rebuild(recovery, { extractFor: null }, run.signal) : await startFromJournal(recovery))
+  const fill = { extractFor: async (path: string, place: string) => await extractFor(recovery, await engineOf(recovery), { path, place }) }
+  return await concluded(recovery, record.scope === 'stack' ? await rebuild(recovery, fill, run.signal) : await startFromJournal(recovery))
+}
+
+/** Returns the engine with the repository that the recovery reads from. */
+async function engineOf({ run, record }: Recovery): Promise<Engine> {
+  const configured = await run.engine()
+  return record.repository === null ? configured : configured.at(record.repository)
 }
 
 async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<ReplayedRecovery> {
@@ -137,8 +145,7 @@ async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<Replayed
 async function overwriteAgain(recovery: Recovery): Promise<ReplayedRecovery> {
   const { record, run } = recovery
   run.reporter.notice(`the recovery of ${record.name} was cut short while it wrote over what was there: going on with it`)
-  const configured = await run.engine()
-  const engine = record.repository === null ? configured : configured.at(record.repository)
+  const engine = await engineOf(recovery)
   const found = await engine.snapshots({}, { signal: run.signal })
   const snapshot = found.ok ? found.value.find(({ id }) => id === record.snapshotId) : undefined
   if (snapshot === undefined) {
