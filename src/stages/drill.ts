@@ -100,8 +100,9 @@ async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0]
       continue
     }
     try {
-      const { report, problems: more } = await drillStack({ run, ...context }, one)
+      const { report, problems: more, code } = await drillStack({ run, ...context }, one)
       reports.push(report)
+      codes.push(code)
       problems.push(...more)
       run.reporter.stackDone(one.stack, { status: report.status, summary: more.find(({ severity }) => severity === 'error')?.message ?? '' })
     } catch (error) {

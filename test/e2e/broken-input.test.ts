@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -7,7 +7,9 @@ import type { EngineWatch } from '../fixtures/engine-watch.js'
 import { freePort, rcloneConfig, startMuteServer } from '../fixtures/remotes.js'
 import { makeWorld, oneService, type Ended, type RunOptions, type World, type WorldStack } from '../fixtures/world.js'
 
-const noneAtAll = { config: null, environment: { HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' } }
+/** A host of a user of stackbk has a configuration of its own there, which root alone can hide from one call. */
+const withoutSystemConfiguration = existsSync('/etc/stackbk') ? ['unshare', '--mount', '--', 'sh', '-c', 'mount -t tmpfs none /etc/stackbk && exec "$@"', 'sh'] : []
+const noneAtAll = { config: null, through: withoutSystemConfiguration, environment: { HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' } }
 const nobody = 65534
 
 let world: World

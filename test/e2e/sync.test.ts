@@ -50,15 +50,14 @@ describe('the copy', () => {
     expect(world.picture(world.cloud)).toBe(before)
   })
 
-  it('of run comes right after the backup, also when a stack of it was partial', async () => {
-    const broken = await world.stack('broken', { model: oneService })
-    broken.write('compose.yaml', 'services: [')
+  it('of run comes right after the backup, also when a stack of it could not be backed up', async () => {
+    world.enable('gone')
     web.write('data/blob', randomBytes(1000))
     const { exitCode, result } = await world.json<{ backup: { status: string }; sync: { status: string } }>(['run'])
     expect(result).toMatchObject({ command: 'run', status: 'partial', backup: { status: 'partial' }, sync: { status: 'ok', verified: true } })
     expect(exitCode).toBe(3)
     expect(filesOf(world.cloud)).toBe(filesOf(world.repository))
-    world.disable('broken')
+    world.disable('gone')
   })
 
   it('loses what stackbk has forgotten, and is still sound', async () => {
