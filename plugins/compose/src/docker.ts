@@ -4,8 +4,9 @@ import type { Answer, Exec, Failure, Log, ToolResult } from '@stackbk/contract'
 import { findComposePlugin } from './compose-command.js'
 import { Confidential, withoutQuotedValues } from './confidential.js'
 import { localSocket } from './endpoint.js'
-import { type CallLimits, createEngine, type Engine, limitsOf, pathOf, questionLimitMs } from './engine.js'
+import { type CallLimits, createEngine, type Engine, type EngineResponse, limitsOf, pathOf, questionLimitMs } from './engine.js'
 import { composeEnvironment, environmentChanges } from './environment.js'
+import { HostListing } from './host-listing.js'
 
 export interface DockerCall extends CallLimits {
   readonly input?: string
@@ -17,8 +18,8 @@ export interface DockerCall extends CallLimits {
 /** The engine by its API, and the docker command line for what only Compose and registries' credentials need. */
 export interface Docker {
   readonly engine: Engine
-  /** Called before and after each call of our own that may change a container. */
-  onChange(listener: () => void): void
+  /** Lists all containers of the host as they are at this moment. Those who ask at nearly the same time share one answer. */
+  listHost(call?: CallLimits): Promise<Answer<EngineResponse>>
   /** Runs the command line and returns what it printed; a failure unless it exited with 0. `what` names the call in the failure's sentence. */
   ask(what: string, args: readonly string[], call?: DockerCall): Promise<Answer<string>>
   /** Returns the engine's descriptions of those of the named things that exist, in the order of the names, and the names of the others. */
@@ -50,14 +51,19 @@ export interface DockerOptions {
 /** @param requestedVariables names from COMPOSE_ENV, which Compose gets too */
 export function createDocker(exec: Exec, requestedVariables: readonly string[] = [], { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
-  const listeners: (() => void)[] = []
-  const engine = announcing(createEngine({ socketPath, confidential, log }), () => listeners.forEach((listener) => listener()))
+  const asked = createEngine({ socketPath, confidential, log })
+  const listing = new HostListing(asked)
+  const engine: Engine = {
+    request: (call) => ((call.method ?? 'GET') === 'GET' ? asked.request(call) : listing.changing(() => asked.request(call))),
+    stream: (call) => asked.stream(call),
+    close: () => asked.close(),
+  }
   let composePlugin: Promise<string | null> | null = null
 
   return {
     confidential,
     engine,
-    onChange: (listener) => void listeners.push(listener),
+    listHost: (call = {}) => listing.ask(call),
     environment: composeEnvironment(process.env, requestedVariables),
 
     async ask(what, args, call = {}) {
@@ -65,9 +71,8 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
       // Compose reads `.env` of the folder it is called in, and looks there for a compose file: `/` has neither. What is asked
       // about a project is called in that project's folder.
       const cwd = call.cwd ?? '/'
-      listeners.forEach((listener) => listener())
       const plugin = args[0] === 'compose' ? await (composePlugin ??= findPlugin()) : null
-      const result = await exec.run({
+      const result = await listing.changing(() => exec.run({
         ...(plugin === null ? { file: 'docker', args } : { file: plugin, args: args.slice(1) }),
         env: environmentChanges(process.env, requestedVariables, cwd),
         hideIn: (line) => confidential.hideIn(hideQuoted(line)),
@@ -76,8 +81,7 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
         ...(call.input === undefined ? {} : { input: call.input }),
         ...(call.onErrorLine === undefined ? {} : { onStderrLine: call.onErrorLine }),
         cwd,
-      })
-      listeners.forEach((listener) => listener())
+      }))
       const failure = failureOf(what, result)
       return failure === null ? answered(result.stdout) : failed(failure)
     },
@@ -98,20 +102,6 @@ export function createDocker(exec: Exec, requestedVariables: readonly string[] =
       if (kind === 'container') found.forEach((container) => confidential.learnContainer(container))
       return answered({ found, byName, missing })
     },
-  }
-}
-
-function announcing(engine: Engine, announce: () => void): Engine {
-  return {
-    async request(call) {
-      if ((call.method ?? 'GET') === 'GET') return await engine.request(call)
-      announce()
-      const answer = await engine.request(call)
-      announce()
-      return answer
-    },
-    stream: (call) => engine.stream(call),
-    close: () => engine.close(),
   }
 }
 

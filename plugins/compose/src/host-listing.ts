@@ -1,36 +1,46 @@
 import type { Answer } from '@stackbk/contract'
 
-import type { CallLimits } from './engine.js'
+import { type CallLimits, type Engine, type EngineCall, type EngineResponse, filtersOf, limitsOf } from './engine.js'
 
-/** Who asks within this time of another one means the same moment. */
+/** Calls that begin within this time of each other ask about the same moment. */
 const sameMomentMs = 50
 
-/**
- * One listing of all containers of the host for those who ask for it at nearly the same time: a plan asks what runs, what it
- * meets and who else uses its data at once. Nothing is shared across a call of our own that changes something.
- */
-export class HostListing<Row> {
-  readonly #ask: (call: CallLimits) => Promise<Answer<Row[]>>
-  #latest: { readonly begunAt: number; readonly listed: Promise<Answer<Row[]>> } | null = null
+/** Returns the call that lists containers, running or not; with filters, only those that the engine's filters let through. */
+export function listingCall(call: CallLimits, filters: Readonly<Record<string, readonly string[]>> = {}): EngineCall {
+  return { ...limitsOf(call), what: 'docker ps', path: '/containers/json', query: { all: 'true', ...filtersOf(filters) } }
+}
 
-  constructor(ask: (call: CallLimits) => Promise<Answer<Row[]>>) {
-    this.#ask = ask
+/**
+ * One listing of all containers of the host for those who ask for it at nearly the same time: a plan asks what runs, what a stop
+ * would meet and who else uses its data at once. An answer from before a change by stackbk itself is never used after it.
+ */
+export class HostListing {
+  readonly #engine: Engine
+  #latest: { readonly begunAt: number; readonly listed: Promise<Answer<EngineResponse>> } | null = null
+
+  constructor(engine: Engine) {
+    this.#engine = engine
   }
 
-  async rows(call: CallLimits): Promise<Answer<readonly Row[]>> {
+  async ask(call: CallLimits): Promise<Answer<EngineResponse>> {
     const latest = this.#latest
     if (latest !== null && performance.now() - latest.begunAt <= sameMomentMs) {
       const shared = await latest.listed
-      // Another one's signal or limit may have ended it.
+      // The signal or the limit of another caller may have ended it.
       if (shared.ok) return shared
     }
-    const begun = { begunAt: performance.now(), listed: this.#ask(call) }
+    const begun = { begunAt: performance.now(), listed: this.#engine.request(listingCall(call)) }
     this.#latest = begun
     return await begun.listed
   }
 
-  /** Something is about to change, or has just changed. */
-  forget(): void {
+  /** Does something that may change a container: neither an answer from before nor one from meanwhile is used afterwards. */
+  async changing<T>(work: () => Promise<T>): Promise<T> {
     this.#latest = null
+    try {
+      return await work()
+    } finally {
+      this.#latest = null
+    }
   }
 }

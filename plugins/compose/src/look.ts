@@ -3,8 +3,8 @@ import type { Answer, ContainerCondition, StackState } from '@stackbk/contract'
 
 import { conditionOf, type Container, label, readContainer } from './container.js'
 import type { Docker } from './docker.js'
-import { type CallLimits, filtersOf, limitsOf } from './engine.js'
-import { HostListing } from './host-listing.js'
+import type { CallLimits, EngineResponse } from './engine.js'
+import { listingCall } from './host-listing.js'
 import { type Json, list, record, text, textList, texts } from './json.js'
 
 /** What a listing says of a container: enough to know whose it is. */
@@ -23,22 +23,16 @@ export interface Listed {
 
 /** All containers of the engine, running or not; only those that the engine's filters let through, where some are given. */
 export async function listContainers(docker: Docker, call: CallLimits = {}, filters: Readonly<Record<string, readonly string[]>> = {}): Promise<Answer<Listed[]>> {
-  const listed = await docker.engine.request({ ...limitsOf(call), what: 'docker ps', path: '/containers/json', query: { all: 'true', ...filtersOf(filters) } })
-  return listed.ok ? answered(list(listed.value.body).map(readListed)) : listed
+  return readListing(await docker.engine.request(listingCall(call, filters)))
 }
 
-const listings = new WeakMap<Docker, HostListing<Listed>>()
-
 /** All containers of the engine as they are at this moment; those who ask at nearly the same time share one answer. */
-export async function lookAtHost(docker: Docker, call: CallLimits = {}): Promise<Answer<readonly Listed[]>> {
-  let listing = listings.get(docker)
-  if (listing === undefined) {
-    const made = new HostListing((limits) => listContainers(docker, limits))
-    docker.onChange(() => made.forget())
-    listings.set(docker, made)
-    listing = made
-  }
-  return await listing.rows(call)
+export async function lookAtHost(docker: Docker, call: CallLimits = {}): Promise<Answer<Listed[]>> {
+  return readListing(await docker.listHost(call))
+}
+
+function readListing(listed: Answer<EngineResponse>): Answer<Listed[]> {
+  return listed.ok ? answered(list(listed.value.body).map(readListed)) : listed
 }
 
 function readListed(row: Json): Listed {
