@@ -29,7 +29,7 @@ export interface Rebuilt {
 }
 
 /** Makes containers from the capsule, its volumes filled with what waits. Never throws. */
-export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extractFor'> & { readonly inPlace?: RebuildFill }, signal: AbortSignal): Promise<Rebuilt> {
+export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extractFor'> | { readonly inPlace: RebuildFill }, signal: AbortSignal): Promise<Rebuilt> {
   const { record, run, runtime } = recovery
   if (record.capsule === null) return { failure: null, report: null, isFilled: true }
   let isFilled = false
@@ -46,7 +46,7 @@ export async function rebuild(recovery: Recovery, fill: Pick<FillContext, 'extra
       onWriteFile: (path) => void recovery.note({ writtenFiles: [...new Set([...(recovery.record.writtenFiles ?? []), path])] }),
       healthTimeoutMs: record.healthTimeoutMs,
       fillVolumes: async (volumes) => {
-        const filled = fill.inPlace === undefined
+        const filled = 'extractFor' in fill
           ? await fillVolumes(volumes, { note: (change) => recovery.note(change), record: () => recovery.record, extractFor: fill.extractFor, onProblem: (problem) => recovery.problems.push(problem), kept: () => recovery.kept(), onPlanned: (planned) => recovery.planned.push(planned) })
           : await fill.inPlace(volumes)
         isFilled = filled.ok
@@ -71,7 +71,7 @@ export async function overwriteAndRebuild(recovery: Recovery, { engine, held }: 
   const files = await overwriteFiles(recovery, engine, signal)
   if (!files.ok) return { failure: files.failure, report: null, isFilled: false }
   if (recovery.record.scope === 'files') return { ...(await startFromJournal(recovery)), overwritten: files.value }
-  const rebuilt = await rebuild(recovery, { extractFor: null, inPlace: (volumes) => overwriteVolumes(recovery, engine, held, volumes, signal) }, signal)
+  const rebuilt = await rebuild(recovery, { inPlace: (volumes) => overwriteVolumes(recovery, engine, held, volumes, signal) }, signal)
   return { ...rebuilt, overwritten: files.value }
 }
 

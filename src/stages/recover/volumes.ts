@@ -16,8 +16,8 @@ export interface FillContext {
   /** Writes the record before the moves begin, and knows it from then on. */
   readonly note: (change: Partial<RecoveryRecord>) => RecoveryRecord
   readonly record: () => RecoveryRecord
-  /** Brings one path out of the snapshot again, onto the file system of a place; `null` where no snapshot is at hand. */
-  readonly extractFor: ((path: string, place: string) => Promise<Answer<RecoveryFolder>>) | null
+  /** Brings one path out of the snapshot again, onto the file system of a place. */
+  readonly extractFor: (path: string, place: string) => Promise<Answer<RecoveryFolder>>
   readonly onProblem: (problem: Problem) => void
   /** What stays in its place. */
   readonly kept: () => Promise<KeptPaths>
@@ -85,6 +85,5 @@ function isEmpty(folder: string): boolean {
 /** Where the data waits, or comes to once more where it was not known that the volume would be on another file system. */
 async function homeFor(path: string, place: string, folder: RecoveryFolder, { extractFor }: FillContext): Promise<Answer<RecoveryFolder>> {
   if (fileSystemOf(place) === fileSystemOf(stagedPath(folder, path))) return { ok: true, value: folder }
-  if (extractFor !== null) return await extractFor(path, place)
-  return { ok: false, failure: { kind: 'failed', message: `${place} is on another file system than ${folder.path}, where the data waits`, fix: 'Run the recovery again' } }
+  return await extractFor(path, place)
 }
