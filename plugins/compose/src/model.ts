@@ -31,7 +31,7 @@ export async function resolveModel(docker: Docker, project: ProjectState, call: 
   const unset = new Set<string>()
   const listening: DockerCall = { ...call, onErrorLine: (line) => noteUnset(line, unset) }
   const asResolved = (printed: string, hasAllProfiles: boolean): Answer<ResolvedModel> => {
-    const model = parsed(docker, printed, what)
+    const model = parsedModel(docker, printed, what)
     return model.ok ? answered({ model: model.value, hasAllProfiles, unsetVariables: [...unset].sort() }) : model
   }
   const whole = await askCompose(docker, project, { what, args, allProfiles: true }, listening)
@@ -67,7 +67,7 @@ export async function readRawModel(docker: Docker, project: ProjectState, call: 
   for (const more of [['--no-consistency', '--no-env-resolution'], ['--no-consistency', '--no-env-resolution', '--no-interpolate'], ['--no-consistency'], ['--no-consistency', '--no-interpolate'], []]) {
     for (const allProfiles of [true, false]) {
       const raw = await askCompose(docker, project, { what, args: [...args, ...more], allProfiles }, call)
-      if (raw.ok) return parsed(docker, raw.value, what)
+      if (raw.ok) return parsedModel(docker, raw.value, what)
       if (raw.failure.kind !== 'failed') return raw
       if (/unknown flag/.test(raw.failure.toolOutput ?? '')) break
       failure ??= raw.failure
@@ -123,14 +123,15 @@ function withContainers(project: ProjectState, model: Json): Json {
   return { ...model, services: { ...Object.fromEntries([...lenders].map((lender) => [lender, { image: 'none' }])), ...Object.fromEntries(services) } }
 }
 
-function parsed(docker: Docker, printed: string, what: string): Answer<Json> {
+/** Reads a model that Compose printed, and learns what of it must never be shown. */
+export function parsedModel(docker: Docker, printed: string, what: string): Answer<Json> {
   try {
     const model = record(JSON.parse(printed))
     docker.confidential.learnModel(model)
     return answered(model)
   } catch {
     // What it printed is not shown: it holds the whole environment.
-    return failed({ kind: 'failed', message: `${what} printed what is no JSON` })
+    return failed({ kind: 'failed', message: `${what} did not print JSON` })
   }
 }
 

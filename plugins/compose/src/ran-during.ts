@@ -4,9 +4,8 @@ import type { Answer, CallOptions, ContainerState, ReadingTime, StackState, Watc
 import { type Container, isAlive } from './container.js'
 import type { EngineEvent } from './engine-events.js'
 import { inspectContainers, listContainers } from './look.js'
-import { isMadeFrom, originOf } from './ownership.js'
 import type { Tools } from './tools.js'
-import { type Places, reachOf, reportOf } from './watch.js'
+import { canWrite, isOfStackIn, type Places, reportOf } from './watch.js'
 import { isStart } from './whereabouts.js'
 
 /**
@@ -65,16 +64,6 @@ export async function byTimes(state: StackState, places: Places, reading: Readin
     ended: reading.ended,
     starts: starts.toSorted((one, other) => one.at - other.at),
   }
-}
-
-function isOfStackIn(state: StackState): (id: string, labels: Readonly<Record<string, string>>) => boolean {
-  const ids = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
-  return (id, labels) => ids.has(id) || state.projects.some((project) => isMadeFrom(originOf(labels), project, state.directory))
-}
-
-async function canWrite(container: Container, places: Places): Promise<boolean> {
-  const reach = await reachOf(container, places)
-  return reach.paths.length > 0 || reach.volumes.length > 0
 }
 
 function startOf({ startedAt }: ContainerState): number | null {

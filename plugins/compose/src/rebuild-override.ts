@@ -8,6 +8,7 @@ import { askCompose } from './compose.js'
 import type { Docker, DockerCall } from './docker.js'
 import { projectOfFolder } from './folder.js'
 import { children, type Json, list, record, text } from './json.js'
+import { parsedModel } from './model.js'
 import { isInside } from './paths.js'
 import { differences, modelOfFiles, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
@@ -128,12 +129,7 @@ async function resolvedWith(docker: Docker, { scope }: RebuildSource, content: s
   const project = { ...scope.project, configFiles: scope.project.configFiles.filter((file) => basename(file) !== overrideName) }
   const what = `docker compose config of project ${project.name} with its override`
   const printed = await askCompose(docker, project, { what, args: ['config', '--format', 'json'], moreFiles: ['-'], allProfiles: true }, { ...call, input: content })
-  if (!printed.ok) return printed
-  try {
-    return answered(record(JSON.parse(printed.value)))
-  } catch {
-    return failed({ kind: 'failed', message: `${what} printed what is no JSON` })
-  }
+  return printed.ok ? parsedModel(docker, printed.value, what) : printed
 }
 
 /** JSON is YAML; only the outermost levels are written as a person would write them. */

@@ -6,7 +6,7 @@ import type { Answer, CapsuleProject } from '@stackbk/contract'
 import { askCompose } from './compose.js'
 import type { Docker, DockerCall } from './docker.js'
 import { children, type Json, list, record, text } from './json.js'
-import { resolveModel } from './model.js'
+import { parsedModel, resolveModel } from './model.js'
 import { type ProjectScope, servicesOf } from './rebuild-scope.js'
 
 /**
@@ -62,14 +62,7 @@ export async function normalizedModel(docker: Docker, recorded: Pick<CapsuleProj
   if (Object.keys(record(recorded.model)).length === 0) return null
   const what = `docker compose config of the recorded model of ${name}`
   const printed = await askCompose(docker, { name, workingDirectory, configFiles: ['-'], environmentFiles: [], containers: [] }, { what, args: ['config', '--format', 'json'], allProfiles: true }, { ...call, input: JSON.stringify(recorded.model) })
-  if (!printed.ok) return printed
-  try {
-    const model = record(JSON.parse(printed.value))
-    docker.confidential.learnModel(model)
-    return answered(model)
-  } catch {
-    return failed({ kind: 'failed', message: `${what} printed what is no JSON` })
-  }
+  return printed.ok ? parsedModel(docker, printed.value, what) : printed
 }
 
 /** With the paths of the stack's folder as they are now. */

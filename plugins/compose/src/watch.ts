@@ -54,13 +54,25 @@ export async function reachOf(container: ContainerState, places: Places, resolve
   return { paths: [...paths], volumes: [...volumes] }
 }
 
+/** Returns whether a container can change anything of these places. */
+export async function canWrite(container: ContainerState, places: Places): Promise<boolean> {
+  const { paths, volumes } = await reachOf(container, places)
+  return paths.length > 0 || volumes.length > 0
+}
+
+/** Returns what tells by ID and labels whether a container is of this stack, perhaps made since it was looked at. */
+export function isOfStackIn(state: StackState): (id: string, labels: Readonly<Record<string, string>>) => boolean {
+  const ids = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
+  return (id, labels) => ids.has(id) || state.projects.some((project) => isMadeFrom(originOf(labels), project, state.directory))
+}
+
 /**
  * Listens for what happens to the stack, and for containers of elsewhere that start meanwhile and use its places. Whether one
  * does is asked at its creation or start; one that was gone before it could be asked counts as if it did.
  */
 export async function watchStack(tools: Tools, state: StackState, places: Places): Promise<Answer<Watch>> {
-  const ids = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
-  const isOfStack = (event: EngineEvent): boolean => ids.has(event.id) || state.projects.some((project) => isMadeFrom(originOf(event.attributes), project, state.directory))
+  const isOwn = isOfStackIn(state)
+  const isOfStack = ({ id, attributes }: EngineEvent): boolean => isOwn(id, attributes)
   /** `undefined`: not asked yet or gone before the answer. `null`: it cannot write to the places. */
   const strangers = new Map<string, Container | null | undefined>()
   let begun = false
@@ -70,8 +82,7 @@ export async function watchStack(tools: Tools, state: StackState, places: Places
     void inspectContainers(tools.docker, [event.id]).then(async (found) => {
       const container = found.ok ? found.value.get(event.id) : undefined
       if (container === undefined) return
-      const reach = await reachOf(container, places)
-      strangers.set(event.id, reach.paths.length > 0 || reach.volumes.length > 0 ? container : null)
+      strangers.set(event.id, (await canWrite(container, places)) ? container : null)
     })
   })
   if (!heard.ok) return heard
