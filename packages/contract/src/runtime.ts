@@ -492,7 +492,7 @@ export interface Runtime extends LiveProvider {
   waitUntilUp(state: StackState, request: { readonly since: Date; readonly timeoutMs: number; readonly isAfterReboot?: boolean } & CallOptions): Promise<Answer<UpReport>>
 
   /**
-   * Waits until containers that were told to stop, perhaps by a client that died since, have done so. `graceSeconds`: the
+   * Waits until containers that were asked to stop, perhaps by a client that died since, have done so. `graceSeconds`: the
    * grace of those that ask for none themselves, see `stopGraceOf`. Fails with `timed-out` while a stop is still under way.
    */
   waitUntilSettled(state: StackState, request: { readonly timeoutMs: number; readonly graceSeconds?: number } & CallOptions): Promise<Answer<void>>

@@ -249,7 +249,7 @@ async function restoredOutside(directory: string, { restored }: Scratch): Promis
 /** `only`: this service alone. */
 async function create(docker: Docker, { name, directory, model, only }: { readonly name: string; readonly directory: string; readonly model: Json; readonly only?: string }, call: DockerCall): Promise<Answer<string>> {
   const project = { name, workingDirectory: directory, configFiles: ['-'], environmentFiles: [], containers: [] }
-  return askCompose(docker, project, { what: 'docker compose up --no-start of a rehearsal', args: ['up', '--no-start', '--no-build', '--pull', 'never', ...(only === undefined ? [] : ['--no-deps', '--', only])] }, { ...call, timeoutMs: creationLimitMs, input: JSON.stringify(model) })
+  return askCompose(docker, project, { what: 'docker compose up --no-start of a drill', args: ['up', '--no-start', '--no-build', '--pull', 'never', ...(only === undefined ? [] : ['--no-deps', '--', only])] }, { ...call, timeoutMs: creationLimitMs, input: JSON.stringify(model) })
 }
 
 /** All that carry the rehearsal's label, of these projects. */

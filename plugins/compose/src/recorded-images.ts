@@ -45,7 +45,7 @@ export async function findImages(docker: Docker, images: readonly CapsuleImage[]
 /** How the model says that an image is built; `null`: it does not. The command is one that a person can run. */
 export type BuildOf = (service: string) => string | null
 
-/** Returns whether no registry is known to have the image: it was on the host, and no registry had given it, or the stack builds it under a name that is none of a registry's. */
+/** Returns whether no registry is known to have the image: it was on the host without a registry's digest, or the stack builds it under a name that no registry uses. */
 export function isLocalImage({ id, digests, reference }: CapsuleImage, isBuilt: boolean): boolean {
   return (id !== '' && digests.length === 0) || (isBuilt && !reference.includes('/'))
 }

@@ -62,7 +62,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   const missing = uses.filter((use) => !volumes.value.has(use.name) && isExpected(use, ownModels))
   // What was started from another folder of this host is that one's own, though it may have the same service and image.
   const owners = missing.length === 0 ? [] : await Promise.all(strangers.value.map((container) => isOfNeighbour(originOf(container.allLabels), state.directory)))
-  const homeless = strangers.value.filter((_container, at) => owners[at] === false)
+  const ofNoOtherFolder = strangers.value.filter((_container, at) => owners[at] === false)
   const places: Place[] = [
     { kind: 'directory', path: state.directory, volume: '', services: [], isWritable: true, whyNot: '' },
     ...state.projects.flatMap((project) => [...project.configFiles, ...project.environmentFiles, join(project.workingDirectory, '.env')]).map(modelFile),
@@ -70,7 +70,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...named.flat().map(modelFile),
     ...uses.flatMap((use): Place[] => {
       const volume = volumes.value.get(use.name)
-      if (volume === undefined) return missing.includes(use) ? [missingVolume(use, { models: ownModels, strangers: homeless })] : []
+      if (volume === undefined) return missing.includes(use) ? [missingVolume(use, { models: ownModels, strangers: ofNoOtherFolder })] : []
       return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
     }),
     ...bindsOf(state, ownModels),

@@ -54,7 +54,7 @@ export async function stopStack(tools: Tools, state: StackState, request: StopRe
     for (const failure of failures) tools.log('warning', `${failure.message}, yet nothing of it runs`, { directory: state.directory, toolOutput: failure.toolOutput })
     const expected = wasAlive.filter((container) => !remaining.has(container.id))
     const ended = heardEnds ?? (await collectEnds(ear, expected, graceSecondsOf))
-    // Before they are removed: an end that no event has told is known from the container alone.
+    // Before they are removed: an end without an event is known from the container alone.
     const withoutEvent = expected.filter((container) => !ended.some((end) => end.containerId === container.id))
     const present = await inspectContainers(tools.docker, withoutEvent.map((container) => container.id), request)
     for (const container of present.ok ? present.value.values() : []) ended.push(readEnd(container, projectOf(state, container.id), graceOf(container, request)))

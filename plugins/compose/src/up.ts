@@ -34,8 +34,8 @@ const steadyMs = 250
  * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
  * container of elsewhere that lives in a namespace of one of them. A container counts if it was started after `since`, or if
  * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while, unless it
- * came after exit code 0. The wait
- * for health has a cap: what runs then, and whose healthcheck has said nothing yet, is up and not yet healthy.
+ * came after exit code 0. The wait for health has a cap: what runs then, and whose healthcheck has said nothing yet, is up and not
+ * yet healthy.
  */
 export async function waitUntilUp(tools: Tools, state: StackState, request: UpRequest): Promise<Answer<UpReport>> {
   const units = unitsThatRan(state)
@@ -60,7 +60,7 @@ export async function waitUntilUp(tools: Tools, state: StackState, request: UpRe
         return answered({ isUp: missing.length === 0, missing, completed, ...(notYetHealthy.length === 0 ? {} : { notYetHealthy }) })
       }
       if (request.signal?.aborted) return failed({ kind: 'cancelled', message: `Waiting for ${state.directory} to be up was cancelled` })
-      await waiting.change(Math.min(...containers.map(youthLeftMs).filter((left) => left > 0)))
+      await waiting.change(Math.min(...containers.map(leftUntilSteadyMs).filter((left) => left > 0)))
     }
   } finally {
     waiting.end()
@@ -120,12 +120,12 @@ function judgeContainer(unit: Unit, container: Container, request: Judging): Ver
   if (!isUninterrupted(container, before) && crashedLately(container, request.lastExitOf(container.id))) {
     return { is: 'waiting', reason: `${container.name} crashed and was restarted ${container.restartCount} times` }
   }
-  if (!isUninterrupted(container, before) && !wantsHealth && youthLeftMs(container) > 0) return { is: 'waiting', reason: `${container.name} has only just been started` }
+  if (!isUninterrupted(container, before) && !wantsHealth && leftUntilSteadyMs(container) > 0) return { is: 'waiting', reason: `${container.name} has only just been started` }
   return { is: 'up' }
 }
 
 /** How long it has still to run until it counts as up; 0 where it has run long enough, and where the clock says nothing of it. */
-function youthLeftMs({ startedAt }: Container): number {
+function leftUntilSteadyMs({ startedAt }: Container): number {
   const ageMs = startedAt === null ? steadyMs : Date.now() - Date.parse(startedAt)
   return ageMs >= 0 && ageMs < steadyMs ? steadyMs - ageMs : 0
 }

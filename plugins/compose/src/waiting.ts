@@ -6,7 +6,7 @@ import type { Tools } from './tools.js'
 /** How often facts are looked at where no event would say that something changed. */
 const pollMs = 100
 
-/** While the engine tells its events: each look is a process, which takes its time from what is being started. */
+/** While the engine tells its events: each look takes time from what is being started. */
 const heardPollMs = 500
 
 /** Ends once it happened, at a poll's distance if the engine's events cannot be heard. */

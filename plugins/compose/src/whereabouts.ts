@@ -16,7 +16,7 @@ interface Look {
 
 /**
  * What is known of each stack without asking again: a look at it, and every event since. In the window in which it is down, each
- * question to the engine is a process that has to be started first.
+ * question to the engine takes time.
  */
 export class Whereabouts {
   readonly #looks = new Map<string, Look>()

@@ -40,7 +40,7 @@ describe('where an engine runs', () => {
   })
 })
 
-test('another kernel is a sign that the engine runs elsewhere, and no proof; the same one in other words is none', async () => {
+test('another kernel is a sign that the engine runs elsewhere, and no proof; the same kernel in other words is no sign', async () => {
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-kernel-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const engine = (kernel: string): Parameters<typeof whyElsewhere>[0] => ({ engineId: 'aaaa-bbbb', system: { name: 'Some VM', kernel, rootFolder: folder } })

@@ -114,7 +114,7 @@ describe('one project name over several folders', () => {
     expect(stopped.stillRunning).toEqual([])
     await docker('restart', '-t', '2', `${radarr!.project}-radarr-1`)
     good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 10_000 }))
-    await until('the start is heard', () => watch.report().starts.length > 0)
+    await until('the event of the start has come', () => watch.report().starts.length > 0)
     const report = watch.report()
     await watch.close()
     expect(report.ended.map((end) => end.service)).toEqual(['sonarr'])

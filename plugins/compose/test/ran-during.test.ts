@@ -122,7 +122,7 @@ async function runtimeWithoutEvents(): Promise<Runtime> {
   return (await liveRuntime()).runtime
 }
 
-test.each(['stop', 'down'] as const)('of a stack that was stopped by %s while no event could be read, the engine tells that it was at rest', async (mode) => {
+test.each(['stop', 'down'] as const)('of a stack that was stopped by %s while no event could be read, the engine shows that it was at rest', async (mode) => {
   const stack = await liveStack({ compose: { services: { app: service(), db: service() } } })
   const runtime = await runtimeWithoutEvents()
   const state_ = await look(runtime, stack.directory)

@@ -46,14 +46,14 @@ test('absolute paths of the old folder get an override that Compose reads by its
   const old = stack.directory.replaceAll('$', '$$$$')
   await stack.write('compose.yaml', {
     name: stack.project,
-    services: { web: service({ volumes: ['./own:/own', `${old}/inner:/inner:ro`, '../beside:/beside', 'bound:/bound'], secrets: ['token'] }) },
+    services: { web: service({ volumes: ['./own:/own', `${old}/inner:/inner:ro`, '../sibling:/sibling', 'bound:/bound'], secrets: ['token'] }) },
     secrets: { token: { file: `${old}/token.txt` } },
     volumes: { bound: { driver_opts: { type: 'none', o: 'bind', device: `${old}/bound` } } },
   })
   for (const file of ['own/a', 'inner/b', 'bound/c', 'token.txt']) await stack.write(file, 'x')
-  const beside = join(stack.directory, '..', 'beside')
-  await stack.write('../beside/d', 'x')
-  onTestFinished(() => rm(beside, { recursive: true, force: true }))
+  const sibling = join(stack.directory, '..', 'sibling')
+  await stack.write('../sibling/d', 'x')
+  onTestFinished(() => rm(sibling, { recursive: true, force: true }))
   await stack.up()
   const capsule = await record(runtime, stack)
   const directory = await moved(stack)
@@ -64,7 +64,7 @@ test('absolute paths of the old folder get an override that Compose reads by its
   const override = await readFile(written[0]!, 'utf8')
   expect(override).toContain(`${stack.directory}/inner`)
   expect(override).toContain('"source":"./inner"')
-  expect(await mountsAt(runtime, directory)).toEqual([`web ${directory}/inner /inner`, `web ${directory}/own /own`, `web ${directory}/token.txt /run/secrets/token`, `web ${beside.replace(/\/[^/]+\/\.\./, '')} /beside`].sort())
+  expect(await mountsAt(runtime, directory)).toEqual([`web ${directory}/inner /inner`, `web ${directory}/own /own`, `web ${directory}/token.txt /run/secrets/token`, `web ${sibling.replace(/\/[^/]+\/\.\./, '')} /sibling`].sort())
   expect(JSON.parse(await docker('volume', 'inspect', `${stack.project}_bound`))).toMatchObject([{ Options: { device: `${directory}/bound` } }])
   // The next backup finds nothing that was not applied, and neither does Compose.
   const state = await look(runtime, directory)
@@ -79,9 +79,9 @@ test('absolute paths of the old folder get an override that Compose reads by its
 
 test('a relative path that leads out of the folder goes on to mean what it meant', async () => {
   const { runtime } = await liveRuntime()
-  const stack = await liveStack({ isUp: false, compose: { services: { web: service({ volumes: ['../beside:/beside', './own:/own'] }) } }, files: { 'own/a': 'x', '../beside/b': 'x' } })
-  const beside = join(dirname(stack.directory), 'beside')
-  onTestFinished(() => rm(beside, { recursive: true, force: true }))
+  const stack = await liveStack({ isUp: false, compose: { services: { web: service({ volumes: ['../sibling:/sibling', './own:/own'] }) } }, files: { 'own/a': 'x', '../sibling/b': 'x' } })
+  const sibling = join(dirname(stack.directory), 'sibling')
+  onTestFinished(() => rm(sibling, { recursive: true, force: true }))
   await stack.up()
   const capsule = await record(runtime, stack)
   const old = await moved(stack)
@@ -90,8 +90,8 @@ test('a relative path that leads out of the folder goes on to mean what it meant
   await rename(old, directory)
   onTestFinished(() => rm(dirname(directory), { recursive: true, force: true }))
   const report = good(await runtime.rebuild(capsule, request(directory, { onWriteFile: () => {} })))
-  expect(report).toMatchObject({ isUp: true, warnings: [{ code: 'override-written', message: expect.stringContaining(`would mount ${dirname(directory)}/beside`) }] })
-  expect(await mountsAt(runtime, directory)).toEqual([`web ${beside} /beside`, `web ${directory}/own /own`].sort())
+  expect(report).toMatchObject({ isUp: true, warnings: [{ code: 'override-written', message: expect.stringContaining(`would mount ${dirname(directory)}/sibling`) }] })
+  expect(await mountsAt(runtime, directory)).toEqual([`web ${sibling} /sibling`, `web ${directory}/own /own`].sort())
   expect(good(await runtime.preflight(await look(runtime, directory))).whyNotDown).toEqual([])
 })
 

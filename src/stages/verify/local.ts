@@ -28,16 +28,16 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   run.reporter.step('comparing every file with its name')
   const { list, found } = path === null ? { list: [], found: { filesChecked: 0, corrupt: [] } } : await compareFiles(run, engine, path)
   const corrupt: CorruptFile[] = [...keys.map((file): CorruptFile => ({ file, where: 'local', healed: true })), ...found.corrupt.map((file): CorruptFile => ({ file, where: 'local', healed: false }))]
-  const mended: Mended = path !== null && choices.repair ? await mendLocal(run, engine, path, { list, corrupt, check: check.value }) : { corrupt, check: check.value, notChecked: null }
-  const body = { depth, checked: found.filesChecked, corrupt: mended.corrupt }
-  const isRepaired = mended.corrupt.every((file) => file.healed)
-  if (mended.notChecked !== null && isRepaired) {
-    const problem = problemFrom(mended.notChecked, { code: 'verification-not-made' })
-    return concluded(run, body, { status: 'failed', problems: [{ ...problem, message: `${mended.corrupt.length} files were repaired, and whether the repository is intact now could not be checked: ${problem.message}`, fix: 'Run: stackbk verify' }], codes: [exitCodes.ofKind(mended.notChecked.kind)] })
+  const repaired: Repair = path !== null && choices.repair ? await repairLocal(run, engine, path, { list, corrupt, check: check.value }) : { corrupt, check: check.value, notChecked: null }
+  const body = { depth, checked: found.filesChecked, corrupt: repaired.corrupt }
+  const isRepaired = repaired.corrupt.every((file) => file.healed)
+  if (repaired.notChecked !== null && isRepaired) {
+    const problem = problemFrom(repaired.notChecked, { code: 'verification-not-made' })
+    return concluded(run, body, { status: 'failed', problems: [{ ...problem, message: `${repaired.corrupt.length} files were repaired, and whether the repository is intact now could not be checked: ${problem.message}`, fix: 'Run: stackbk verify' }], codes: [exitCodes.ofKind(repaired.notChecked.kind)] })
   }
-  const { errors } = mended.check
-  const isSound = mended.check.isSound && isRepaired
-  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${mended.corrupt.length} files are rotten`}`, fix: choices.repair ? 'See what is lost with: restic check --read-data' : 'Run: stackbk verify --repair' }]
+  const { errors } = repaired.check
+  const isSound = repaired.check.isSound && isRepaired
+  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${repaired.corrupt.length} files are rotten`}`, fix: choices.repair ? 'See what is lost with: restic check --read-data' : 'Run: stackbk verify --repair' }]
   return concluded(run, body, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
 }
 
@@ -61,7 +61,7 @@ async function assertStillOpens(engine: Engine, signal: AbortSignal): Promise<vo
   if (!opened.ok && opened.failure.kind !== 'corrupt') throw errorFrom(opened.failure)
 }
 
-/** With a rotten key nothing opens, so keys are compared and mended first where that may be. Says which ones were. */
+/** With a rotten key nothing opens, so keys are compared and repaired first where that may be. Says which ones were. */
 async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<{ keys: readonly string[]; repositoryId: string }> {
   const open = async (): Promise<string> => (await openRepository({ ...run, dryRun: true }, { mayInit: false }))?.repository.id ?? ''
   try {
@@ -84,7 +84,7 @@ interface Damage {
   readonly check: CheckResult
 }
 
-interface Mended extends Pick<Damage, 'corrupt' | 'check'> {
+interface Repair extends Pick<Damage, 'corrupt' | 'check'> {
   /** Why the repository could not be checked after the repair, so that `check` is the one of before; `null` where it could. */
   readonly notChecked: Failure | null
 }
@@ -93,12 +93,12 @@ interface Mended extends Pick<Damage, 'corrupt' | 'check'> {
 const mostChecks = 10
 
 /** Replaces rotten files by the remote's, then fetches what the check misses by name and the remote has. */
-async function mendLocal(run: Run, engine: Engine, root: string, { list, corrupt, check }: Damage): Promise<Mended> {
+async function repairLocal(run: Run, engine: Engine, root: string, { list, corrupt, check }: Damage): Promise<Repair> {
   if (check.isSound && corrupt.length === 0) return { corrupt, check, notChecked: null }
   const transport = await run.transport().catch(() => null)
   if (transport === null || !(await transport.ready({ signal: run.signal })).ok) return { corrupt, check, notChecked: null }
   const fetched = await fetchSound(run, transport, root, corrupt.filter((file) => !file.healed).map(({ file }) => file))
-  const mended = corrupt.map((file) => ({ ...file, healed: file.healed || fetched.has(file.file) }))
+  const repaired = corrupt.map((file) => ({ ...file, healed: file.healed || fetched.has(file.file) }))
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   const here = new Set(list.flatMap(({ files }) => files.map(({ path }) => path)))
   const onlyThere = !listed.ok ? [] : groupFiles(engine.layout(), listed.value).list.filter(({ group }) => group.nameIs === 'sha256').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !here.has(path))
@@ -110,11 +110,11 @@ async function mendLocal(run: Run, engine: Engine, root: string, { list, corrupt
     if (found.size === 0) break
     for (const file of found) {
       fetched.add(file)
-      mended.push({ file, where: 'local', healed: true })
+      repaired.push({ file, where: 'local', healed: true })
     }
     now = await checkAgain(run, engine)
   }
-  return now.ok ? { corrupt: mended, check: now.value, notChecked: null } : { corrupt: mended, check, notChecked: now.failure }
+  return now.ok ? { corrupt: repaired, check: now.value, notChecked: null } : { corrupt: repaired, check, notChecked: now.failure }
 }
 
 function checkAgain(run: Run, engine: Engine): Promise<Answer<CheckResult>> {

@@ -42,7 +42,7 @@ describe('the plan for a stack', () => {
     })
   })
 
-  it('warns of a stop timeout in a label that is no time, and not of one that is', async () => {
+  it('warns of a stop timeout in a label that is not a time, and not of one that is', async () => {
     const labelled = (value: string): StackState => stateOf([container('app', { labels: { 'stackbk.stop-timeout': value } })])
     for (const value of ['90', '5m', '1 h']) expect(codesOf(await planOf(labelled(value)))).toEqual([])
     for (const value of ['', 'soon', '0', '-5', '2d', '1.5']) expect(codesOf(await planOf(labelled(value)))).toEqual(['invalid-stop-timeout'])
