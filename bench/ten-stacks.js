@@ -20,9 +20,16 @@ const names = allNames.slice(0, count)
 const modes = ['down', 'stop']
 const made = []
 
+/** The engine's own address pools are used up after thirty networks or so: each stack has sixteen addresses of its own here. */
+function subnetOf(name) {
+  const index = allNames.indexOf(name)
+  return `10.213.${Math.floor(index / 16)}.${(index % 16) * 16}/28`
+}
+
 async function makeStack(name) {
   const directory = join(folder, 'stacks', name)
-  writeStack(directory, { project: `${tag}-${name}`, image, volumes: '"./data:/data", "keep:/keep"', declared: 'volumes: {keep: {}}\n' })
+  const declared = `volumes: {keep: {}}\nnetworks: {default: {ipam: {config: [{subnet: ${subnetOf(name)}}]}}}\n`
+  writeStack(directory, { project: `${tag}-${name}`, image, volumes: '"./data:/data", "keep:/keep"', declared })
   for (let file = 0; file < 20; file++) writeFileSync(join(directory, 'data', `file${file}`), `${name} ${file}\n`.repeat(200))
   made.push(name)
   await measure('docker', ['compose', 'up', '-d'], { cwd: directory })
