@@ -83,9 +83,9 @@ async function drillChosen(run: Run, runtime: Runtime, { label, folder }: DrillR
   const selection = selectForDrill({ snapshots: from.snapshots, source, isLocal: choices.local, ownHost: run.configuration.backup.hostname, names: choices.names, listed: readDirlist({ file, stacksDirectory }).stacks })
   const { chosen, notDrilled, problems: ofChoice } = withRoom(selection, { folder, free: freeBytes(folder), copyBytes: from.bytes, keep: choices.keep })
   problems.push(...ofChoice, ...notDrilled.map(({ problem }) => problem))
-  run.reporter.stacks(chosen.map(({ stack }) => stack))
   const fetchingAt = performance.now()
   const engine = await from.fetch()
+  run.reporter.stacks(chosen.map(({ stack }) => stack))
   const context = { runtime, engine, label, folder, fetchMs: performance.now() - fetchingAt }
   const drilled = await drillAll(run, context, chosen, choices.keep, problems)
   return { source, stacks: [...notDrilled.map(({ name }) => notDone(name, 'failed')), ...drilled.reports], codes: [...notDrilled.map(({ code }) => code), ...drilled.codes] }

@@ -1,7 +1,7 @@
 import type { Progress } from '@stackbk/contract'
 
 /** What a stack is being put through, as a person sees it. */
-export type StackPhase = 'preparing' | 'extracting' | 'placing' | 'filling volumes' | 'putting back' | 'warm pass' | 'stopping' | 'freezing' | 'snapshot' | 'starting' | 'waiting' | 'verifying' | 'done'
+export type StackPhase = 'preparing' | 'extracting' | 'comparing' | 'starting in isolation' | 'probing' | 'placing' | 'filling volumes' | 'putting back' | 'warm pass' | 'stopping' | 'freezing' | 'snapshot' | 'starting' | 'waiting' | 'verifying' | 'done'
 
 /** Where a stage tells how far it is. The terminal, plain lines and silence are three of them; a stage knows none. */
 export interface Reporter {

@@ -17,6 +17,7 @@ class Row {
   readonly ended: Promise<void>
   #task: Task | null = null
   #text = ''
+  #remark = ''
   #beganAt = Date.now()
   #phase = ''
   #hasEnded = false
@@ -33,8 +34,13 @@ class Row {
     this.ended.catch(() => {})
   }
 
+  get isOpen(): boolean {
+    return !this.#hasEnded
+  }
+
   begin(task: Task): Promise<void> {
     this.#task = task
+    if (this.#remark !== '') task.output = this.#remark
     this.#draw()
     return this.ended
   }
@@ -51,6 +57,7 @@ class Row {
   }
 
   remark(text: string): void {
+    this.#remark = text
     if (this.#task !== null) this.#task.output = text
   }
 
@@ -73,61 +80,76 @@ class Row {
   }
 }
 
-/** One listr2 list at a time: a row a stack, then a row for what belongs to no stack. For a terminal. */
+/**
+ * Shows what happens in listr2 lists, for a terminal: one with a row for each stack, and one for what belongs to no stack. There
+ * is never more than one list on the screen: two would paint over each other's rows.
+ */
 export function listReporter(): Reporter {
   let rows = new Map<string, Row>()
-  let running: Promise<unknown> | null = null
   let step: Row | null = null
+  /** Ends when all lists that were begun have ended, and what was said after them is written. */
+  let painted: Promise<void> = Promise.resolve()
 
-  const begin = (names: readonly string[]): void => {
-    rows = new Map(names.map((name) => [name, new Row(name)]))
-    const list = new Listr(
-      names.map((name) => ({ title: name, task: (_: unknown, task: Task): Promise<void> | undefined => rows.get(name)?.begin(task) })),
-      {
-        // Its own listener calls process.exit(127), which would leave stacks down.
-        registerSignalListeners: false,
-        exitOnError: false,
-        rendererOptions: { collapseErrors: false, collapseSubtasks: false, showErrorMessage: false },
-      },
-    )
-    running = list.run().catch(() => {})
+  const paint = (list: readonly (readonly [name: string, row: Row])[]): void => {
+    const tasks = list.map(([title, row]) => ({ title, task: (_: unknown, task: Task): Promise<void> => row.begin(task) }))
+    painted = painted
+      .then(async () => {
+        await new Listr(tasks, {
+          // Its own listener calls process.exit(127), which would leave stacks down.
+          registerSignalListeners: false,
+          exitOnError: false,
+          rendererOptions: { collapseErrors: false, collapseSubtasks: false, showErrorMessage: false },
+        }).run()
+      })
+      .catch(() => {})
   }
-  const finish = async (): Promise<void> => {
-    for (const row of rows.values()) row.end(true)
+  const openRow = (): Row | undefined => (step?.isOpen === true ? step : [...rows.values()].find((row) => row.isOpen))
+  const endStep = (): void => {
     step?.end(true)
     step = null
-    await running
-    running = null
   }
-  const stepRow = (title: string): Row => {
+  /** In a list of its own, or below the first stack that has not ended. */
+  const showStep = (title: string, progress?: Progress): void => {
     if (step === null) {
-      void finish()
+      const row = openRow()
+      if (row !== undefined) return row.remark(withFigures(title, progress))
       step = new Row('')
-      const row = step
-      const list = new Listr([{ title, task: (_: unknown, task: Task): Promise<void> => row.begin(task) }], { registerSignalListeners: false, exitOnError: false })
-      running = Promise.all([running, list.run().catch(() => {})])
+      paint([[title, step]])
     }
-    return step
+    step.show(title, progress)
   }
-  const current = (): Row | undefined => step ?? [...rows.values()].at(0)
+  /** Below the row that is being worked on; where there is none, on a line of its own once the screen is free. */
+  const say = (stream: NodeJS.WriteStream, text: string): void => {
+    const row = openRow()
+    if (row === undefined) painted = painted.then(() => void stream.write(`${text}\n`))
+    else row.remark(text)
+  }
   return {
-    stacks: (names) => begin(names),
+    stacks: (names) => {
+      endStep()
+      for (const row of rows.values()) row.end(true)
+      rows = new Map(names.map((name) => [name, new Row(name)]))
+      paint([...rows])
+    },
     stackPhase: (name: string, phase: StackPhase, progress) => {
       const row = rows.get(name)
-      if (phase === 'verifying') stepRow('verifying').show('verifying the new snapshots', undefined)
-      else if (row !== undefined) row.show(phase, progress)
-      else stepRow(name).show(`${name}: ${phase}`, progress)
+      if (phase === 'verifying') showStep('verifying the new snapshots')
+      else if (row?.isOpen === true) row.show(phase, progress)
+      else if (row === undefined) showStep(`${name}: ${phase}`, progress)
     },
     stackDone: (name, { status, summary }) => rows.get(name)?.end(status === 'ok' || status === 'skipped', summary === '' ? status : `${status}: ${summary}`),
-    step: (title, progress) => stepRow(title).show(title, progress),
-    notice: (text) => {
-      if (running === null) process.stdout.write(`${text}\n`)
-      else current()?.remark(text)
+    step: showStep,
+    notice: (text) => say(process.stdout, text),
+    warning: (text) => say(process.stderr, `warning: ${text}`),
+    close: async () => {
+      endStep()
+      for (const row of rows.values()) row.end(true)
+      await painted
     },
-    warning: (text) => {
-      if (running === null) process.stderr.write(`warning: ${text}\n`)
-      else current()?.remark(text)
-    },
-    close: finish,
   }
+}
+
+function withFigures(title: string, progress: Progress | undefined): string {
+  const figures = progressText(progress, Date.now(), Date.now())
+  return figures === '' ? title : `${title}  ${figures}`
 }

@@ -51,19 +51,19 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
   const [files, again] = [join(own, 'files'), join(own, 'again')]
   try {
     for (const part of [files, again]) mkdirSync(part, { recursive: true, mode: 0o700 })
-    run.reporter.step(`${name}: out of the copy`)
-    const restored = await engine.restore({ snapshot: snapshot.id, target: files, include: [], subfolder: '', deleteExtra: false, sparse: true, verify: false, signal: run.signal, onProgress: (progress) => run.reporter.step(`${name}: out of the copy`, progress) })
+    run.reporter.stackPhase(name, 'extracting')
+    const restored = await engine.restore({ snapshot: snapshot.id, target: files, include: [], subfolder: '', deleteExtra: false, sparse: true, verify: false, signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(name, 'extracting', progress) })
     if (!restored.ok) throw errorFrom(restored.failure)
     const restoreMs = performance.now() - begunAt
 
-    run.reporter.step(`${name}: comparing with the snapshot`)
+    run.reporter.stackPhase(name, 'comparing')
     const sample = await compareSample({ engine, snapshotId: snapshot.id, restored: files, scratch: again, count: run.configuration.drill.sampleFiles, signal: run.signal })
     await removeTree(again)
     draft.filesCompared = sample.filesCompared
     draft.mismatches = sample.mismatches.length
     if (sample.mismatches.length > 0) fail('not-as-in-snapshot', `${sample.mismatches.length} of ${sample.filesCompared} files are not what the snapshot holds: ${sample.mismatches.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud, then: stackbk verify --read-data-subset 100%')
 
-    run.reporter.step(`${name}: starting in isolation`)
+    run.reporter.stackPhase(name, 'starting in isolation')
     const startingAt = performance.now()
     const capsule = await capsuleOf(engine, snapshot.id, snapshot.paths, run.signal)
     isReadingData = false
@@ -131,7 +131,7 @@ async function probed(run: Run, runtime: Runtime, name: string, { containers, la
     fail('probe-failed', service === undefined ? 'there is no container to probe' : `there is no container of the service ${service} to probe`, 'Correct PROBE')
     return 'failed'
   }
-  run.reporter.step(`${name}: probing`)
+  run.reporter.stackPhase(name, 'probing')
   const result = await runtime.runInside(container.id, parseArgsStringToArgv(command), { timeoutMs: run.configuration.drill.probeTimeoutMs, signal: run.signal })
   if (result.ok && result.value.exitCode === 0) return 'ok'
   if (!result.ok) fail('probe-failed', problemFrom(result.failure).message, 'Correct PROBE')
