@@ -19,8 +19,11 @@ export default class Sync extends StackbkCommand<SyncResult> {
     wait: lockWait(),
   }
 
+  #isTest = false
+
   protected async act(): Promise<{ result: SyncResult; exitCode: number }> {
     const { flags } = await this.parse(Sync)
+    this.#isTest = flags.test
     const run = await this.openRun({
       wait: flags.wait,
       needs: flags.test ? ['remote'] : ['repository', 'password', 'remote'],
@@ -31,6 +34,6 @@ export default class Sync extends StackbkCommand<SyncResult> {
   }
 
   protected present(result: SyncResult): string {
-    return presentSync(result)
+    return presentSync(result, { isTest: this.#isTest })
   }
 }

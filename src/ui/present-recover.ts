@@ -36,6 +36,12 @@ const reasons: Readonly<Record<KeptReason, string>> = {
 
 /** A row a stack. */
 export function recoveredStacks({ stacks, dryRun }: RecoverResult): string {
-  const rows = stacks.map((stack) => [stack.name, dryRun && stack.status === 'ok' ? 'would be recovered' : stack.status, stack.snapshotId?.slice(0, 8) ?? '-', String(stack.files), formatBytes(stack.bytes), stack.healthy ? 'running' : stack.started ? 'started' : 'not started', stack.movedFrom === undefined ? stack.directory : `${stack.movedFrom} -> ${stack.directory}`])
+  const rows = stacks.map((stack) => [
+    stack.name,
+    dryRun && stack.status === 'ok' ? 'would be recovered' : stack.status,
+    stack.snapshotId?.slice(0, 8) ?? '-',
+    ...(dryRun ? ['-', '-', '-'] : [String(stack.files), formatBytes(stack.bytes), stack.healthy ? 'running' : stack.started ? 'started' : 'not started']),
+    stack.movedFrom === undefined ? stack.directory : `${stack.movedFrom} -> ${stack.directory}`,
+  ])
   return table(['STACK', 'RESULT', 'SNAPSHOT', 'FILES', 'BYTES', 'STATE', 'FOLDER'], rows)
 }

@@ -1,16 +1,16 @@
 import type { SyncResult } from '../stages/sync/sync-result.js'
 import { blocks, presentProblems } from './present-problems.js'
-import { formatBytes, formatDuration } from './table.js'
+import { counted, formatBytes, formatDuration } from './table.js'
 
-/** What went up, what went away, and whether the remote holds everything now. */
-export function presentSync(result: SyncResult): string {
+/** What was uploaded and deleted, or would be, and whether the remote holds everything now. After a test: that the remote answers. */
+export function presentSync(result: SyncResult, { isTest = false } = {}): string {
+  const duration = formatDuration(result.durationMs)
+  if (isTest && result.status === 'ok') return blocks(presentProblems(result.problems), `${result.remote} answers (${duration}). Nothing was copied.`)
   const { uploaded, deleted } = result
-  const verb = result.dryRun ? 'would be ' : ''
-  const lines = [
-    `remote     ${result.remote}`,
-    `uploaded   ${uploaded.files} files, ${formatBytes(uploaded.bytes)}${verb === '' ? '' : ' (would be)'}`,
-    `deleted    ${deleted.files} files, ${deleted.snapshots} of them snapshots, ${formatBytes(deleted.bytes)}${verb === '' ? '' : ' (would be)'}`,
-    `verified   ${result.verified ? 'the remote holds all that the repository has' : 'no'}`,
-  ]
-  return blocks(lines.join('\n'), presentProblems(result.problems), `sync ${result.status} in ${formatDuration(result.durationMs)}`)
+  const sent = uploaded.files === 0 ? 'nothing' : `${counted(uploaded.files, 'file')}, ${formatBytes(uploaded.bytes)}`
+  const gone = deleted.files === 0 ? 'nothing' : `${counted(deleted.files, 'file')} (${counted(deleted.snapshots, 'snapshot')}), ${formatBytes(deleted.bytes)}`
+  const lines = result.dryRun
+    ? [`remote        ${result.remote}`, `would upload  ${sent}`, `would delete  ${gone}`]
+    : [`remote     ${result.remote}`, `uploaded   ${sent}`, `deleted    ${gone}`, `verified   ${result.verified ? 'the remote holds all that the repository has' : 'no'}`]
+  return blocks(lines.join('\n'), presentProblems(result.problems), result.dryRun ? 'dry run: nothing was changed' : `sync ${result.status} in ${duration}`)
 }

@@ -7,6 +7,11 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return all.map((row) => row.map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell)))).join('  ').trimEnd()).join('\n')
 }
 
+/** `1 file`, `2 files`. */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${count} ${count === 1 ? one : several}`
+}
+
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 
 /** `1.5 MiB`. */
