@@ -9,13 +9,16 @@ export default class Doctor extends StackbkCommand<DoctorResult> {
   static override hiddenAliases = ['health']
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
 
+  #isVerbose = false
+
   protected async act(): Promise<{ result: DoctorResult; exitCode: number }> {
-    await this.parse(Doctor)
+    const { flags } = await this.parse(Doctor)
+    this.#isVerbose = flags.verbose
     const { run, offers, findings } = await this.openRunInSpite()
     return doctor(run, offers, findings, this.config.dataDir)
   }
 
   protected present(result: DoctorResult): string {
-    return presentDoctor(result)
+    return presentDoctor(result, { isVerbose: this.#isVerbose })
   }
 }

@@ -14,6 +14,6 @@ export function presentBackup(result: BackupResult): string {
   ])
   const ok = result.stacks.filter((stack) => stack.status === 'ok').length
   const verdict = result.dryRun ? 'dry run: nothing was changed' : `backup ${result.status}: ${ok} of ${result.stacks.length} stacks in ${formatDuration(result.durationMs)}`
-  const forgotten = result.retention.status === 'ok' ? `, ${result.retention.removed} old ${result.retention.removed === 1 ? 'snapshot' : 'snapshots'} forgotten` : ''
+  const forgotten = result.retention.status === 'ok' && result.retention.removed > 0 ? `, ${result.retention.removed} old ${result.retention.removed === 1 ? 'snapshot' : 'snapshots'} forgotten` : ''
   return blocks(table(['STACK', 'RESULT', 'SNAPSHOT', 'NEW DATA', 'DOWN', 'MODE'], rows), presentProblems(result.problems), verdict + forgotten)
 }

@@ -59,7 +59,7 @@ describe('config init in a terminal', () => {
     await terminal.sees('config check --config')
     await terminal.sees(`${output} is right`)
     await terminal.sees('rclone.connection')
-    await terminal.sees('all that is needed is there')
+    await terminal.sees('everything needed is in place')
     await terminal.sees('What comes next?')
     await terminal.sees('First backup')
 
