@@ -100,7 +100,7 @@ export interface RepositoryLook {
  */
 export async function lookInto(engine: Engine, known: KnownRepository | null, { signal, marks }: { readonly signal: AbortSignal; /** The folder of marks that are recorded. */ readonly marks: string }): Promise<RepositoryLook> {
   const { display, path } = engine.location()
-  const configDigest = path === null ? null : await readConfigDigest(engine.layout(), path)
+  const configDigest = path === null ? null : await readConfigDigest(engine.layout?.(), path)
   const isKnown = configDigest !== null && known?.configDigest === configDigest
   const [opened, listed] = await Promise.all([isKnown ? null : engine.open({ signal }), engine.snapshots({}, { signal })])
   const snapshots = listed.ok ? answered(withPendingMarks(listed.value, marks)) : listed

@@ -10,6 +10,7 @@ import { ensureFolder } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { freeBytes } from './recover/file-systems.js'
 import { assertFits } from './recover/room.js'
+import { layoutOf } from './layout.js'
 import { withinSilence } from './repository.js'
 import { configDigestOf, rememberRepository, SnapshotRecord } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
@@ -22,6 +23,7 @@ import { chooseTarget, markerName, type RestoreMarker, type RestoreTarget } from
 import { fetchIntact } from './verify/healing.js'
 import { probe } from './sync.js'
 import { groupFiles, type FileList } from './sync/file-list.js'
+import { absentRoles } from './sync/restorable.js'
 import { asked, sharedLimit, withRetries, type Tally } from './sync/transfer.js'
 
 export interface RestoreChoices {
@@ -37,15 +39,18 @@ export interface RestoreChoices {
  * Throws before anything is written: `usage`, `busy`, `remote-unreachable`, `repository-missing` (the remote holds none), `guard`.
  */
 export async function restore(run: Run, choices: RestoreChoices): Promise<Outcome<RestoreResult>> {
-  const [engine, transport] = [await run.engine(), await run.transport()]
+  const engine = await run.engine()
+  const layout = layoutOf(run, engine)
+  const transport = await run.transport()
   const target = chooseTarget({
     asked: choices.path,
     configured: engine.location().path,
     source: transport.location,
     repositoriesFolder: run.state.repositories,
-    isRepository: (path) => holdsRepository(engine.layout(), path),
+    isRepository: (path) => holdsRepository(layout, path),
     now: run.startedAt,
   })
+  if (layout.copiesAreReadOnly === true && target.path === engine.location().path) throw onlyReadable(run, target.path)
   await run.lock({ kind: 'repository', id: realPathSoFar(target.path) })
   const replay = await replayJournal(run)
   const ready = await transport.ready({ signal: run.signal })
@@ -88,15 +93,25 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
 async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine): Promise<FileList> {
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   if (!listed.ok) throw errorFrom(listed.failure)
-  const { list } = groupFiles(engine.layout(), listed.value)
-  const has = (role: string): boolean => list.some(({ group, files }) => group.role === role && files.length > 0)
-  if (has('config') && has('key')) return list
+  const { list } = groupFiles(layoutOf(run, engine), listed.value)
+  const absent = absentRoles(list)
+  if (absent.length === 0) return list
   throw new StackbkError({
     kind: 'repository-missing',
     code: 'remote-not-a-repository',
     message: `${transport.location} holds no repository`,
-    detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${has('config') ? 'key' : 'config'} is missing`,
+    detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${absent[0] ?? ''} is missing`,
     fix: 'Correct the place of the copy (RCLONE_REMOTE and RCLONE_PATH, or the keys of the transport that is used)',
+  })
+}
+
+/** Two repositories of one key that are both written to would break such an engine's encryption, or its tables. */
+function onlyReadable(run: Run, path: string): StackbkError {
+  return new StackbkError({
+    kind: 'usage',
+    code: 'copy-read-only',
+    message: `a copy of a repository of the engine "${run.configuration.backup.engine}" can only be read, so it cannot take the place of ${path}`,
+    fix: 'Restore it to a folder of its own, and recover the stacks from there: stackbk restore PATH, then stackbk recover --all --repository PATH. The next backup makes a new repository',
   })
 }
 
@@ -134,7 +149,7 @@ function beginAt(target: RestoreTarget, transport: Transport): void {
  * there already, somebody may have worked with the repository, and nothing is removed.
  */
 async function removeOutdated(run: Run, engine: Engine, root: string, remote: FileList): Promise<void> {
-  const layout = engine.layout()
+  const layout = layoutOf(run, engine)
   if (layout.groups.some(({ role, path }) => role === 'config' && existsSync(join(root, path)))) return
   const there = await readdir(root, { recursive: true })
   const wanted = new Set(remote.flatMap(({ files }) => files.map((file) => file.path)))
@@ -236,7 +251,7 @@ const failedOpening: Opening = { status: 'failed', snapshots: null, problems: []
 /** Opens what came with the engine and lets it check. Without a password this is skipped, and said so. */
 async function openRestored(run: Run, configured: Engine, root: string, readData: boolean): Promise<Opening> {
   const engine = configured.at(root)
-  await engine.completeCopy(root)
+  await engine.completeCopy?.(root)
   const ready = await engine.ready({ signal: run.signal })
   const opened = ready.ok ? await withinSilence(run, engine, (signal) => engine.open({ signal })) : ready
   if (!opened.ok) {
@@ -249,7 +264,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
   const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal, onProgress: (progress) => run.reporter.step('checking the repository', progress) }), engine.snapshots({}, { signal: run.signal })])
   const count = snapshots.ok ? snapshots.value.length : null
   if (snapshots.ok) {
-    rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout(), root) })
+    rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout?.(), root) })
     new SnapshotRecord(run.state.repositories, opened.value.id).noteSeen(snapshots.value.map((snapshot) => snapshot.id))
   }
   if (!check.ok) return { status: unprovenAfter(check.failure), snapshots: count, problems: [problemFrom(check.failure, { code: 'verification-not-made' })], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }

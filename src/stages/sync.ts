@@ -2,6 +2,7 @@ import type { Engine, Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { forgottenByOthers, publishForgotten } from './forgotten-ledger.js'
+import { layoutOf } from './layout.js'
 import { beginLook, openRepository, repositoryLock, type OpenRepository, type RepositoryLook } from './repository.js'
 import { rememberRepository } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
@@ -14,6 +15,7 @@ import { KnownRemotes, refuseVanishedRemote } from './sync/known-remotes.js'
 import { localList, lookAtRemote, missingFrom, remoteList } from './sync/listing.js'
 import { probe } from './sync/probe.js'
 import { identifyRemote } from './sync/remote-identity.js'
+import { assertRestorable } from './sync/restorable.js'
 import { nothingRemoved, removeExtra, tidyUp } from './sync/removal.js'
 import { sendWhileItHoldsStill, type Sent, type Work } from './sync/sending.js'
 import type { SyncBody, SyncResult } from './sync/sync-result.js'
@@ -40,7 +42,9 @@ export interface SyncChoices {
  * holds something else, or held a copy and is empty).
  */
 export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<SyncResult>> {
-  const [engine, transport] = [await run.engine(), await run.transport()]
+  const engine = await run.engine()
+  layoutOf(run, engine)
+  const transport = await run.transport()
   if (!choices.test) await run.lock(repositoryLock(engine))
   const replay = choices.test ? null : await replayJournal(run)
   const empty = { remote: transport.location, uploaded: { files: 0, bytes: 0 }, deleted: { files: 0, snapshots: 0, bytes: 0 }, attempts: 0, verified: false }
@@ -56,6 +60,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (opened === null) return concluded(run, empty, { status: 'ok', problems: [] })
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
+  await assertRestorable(run, engine, root, firstList)
   const remotes = new KnownRemotes(run.state.repositories, opened.repository.id, engine.location().display)
   run.reporter.step('comparing with the remote')
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
@@ -121,7 +126,7 @@ async function openWhileLooking(run: Run, transport: Transport, root: string, ch
   const engine = await run.engine()
   const given = new AbortController()
   const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, engine)
-  const listing = localList(engine, root)
+  const listing = localList(run, engine, root)
   const lookingInto = lookOnceReady(run, engine)
   // Their turn comes below.
   for (const one of [looking, listing, lookingInto]) one.catch(() => {})

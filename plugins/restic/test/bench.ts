@@ -15,7 +15,7 @@ export interface Bench {
   readonly source: string
   readonly password: string
   readonly settings: SettingValues
-  readonly engine: Engine
+  readonly engine: Engine & Required<Pick<Engine, 'retain'>>
 }
 
 /** What the core would lend. */
@@ -41,10 +41,10 @@ export async function bench(
   const made = benchIn(folder)
   const settings = { ...made.settings, ...changes.settings }
   const { exec, dryRun } = changes
-  const engine = await restic.create(
+  const engine = (await restic.create(
     settings,
     contextOf(folder, { ...(exec === undefined ? {} : { exec }), ...(dryRun === undefined ? {} : { dryRun }) }),
-  )
+  )) as Bench['engine']
   onTestFinished(() => engine.close())
   return { ...made, settings, engine }
 }

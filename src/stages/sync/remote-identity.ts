@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import type { FailureKind, LayoutGroup, RepositoryLayout, Transport } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
+import { layoutOf } from '../layout.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { CopiedFile, FileList, RemoteLook } from './file-list.js'
@@ -27,7 +28,7 @@ export async function identifyRemote(
   local: OpenRepository & { readonly root: string; readonly list: FileList },
   remote: RemoteLook,
 ): Promise<RemoteConfig> {
-  const layout = local.engine.layout()
+  const layout = layoutOf(run, local.engine)
   const files = remote.list.flatMap((entry) => entry.files)
   const configPath = layout.groups.find((group) => group.role === 'config')?.path
   if (configPath === undefined || remote.config === null) {
