@@ -63,7 +63,7 @@ describe('the suite for transports', () => {
 
   test('finds an upload that shows incomplete files although appearsWhole is true', async () => {
     const failures = await failuresOf((root) => ({ upload: (request) => copyStraight(request, request.localRoot, join(root, request.remoteFolder ?? '')) }), /uploaded only when/)
-    expect(failures.join('\n')).toMatch(/^shows a file that is uploaded only when it is complete.*: a file is absent or complete under its name on the remote, because appearsWhole is true; while it was (?:up|re)/)
+    expect(failures.join('\n')).toMatch(/^shows a file that is uploaded only when it is complete.*: a file is absent or complete under its name on the remote, because appearsWhole is true; while (?:it|an upload) was/)
   })
 
   test('finds a download that shows incomplete files although appearsWhole is true', async () => {
