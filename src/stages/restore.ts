@@ -10,6 +10,7 @@ import { ensureFolder } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { freeBytes } from './recover/file-systems.js'
 import { assertFits } from './recover/room.js'
+import { adviseTool, passwordKey, remoteKeys, repositoryKey, toolCommands } from './advice.js'
 import { layoutOf } from './layout.js'
 import { withinSilence } from './repository.js'
 import { configDigestOf, rememberRepository, SnapshotRecord } from './repository-memory.js'
@@ -78,7 +79,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
 
   run.reporter.step('checking every file')
   const check = await checkAndRepair(run, transport, { root: target.path, remote })
-  problems.push(...corruptProblems(check, transport))
+  problems.push(...corruptProblems(engine, target.path, check, transport))
   const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
   // Until here the same command goes on with this folder, also with the look at what came.
   if (check.corrupt.length === 0 && (opened.status === 'ok' || opened.status === 'skipped') && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
@@ -101,7 +102,7 @@ async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine
     code: 'remote-not-a-repository',
     message: `${transport.location} holds no repository`,
     detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${absent[0] ?? ''} is missing`,
-    fix: 'Correct the place of the copy (RCLONE_REMOTE and RCLONE_PATH, or the keys of the transport that is used)',
+    fix: `Correct the place of the copy: ${remoteKeys(run)}`,
   })
 }
 
@@ -220,14 +221,14 @@ async function checkAndRepair(run: Run, transport: Transport, { root, remote }: 
 }
 
 /** What the remote has corrupt too is lost there; what it did not deliver may still come. */
-function corruptProblems({ corrupt, corruptThere, failure }: RepairedCheck, transport: Transport): readonly Problem[] {
+function corruptProblems(engine: Engine, root: string, { corrupt, corruptThere, failure }: RepairedCheck, transport: Transport): readonly Problem[] {
   const here = corrupt.filter((path) => !corruptThere.includes(path))
   return [
     ...(corruptThere.length === 0 ? [] : [{
       severity: 'error',
       code: 'rotten-on-remote',
       message: `${corruptThere.length} files do not hold what their names say, on the remote too: ${corruptThere.slice(0, 3).join(', ')}`,
-      fix: 'Bring back what is there with restic itself; see what is lost with: restic check',
+      fix: `Use what is intact with the tool itself.${adviseTool(' See what is lost: ', toolCommands(engine, root).check, '')}`,
     } as const]),
     ...(here.length === 0 ? [] : [{
       severity: 'error',
@@ -269,7 +270,7 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
   }
   if (!check.ok) return { status: unprovenAfter(check.failure), snapshots: count, problems: [problemFrom(check.failure, { code: 'verification-not-made' })], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }
   if (check.value.isSound) return { status: 'ok', snapshots: count, problems: [], codes: [], hasPassword: true }
-  const problem: Problem = { severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${check.value.errors.at(-1) ?? ''}`, fix: `See: restic -r ${root} check` }
+  const problem: Problem = { severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${check.value.errors.at(-1) ?? ''}`, fix: adviseTool('See: ', toolCommands(configured, root).check, 'Run: stackbk verify') }
   return { status: 'failed', snapshots: count, problems: [problem], codes: [exitCodes.ofKind('corrupt')], hasPassword: true }
 }
 
@@ -281,11 +282,15 @@ function unprovenAfter({ kind }: Failure): 'failed' | 'unknown' {
 function nextSteps(run: Run, engine: Engine, root: string, opened: Opening): readonly string[] {
   if (opened.status === 'failed') return [`Do not use ${root} as it is: see the problems above`]
   if (opened.status === 'unknown') return [`${root} is not verified yet: see the problems above, then run the same command again`]
+  const commands = toolCommands(engine, root)
   const steps = [`The repository is in ${root}`]
-  if (!opened.hasPassword) steps.push(`Give its password (RESTIC_PASSWORD_FILE in the configuration), then look at it: restic -r ${root} check`)
-  if (engine.location().path !== root) steps.push(`To go on with it, set RESTIC_REPOSITORY=${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)
+  const password = passwordKey(run)
+  if (!opened.hasPassword) steps.push(`Give its password${password === '' ? '' : ` (${password} in the configuration)`}${adviseTool(', then check it: ', commands.check, '')}`)
+  const isReadOnly = engine.layout?.().copiesAreReadOnly === true
+  if (isReadOnly) steps.push('Only read from it: backups need a new repository')
+  else if (engine.location().path !== root) steps.push(`To go on with it, set ${repositoryKey(run)} to ${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)
   const named = engine.location().path === root ? '' : ` --repository ${root}`
-  steps.push(`See what is in it: restic -r ${root} snapshots --tag stackbk`)
+  if (commands.list !== undefined) steps.push(`See what is in it: ${commands.list}`)
   steps.push(`Bring a stack back, up to running containers: stackbk recover NAME${named}; all of them: stackbk recover --all${named}`)
   return steps
 }

@@ -6,7 +6,7 @@ import { answered, done, failed, shellWord } from '@stackbk/contract'
 import { Borg, endedWell, parsed } from './borg.js'
 import { entryOf, patternOf } from './entries.js'
 import { restoreSnapshot } from './restore.js'
-import { noteOf, prepareSnapshot } from './snapshot.js'
+import { noteOf, prepareSnapshot, readNote } from './snapshot.js'
 
 /**
  * An archive of borg is a snapshot; its name is the ID, and its comment holds what borg does not record. There is no `layout`:
@@ -157,10 +157,6 @@ function engineOn(borg) {
 }
 
 function snapshotOf({ name, comment, hostname, start, stats }) {
-  const note = parsed(comment) ?? {}
-  const isOurs = note.stackbk === 1
-  return {
-    id: name, time: isOurs ? note.time : new Date(`${start}Z`).toISOString(), host: isOurs ? note.host : hostname, paths: isOurs ? note.paths : [],
-    tags: isOurs ? note.tags : [], parent: isOurs ? note.parent : null, tree: name, bytes: stats?.original_size ?? null, files: stats?.nfiles ?? null,
-  }
+  const note = readNote(comment ?? '') ?? { time: new Date(`${start}Z`).toISOString(), host: hostname, paths: [], tags: [], parent: null }
+  return { ...note, id: name, tree: name, bytes: stats?.original_size ?? null, files: stats?.nfiles ?? null }
 }

@@ -36,11 +36,12 @@ export function prepareSnapshot(engine, borg, request) {
     const id = randomBytes(32).toString('hex')
     const counts = { A: 0, M: 0, U: 0 }
     const unreadable = []
+    let last = { path: '', status: '' }
     const result = await borg.run(
       [
         'create', '--json', '--list', '--filter=AMCUE', `--comment=${noteOf({ ...request, time })}`,
-        // The files cache of borg is a memory of all archives. Without a parent everything is read.
-        `--files-cache=${request.parent === null ? 'disabled' : 'ctime,size,inode'}`,
+        // Without a parent everything is read, and known from then on.
+        `--files-cache=${request.parent === null ? 'rechunk,ctime' : 'ctime,size,inode'}`,
         ...request.excludes.map((pattern) => `--exclude=${pattern}`), ...literalPatterns(request),
         '--', `${borg.repository}::${id}`, ...request.paths,
       ],
@@ -48,8 +49,14 @@ export function prepareSnapshot(engine, borg, request) {
         signal, bindMounts: request.bindMounts, timeoutMs: request.timeoutMs, stallTimeoutMs: request.stallTimeoutMs, keepBytes: 1024 * 1024,
         onStderrLine: (line) => {
           const entry = parsed(line)
-          if (entry?.type === 'file_status' && entry.status === 'E') unreadable.push(entry.path)
-          else if (entry?.type === 'file_status') counts[entry.status === 'C' ? 'M' : entry.status] += 1
+          if (entry?.type === 'file_status') {
+            const status = entry.status === 'C' ? 'M' : entry.status
+            // What cannot be read is first called added.
+            if (status === 'E' && last.path === entry.path) counts[last.status] -= 1
+            if (status === 'E') unreadable.push(entry.path)
+            else counts[status] += 1
+            last = { path: entry.path, status }
+          }
           else if (entry?.levelname === 'WARNING' && !/file changed while we backed it up/.test(entry.message)) unreadable.push(entry.message)
         },
       },
@@ -75,9 +82,16 @@ export function prepareSnapshot(engine, borg, request) {
   }
 }
 
-/** Returns what borg itself does not record, as the comment of the archive. */
+const prefix = 'stackbk:'
+
+/** Returns what borg itself does not record, as the comment of an archive. Encoded, since borg replaces what is in braces there. */
 export function noteOf({ tags, host, paths, parent, time }) {
-  return JSON.stringify({ stackbk: 1, tags, host, paths, parent, time })
+  return prefix + Buffer.from(JSON.stringify({ tags, host, paths, parent, time })).toString('base64url')
+}
+
+/** Returns what {@link noteOf} has put into a comment; `null` for an archive that stackbk did not make. */
+export function readNote(comment) {
+  return comment.startsWith(prefix) ? parsed(Buffer.from(comment.slice(prefix.length), 'base64url').toString()) : null
 }
 
 /** What is left out by its path, with what is asked for below it. The first pattern that fits decides, so deeper paths come first. */

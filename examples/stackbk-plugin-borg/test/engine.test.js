@@ -14,7 +14,7 @@ const home = await realpath(await mkdtemp(join(tmpdir(), 'stackbk-plugin-borg-')
 after(() => rm(home, { recursive: true }))
 
 /** Everything that stackbk expects of any engine. What an engine does not have (layout, retain, eachEntry) is not tested. */
-describe('conformance', { skip: hasBorg ? false : 'borg is not installed' }, () => {
+describe('conformance', { skip: hasBorg ? false : 'borg is not installed', concurrency: 3 }, () => {
   const makeBench = async () => {
     const folder = await mkdtemp(join(home, 'bench-'))
     const [repository, source, scratch] = ['repository', 'source', 'scratch'].map((name) => join(folder, name))

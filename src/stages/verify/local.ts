@@ -1,6 +1,7 @@
 import type { Answer, CheckResult, Engine, Failure, RepositoryLayout } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../../errors.js'
+import { adviseTool, toolCommands } from '../advice.js'
 import { openRepository } from '../repository.js'
 import { checkContents, type ContentCheck } from '../restore/content-check.js'
 import { concluded, type Outcome } from '../result.js'
@@ -38,7 +39,7 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   }
   const { errors } = repaired.check
   const isSound = repaired.check.isSound && isRepaired
-  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${repaired.corrupt.length} files are rotten`}`, fix: choices.repair ? 'See what is lost with: restic check --read-data' : 'Run: stackbk verify --repair' }]
+  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${repaired.corrupt.length} files are rotten`}`, fix: choices.repair ? adviseTool('See what is lost: ', toolCommands(engine, null).checkData, 'Bring back what is intact with the tool itself') : 'Run: stackbk verify --repair' }]
   return concluded(run, body, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
 }
 

@@ -132,7 +132,10 @@ async function expectAbsentOrComplete(bench: TransportBench, path: string, when:
 }
 
 async function sizeOf(bench: TransportBench, path: string): Promise<number | null> {
-  return valueOf(await bench.transport.list(path)).find((file) => file.path === path)?.size ?? null
+  const listed = await bench.transport.list(path)
+  // It vanished between two steps of the list.
+  if (!listed.ok && listed.failure.kind === 'not-found') return null
+  return valueOf(listed).find((file) => file.path === path)?.size ?? null
 }
 
 async function traitOf({ transport }: TransportBench, trait: keyof TransportTraits): Promise<boolean> {
