@@ -75,8 +75,8 @@ export function benchIn(folder: string): Omit<Bench, 'engine'> {
 }
 
 /** The engine under other settings. */
-export function engineWith({ folder, settings }: Bench, changes: SettingValues, context: Partial<ProviderContext> = {}): Promise<Engine> {
-  return restic.create({ ...settings, ...changes }, contextOf(folder, context))
+export function engineWith({ folder, settings }: Bench, changes: SettingValues, context: Partial<ProviderContext> = {}): Promise<Bench['engine']> {
+  return (restic.create({ ...settings, ...changes }, contextOf(folder, context))) as Promise<Bench['engine']>
 }
 
 export function requestOf({ source }: Pick<Bench, 'source'>, changes: Partial<SnapshotRequest> = {}): SnapshotRequest {
