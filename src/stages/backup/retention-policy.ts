@@ -2,7 +2,7 @@ import { answered, failed, type Answer, type Engine, type RetentionPolicy, type 
 
 /**
  * Chooses which snapshots a policy keeps, by restic's rules. The newest of each day, week (ISO 8601), month and year is kept for as
- * many of them as the policy names, in the time zone of this process; so are the newest ones of all. As long as a
+ * many of them as the policy names, in the time zone of this process; so are the newest ones of all, and those that are hardly older than the newest one (`withinMs`). As long as a
  * rule has not kept as many as it may, it keeps the oldest snapshot too. Snapshots of one host with the same set of tags share a quota.
  *
  * @returns IDs, oldest first
@@ -47,7 +47,9 @@ function rulesOf(policy: RetentionPolicy): readonly Rule[] {
 function keptOf(group: readonly Snapshot[], policy: RetentionPolicy): readonly Snapshot[] {
   // Of two of the same time the one that the engine lists later is the newer one.
   const newestFirst = group.toReversed().toSorted((one, other) => Date.parse(other.time) - Date.parse(one.time))
-  const kept = new Set<Snapshot>()
+  const newest = newestFirst[0] === undefined ? 0 : Date.parse(newestFirst[0].time)
+  const { withinMs = 0 } = policy
+  const kept = new Set(newestFirst.filter(({ time }) => withinMs > 0 && newest - Date.parse(time) <= withinMs))
   for (const { count, periodOf } of rulesOf(policy)) {
     let left = count
     let last: number | null = null

@@ -38,6 +38,14 @@ describe('the choice of a retention policy', () => {
     expect(kept(['2026-12-27T12:00', '2026-12-28T12:00', '2027-01-01T12:00', '2027-01-03T12:00', '2027-01-04T12:00'].map((time) => at(time)), { weekly: 2 })).toEqual(['2027-01-03T12:00', '2027-01-04T12:00'])
   })
 
+  it('keeps what is at most so much older than the newest one, whatever the other rules say', () => {
+    const hour = 60 * 60_000
+    expect(kept(hours, { last: 1, withinMs: 12 * hour })).toEqual(['2026-03-04T00:00', '2026-03-04T12:00'])
+    expect(kept(hours, { last: 1, withinMs: 47 * hour })).toEqual(hours.slice(1).map(({ id }) => id))
+    expect(kept(hours, { last: 1, withinMs: 0 })).toEqual(['2026-03-04T12:00'])
+    expect(kept([], { last: 1, withinMs: hour })).toEqual([])
+  })
+
   it('keeps what any rule keeps', () => {
     const months = Array.from({ length: 14 }, (_, month) => at(`${2025 + Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}-15T12:00`))
     expect(kept(months, { last: 1, monthly: 3, yearly: 2 })).toEqual(['2025-12-15T12:00', '2026-01-15T12:00', '2026-02-15T12:00'])
