@@ -42,7 +42,9 @@ export async function assertRestorable(run: Pick<Run, 'configuration'>, engine: 
       fix: 'Report it to the authors of the engine: its layout() does not fit its repository',
     })
   }
-  const unassigned = await unassignedFiles(root, layout)
+  const unassigned = await unassignedFiles(root, layout).catch((error: unknown) => {
+    throw new StackbkError({ kind: 'failed', code: 'repository-not-listed', message: `the files of ${root} could not be listed`, detail: error instanceof Error ? error.message : String(error), fix: 'Check its disk and permissions' })
+  })
   if (unassigned.length === 0) return
   throw new StackbkError({
     kind: 'configuration',
@@ -83,7 +85,7 @@ export async function unassignedFiles(root: string, layout: RepositoryLayout): P
   return found.toSorted()
 }
 
-/** What file systems, file servers and desktops put into folders of others. */
+/** Names that file systems, file servers and desktops put into any folder. */
 const systemNames: readonly RegExp[] = [
   /^lost\+found$/,
   /^\.(?:snapshots|zfs|Trash-\d+|Trashes|Spotlight-V100|fseventsd|TemporaryItems|DS_Store|directory|nomedia|stfolder|stignore)$/,
@@ -97,7 +99,7 @@ function isOfSystem(name: string): boolean {
   return systemNames.some((pattern) => pattern.test(name))
 }
 
-/** What stackbk itself puts there: marks of a restore, files that are still being written, and the trash of a copy that somebody brought back as it was. */
+/** Returns whether stackbk itself puts this there: marks of a restore, files that are still being written, and the trash in a copy that was downloaded as it was. */
 function isOurs(path: string): boolean {
   return path === markerName || path === trashFolder || path === waitingFolder || /(?:^|\/)\.[^/]+\.[0-9a-f]{12}\.tmp$/.test(path)
 }
