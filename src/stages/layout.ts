@@ -15,7 +15,7 @@ export function layoutOf(run: Pick<Run, 'configuration'>, engine: Engine): Repos
     kind: 'configuration',
     code: 'engine-without-copy',
     message: `the engine "${run.configuration.backup.engine}" has no repository that stackbk can copy file by file, so there is no cloud copy to work with`,
-    fix: 'Copy it with the tool itself. Without a cloud copy there are: stackbk backup, stackbk recover, stackbk verify, stackbk drill --local',
+    fix: 'Copy it with the tool itself. Without a cloud copy there are: stackbk run --no-sync, stackbk recover, stackbk verify, stackbk drill --local',
   })
 }
 
