@@ -22,7 +22,7 @@ function engineOn(borg) {
   const at = borg.repository
   const archive = (id) => `${at}::${id}`
 
-  /** Returns the archives. borg leaves out checkpoints of creations that were cut short. */
+  /** Returns the archives. borg leaves out checkpoints of interrupted runs. */
   const archives = async ({ signal } = {}) => {
     const result = await borg.run(['info', '--json', '--glob-archives=*', '--', at], { signal })
     if (!endedWell(result)) return borg.failed(result, `the snapshots of ${at} cannot be listed`)
