@@ -9,6 +9,7 @@ import { type Environment, findConfigurationFile, homeFolder, readConfigurationF
 import { crossChecks } from './cross-checks.js'
 import { checkLines, type FileProblem, typeOf } from './file-checks.js'
 import { type IniFormat, parseIni } from './ini-file.js'
+import { settingNamesOf, type SettingNames } from './setting-names.js'
 import { checkNeeds, idOf, type Need } from './needs.js'
 import { checkNotifications } from './notification-checks.js'
 import { type Resolved, resolveSetting, type Source } from './resolution.js'
@@ -81,6 +82,8 @@ export interface Configuration {
   /** NAMEs of the `[stack:NAME]` sections. */
   readonly stackSections: readonly string[]
   readonly notifications: readonly NotificationSection[]
+  /** Names of keys of the chosen providers, for advice. */
+  readonly settingNames: SettingNames
   /** What counts for one stack: its own section over the general ones. */
   stack(name: string): StackSettings
   /** Checked values for a provider, all its keys. A notifier's are those of one `[notify:NAME]`, with the core's own `URL` and `SECRET_FILE`. */
@@ -190,7 +193,8 @@ export function checkConfiguration(request: ConfigurationTextRequest): Configura
   const source: Source = { ini, catalogue, place: readingPlace, environment }
 
   const ofLines = [...checkPermissions({ file, mode, ini, catalogue }), ...checkLines({ file, ini, catalogue, place: readingPlace })]
-  const configuration = interpret(file, request.exists, source)
+  const interpreted = interpret(file, request.exists, source)
+  const configuration = { ...interpreted, settingNames: settingNamesOf(descriptors, { engine: interpreted.backup.engine, transport: interpreted.cloud.provider }) }
   const ofWhole = [
     ...checkNotifications({ file, source, areNeeded: request.needs.includes('notifications') }),
     ...checkNeeds({
@@ -209,7 +213,7 @@ export function checkConfiguration(request: ConfigurationTextRequest): Configura
   return { ...configuration, problems: problems.map(withoutLine) }
 }
 
-function interpret(file: string, exists: boolean, source: Source): Configuration {
+function interpret(file: string, exists: boolean, source: Source): Omit<Configuration, 'settingNames'> {
   const { ini } = source
   const value = (section: string, key: string): SettingValue => resolveKey(source, section, key).value
   const text = (section: string, key: string): string => String(value(section, key) ?? '')

@@ -13,7 +13,7 @@ const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf
   },
   engine: {
     open: true, init: true, repositoryId: true, location: false, at: false, prepare: false, verify: true, snapshots: true, list: true, eachEntry: true, excludeFilter: false, tag: true, forget: true, retain: true,
-    check: true, restore: true, read: true, removeStaleLocks: true, layout: false, completeCopy: true, byHand: false,
+    check: true, restore: true, read: true, removeStaleLocks: true, layout: false, completeCopy: true, byHand: false, toolCommands: false,
   },
   transport: { probe: true, remotes: true, traits: true, list: true, upload: true, download: true, read: true, move: true, moveAll: true, remove: true, space: true, byHand: false },
   freezer: { canFreeze: true, settle: true, freeze: true, release: true, leftovers: true },
@@ -22,7 +22,7 @@ const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf
 
 const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, examine: false, keepsakes: true, returnRenewed: true, close: false }
 
-const optional: readonly string[] = ['projectFolders', 'runningProjects', 'dataInContainers', 'ranDuring', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes', 'returnRenewed', 'eachEntry', 'excludeFilter']
+const optional: readonly string[] = ['projectFolders', 'runningProjects', 'dataInContainers', 'ranDuring', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes', 'returnRenewed', 'eachEntry', 'excludeFilter', 'retain', 'layout', 'completeCopy', 'toolCommands']
 
 /** What a provider that hangs may take. Milliseconds; the contract says under a second for `ready`, and that `canFreeze` is quick. */
 const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000, canFreeze: 15_000 }

@@ -11,6 +11,7 @@ import { selectStacks } from '../stacks/selection.js'
 import { coverageOf } from './backup/coverage.js'
 import { frozenRecords } from './backup/frozen-record.js'
 import { requestedStopMode } from './backup/stack-plan.js'
+import { remoteKeys, repositoryKey } from './advice.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -173,7 +174,7 @@ async function engineFindings(run: Run): Promise<Finding[]> {
   const engine = await run.engine()
   const { display, path } = engine.location()
   const examined = await engine.examine({ signal: run.signal })
-  if (display === '') return [...examined.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: 'RESTIC_REPOSITORY', fix: 'Run: stackbk config init' }]
+  if (display === '') return [...examined.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: repositoryKey(run), fix: 'Run: stackbk config init' }]
   const isStillToBeMade = run.configuration.backup.autoInit && knownRepository(run.state.repositories, display) === null
   const findings = examined.map((finding): Finding => {
     const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade
@@ -193,7 +194,7 @@ async function transportFindings(run: Run): Promise<readonly Finding[]> {
   const transport = await run.transport()
   const examined = await transport.examine({ signal: run.signal })
   // Without a remote nothing of it is needed, the tool neither.
-  if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: 'RCLONE_REMOTE, for sync and restore', fix: 'Run: stackbk config init --remote NAME' }]
+  if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: `${remoteKeys(run)}, for sync and restore`, fix: 'Run: stackbk config init --remote NAME' }]
   return [...examined, ...(examined.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
 }
 

@@ -10,6 +10,7 @@ import { manifestFile, manifestIn, type KitManifest } from './kit/manifest.js'
 import { kitPage } from './kit/page.js'
 import { rememberKit, rememberKitCheck } from './kit/record.js'
 import { RenewedFiles } from './kit/renewed-files.js'
+import { layoutOf } from './layout.js'
 import { openRepository } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -55,7 +56,9 @@ export async function writeKit(run: Run, request: KitRequest & { readonly versio
   const file = resolve(request.file)
   const page = `${file}.txt`
   assertWritable(file)
-  const [engine, transport] = [await run.engine(), await run.transport()]
+  const engine = await run.engine()
+  layoutOf(run, engine)
+  const transport = await run.transport()
   for (const provider of [engine, transport]) {
     const ready = await provider.ready({ signal: run.signal })
     if (!ready.ok) throw errorFrom(ready.failure)

@@ -69,8 +69,8 @@ function isAbsence(error: unknown): boolean {
 }
 
 /** SHA-256 of the file that says which repository this is; `null` where there is none that could be read. */
-export function configDigestOf(layout: RepositoryLayout, path: string | null): string | null {
-  const config = layout.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
+export function configDigestOf(layout: RepositoryLayout | undefined, path: string | null): string | null {
+  const config = layout?.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
   if (path === null || config === undefined) return null
   try {
     return createHash('sha256').update(readFileSync(join(path, config.path))).digest('hex')
@@ -80,8 +80,8 @@ export function configDigestOf(layout: RepositoryLayout, path: string | null): s
 }
 
 /** Returns the same as {@link configDigestOf}, and holds up nothing else while a disk does not answer. */
-export async function readConfigDigest(layout: RepositoryLayout, path: string): Promise<string | null> {
-  const config = layout.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
+export async function readConfigDigest(layout: RepositoryLayout | undefined, path: string): Promise<string | null> {
+  const config = layout?.groups.find(({ role, isFile }) => role === 'config' && isFile === true)
   if (config === undefined) return null
   try {
     return createHash('sha256').update(await readFile(join(path, config.path))).digest('hex')

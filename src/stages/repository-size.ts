@@ -7,7 +7,9 @@ export async function repositoryBytes(engine: Engine): Promise<number | null> {
   try {
     const { path } = engine.location()
     if (path === null) return null
-    const list = await frozenList(path, engine.layout())
+    const layout = engine.layout?.()
+    if (layout === undefined) return null
+    const list = await frozenList(path, layout)
     return list.flatMap(({ files }) => files).reduce((sum, file) => sum + file.size, 0)
   } catch {
     return null

@@ -7,6 +7,7 @@ import { answered, type Answer, type Engine, type Repository, type Snapshot } fr
 import { errorFrom, StackbkError } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { longestTimerMs } from '../host/timer.js'
+import { adviseTool, repositoryKey, toolCommands } from './advice.js'
 import { withPendingMarks } from './pending-marks.js'
 import { knownRepository, readConfigDigest, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
 import { markerName } from './restore/target.js'
@@ -53,7 +54,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
     if (repository.failure.kind !== 'repository-missing') throw errorFrom(repository.failure)
     if (location.path !== null && existsSync(join(location.path, markerName))) throw stillRestored(location.path)
     if (known !== null) throw missingButKnown(location.display, known.lastSeenAt)
-    if (!options.mayInit) throw errorFrom({ fix: 'Run: stackbk backup (with AUTO_INIT=true it makes the repository), or correct RESTIC_REPOSITORY', ...repository.failure })
+    if (!options.mayInit) throw errorFrom({ fix: `Run: stackbk backup (with AUTO_INIT=true it makes the repository), or correct ${repositoryKey(run)}`, ...repository.failure })
     return run.dryRun ? null : await makeRepository(run, engine)
   }
   if (!snapshots.ok) throw errorFrom(snapshots.failure)
@@ -100,7 +101,7 @@ export interface RepositoryLook {
  */
 export async function lookInto(engine: Engine, known: KnownRepository | null, { signal, marks }: { readonly signal: AbortSignal; /** The folder of marks that are recorded. */ readonly marks: string }): Promise<RepositoryLook> {
   const { display, path } = engine.location()
-  const configDigest = path === null ? null : await readConfigDigest(engine.layout(), path)
+  const configDigest = path === null ? null : await readConfigDigest(engine.layout?.(), path)
   const isKnown = configDigest !== null && known?.configDigest === configDigest
   const [opened, listed] = await Promise.all([isKnown ? null : engine.open({ signal }), engine.snapshots({}, { signal })])
   const snapshots = listed.ok ? answered(withPendingMarks(listed.value, marks)) : listed
@@ -123,7 +124,7 @@ export async function withinSilence<T>(run: Run, engine: Engine, look: (signal: 
     kind: 'tool-not-answering',
     message: `the repository ${engine.location().display} did not answer within ${limitMs / 1000} s`,
     detail: 'its disk may hang, or the command that gives the password may wait for somebody',
-    fix: 'See whether this ends: restic snapshots, with the same repository and password',
+    fix: adviseTool('See whether this ends: ', toolCommands(engine, null).list, 'See whether the tool itself answers, with the same repository and password'),
   })
 }
 

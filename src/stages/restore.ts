@@ -10,6 +10,8 @@ import { ensureFolder } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { freeBytes } from './recover/file-systems.js'
 import { assertFits } from './recover/room.js'
+import { adviseTool, passwordKey, remoteKeys, repositoryKey, toolCommands } from './advice.js'
+import { layoutOf } from './layout.js'
 import { withinSilence } from './repository.js'
 import { configDigestOf, rememberRepository, SnapshotRecord } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
@@ -22,6 +24,7 @@ import { chooseTarget, markerName, type RestoreMarker, type RestoreTarget } from
 import { fetchIntact } from './verify/healing.js'
 import { probe } from './sync.js'
 import { groupFiles, type FileList } from './sync/file-list.js'
+import { absentRoles } from './sync/restorable.js'
 import { asked, sharedLimit, withRetries, type Tally } from './sync/transfer.js'
 
 export interface RestoreChoices {
@@ -37,15 +40,18 @@ export interface RestoreChoices {
  * Throws before anything is written: `usage`, `busy`, `remote-unreachable`, `repository-missing` (the remote holds none), `guard`.
  */
 export async function restore(run: Run, choices: RestoreChoices): Promise<Outcome<RestoreResult>> {
-  const [engine, transport] = [await run.engine(), await run.transport()]
+  const engine = await run.engine()
+  const layout = layoutOf(run, engine)
+  const transport = await run.transport()
   const target = chooseTarget({
     asked: choices.path,
     configured: engine.location().path,
     source: transport.location,
     repositoriesFolder: run.state.repositories,
-    isRepository: (path) => holdsRepository(engine.layout(), path),
+    isRepository: (path) => holdsRepository(layout, path),
     now: run.startedAt,
   })
+  if (layout.copiesAreReadOnly === true && target.path === engine.location().path) throw onlyReadable(run, target.path)
   await run.lock({ kind: 'repository', id: realPathSoFar(target.path) })
   const replay = await replayJournal(run)
   const ready = await transport.ready({ signal: run.signal })
@@ -73,7 +79,7 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
 
   run.reporter.step('checking every file')
   const check = await checkAndRepair(run, transport, { root: target.path, remote })
-  problems.push(...corruptProblems(check, transport))
+  problems.push(...corruptProblems(engine, target.path, check, transport))
   const opened = check.corrupt.length > 0 ? failedOpening : await openRestored(run, engine, target.path, choices.readData)
   // Until here the same command goes on with this folder, also with the look at what came.
   if (check.corrupt.length === 0 && (opened.status === 'ok' || opened.status === 'skipped') && !run.signal.aborted) rmSync(join(target.path, markerName), { force: true })
@@ -88,15 +94,25 @@ export async function restore(run: Run, choices: RestoreChoices): Promise<Outcom
 async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine): Promise<FileList> {
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   if (!listed.ok) throw errorFrom(listed.failure)
-  const { list } = groupFiles(engine.layout(), listed.value)
-  const has = (role: string): boolean => list.some(({ group, files }) => group.role === role && files.length > 0)
-  if (has('config') && has('key')) return list
+  const { list } = groupFiles(layoutOf(run, engine), listed.value)
+  const absent = absentRoles(list)
+  if (absent.length === 0) return list
   throw new StackbkError({
     kind: 'repository-missing',
     code: 'remote-not-a-repository',
     message: `${transport.location} holds no repository`,
-    detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${has('config') ? 'key' : 'config'} is missing`,
-    fix: 'Correct the place of the copy (RCLONE_REMOTE and RCLONE_PATH, or the keys of the transport that is used)',
+    detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${absent[0] ?? ''} is missing`,
+    fix: `Correct the place of the copy: ${remoteKeys(run)}`,
+  })
+}
+
+/** Two repositories of one key that are both written to would break such an engine's encryption, or its tables. */
+function onlyReadable(run: Run, path: string): StackbkError {
+  return new StackbkError({
+    kind: 'usage',
+    code: 'copy-read-only',
+    message: `a copy of a repository of the engine "${run.configuration.backup.engine}" can only be read, so it cannot take the place of ${path}`,
+    fix: 'Restore it to a folder of its own, and recover the stacks from there: stackbk restore PATH, then stackbk recover --all --repository PATH. The next backup makes a new repository',
   })
 }
 
@@ -134,7 +150,7 @@ function beginAt(target: RestoreTarget, transport: Transport): void {
  * there already, somebody may have worked with the repository, and nothing is removed.
  */
 async function removeOutdated(run: Run, engine: Engine, root: string, remote: FileList): Promise<void> {
-  const layout = engine.layout()
+  const layout = layoutOf(run, engine)
   if (layout.groups.some(({ role, path }) => role === 'config' && existsSync(join(root, path)))) return
   const there = await readdir(root, { recursive: true })
   const wanted = new Set(remote.flatMap(({ files }) => files.map((file) => file.path)))
@@ -205,14 +221,14 @@ async function checkAndRepair(run: Run, transport: Transport, { root, remote }: 
 }
 
 /** What the remote has corrupt too is lost there; what it did not deliver may still come. */
-function corruptProblems({ corrupt, corruptThere, failure }: RepairedCheck, transport: Transport): readonly Problem[] {
+function corruptProblems(engine: Engine, root: string, { corrupt, corruptThere, failure }: RepairedCheck, transport: Transport): readonly Problem[] {
   const here = corrupt.filter((path) => !corruptThere.includes(path))
   return [
     ...(corruptThere.length === 0 ? [] : [{
       severity: 'error',
       code: 'rotten-on-remote',
       message: `${corruptThere.length} files do not hold what their names say, on the remote too: ${corruptThere.slice(0, 3).join(', ')}`,
-      fix: 'Bring back what is there with restic itself; see what is lost with: restic check',
+      fix: `Use what is intact with the tool itself.${adviseTool(' See what is lost: ', toolCommands(engine, root).check, '')}`,
     } as const]),
     ...(here.length === 0 ? [] : [{
       severity: 'error',
@@ -236,7 +252,7 @@ const failedOpening: Opening = { status: 'failed', snapshots: null, problems: []
 /** Opens what came with the engine and lets it check. Without a password this is skipped, and said so. */
 async function openRestored(run: Run, configured: Engine, root: string, readData: boolean): Promise<Opening> {
   const engine = configured.at(root)
-  await engine.completeCopy(root)
+  await engine.completeCopy?.(root)
   const ready = await engine.ready({ signal: run.signal })
   const opened = ready.ok ? await withinSilence(run, engine, (signal) => engine.open({ signal })) : ready
   if (!opened.ok) {
@@ -249,12 +265,12 @@ async function openRestored(run: Run, configured: Engine, root: string, readData
   const [check, snapshots] = await Promise.all([engine.check({ readDataPercent: readData ? 100 : 0, signal: run.signal, onProgress: (progress) => run.reporter.step('checking the repository', progress) }), engine.snapshots({}, { signal: run.signal })])
   const count = snapshots.ok ? snapshots.value.length : null
   if (snapshots.ok) {
-    rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout(), root) })
+    rememberRepository(run.state.repositories, engine.location().display, opened.value, { configDigest: configDigestOf(engine.layout?.(), root) })
     new SnapshotRecord(run.state.repositories, opened.value.id).noteSeen(snapshots.value.map((snapshot) => snapshot.id))
   }
   if (!check.ok) return { status: unprovenAfter(check.failure), snapshots: count, problems: [problemFrom(check.failure, { code: 'verification-not-made' })], codes: [exitCodes.ofKind(check.failure.kind)], hasPassword: true }
   if (check.value.isSound) return { status: 'ok', snapshots: count, problems: [], codes: [], hasPassword: true }
-  const problem: Problem = { severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${check.value.errors.at(-1) ?? ''}`, fix: `See: restic -r ${root} check` }
+  const problem: Problem = { severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${check.value.errors.at(-1) ?? ''}`, fix: adviseTool('See: ', toolCommands(configured, root).check, 'Run: stackbk verify') }
   return { status: 'failed', snapshots: count, problems: [problem], codes: [exitCodes.ofKind('corrupt')], hasPassword: true }
 }
 
@@ -266,11 +282,15 @@ function unprovenAfter({ kind }: Failure): 'failed' | 'unknown' {
 function nextSteps(run: Run, engine: Engine, root: string, opened: Opening): readonly string[] {
   if (opened.status === 'failed') return [`Do not use ${root} as it is: see the problems above`]
   if (opened.status === 'unknown') return [`${root} is not verified yet: see the problems above, then run the same command again`]
+  const commands = toolCommands(engine, root)
   const steps = [`The repository is in ${root}`]
-  if (!opened.hasPassword) steps.push(`Give its password (RESTIC_PASSWORD_FILE in the configuration), then look at it: restic -r ${root} check`)
-  if (engine.location().path !== root) steps.push(`To go on with it, set RESTIC_REPOSITORY=${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)
+  const password = passwordKey(run)
+  if (!opened.hasPassword) steps.push(`Give its password${password === '' ? '' : ` (${password} in the configuration)`}${adviseTool(', then check it: ', commands.check, '')}`)
+  const isReadOnly = engine.layout?.().copiesAreReadOnly === true
+  if (isReadOnly) steps.push('Only read from it: backups need a new repository')
+  else if (engine.location().path !== root) steps.push(`To go on with it, set ${repositoryKey(run)} to ${root} in ${run.configuration.file}, or move it to ${engine.location().display}`)
   const named = engine.location().path === root ? '' : ` --repository ${root}`
-  steps.push(`See what is in it: restic -r ${root} snapshots --tag stackbk`)
+  if (commands.list !== undefined) steps.push(`See what is in it: ${commands.list}`)
   steps.push(`Bring a stack back, up to running containers: stackbk recover NAME${named}; all of them: stackbk recover --all${named}`)
   return steps
 }

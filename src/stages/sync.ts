@@ -1,7 +1,9 @@
-import type { Engine, Transport } from '@stackbk/contract'
+import type { Engine, ToolCommands, Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { forgottenByOthers, publishForgotten } from './forgotten-ledger.js'
+import { adviseTool, repositoryKey, toolCommands } from './advice.js'
+import { layoutOf } from './layout.js'
 import { beginLook, openRepository, repositoryLock, type OpenRepository, type RepositoryLook } from './repository.js'
 import { rememberRepository } from './repository-memory.js'
 import { concluded, type Outcome } from './result.js'
@@ -14,6 +16,7 @@ import { KnownRemotes, refuseVanishedRemote } from './sync/known-remotes.js'
 import { localList, lookAtRemote, missingFrom, remoteList } from './sync/listing.js'
 import { probe } from './sync/probe.js'
 import { identifyRemote } from './sync/remote-identity.js'
+import { assertRestorable } from './sync/restorable.js'
 import { nothingRemoved, removeExtra, tidyUp } from './sync/removal.js'
 import { sendWhileItHoldsStill, type Sent, type Work } from './sync/sending.js'
 import type { SyncBody, SyncResult } from './sync/sync-result.js'
@@ -40,7 +43,9 @@ export interface SyncChoices {
  * holds something else, or held a copy and is empty).
  */
 export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<SyncResult>> {
-  const [engine, transport] = [await run.engine(), await run.transport()]
+  const engine = await run.engine()
+  layoutOf(run, engine)
+  const transport = await run.transport()
   if (!choices.test) await run.lock(repositoryLock(engine))
   const replay = choices.test ? null : await replayJournal(run)
   const empty = { remote: transport.location, uploaded: { files: 0, bytes: 0 }, deleted: { files: 0, snapshots: 0, bytes: 0 }, attempts: 0, verified: false }
@@ -51,11 +56,12 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
     return concluded(run, empty, { status: 'ok', problems: [] })
   }
   const root = engine.location().path
-  if (root === null) throw notLocal(engine.location().display)
+  if (root === null) throw notLocal(run, engine.location().display)
   const { opened, remote, firstList } = await openWhileLooking(run, transport, root, choices)
   if (opened === null) return concluded(run, empty, { status: 'ok', problems: [] })
   if (replay !== null) await removeStaleLocks(run, replay.leftovers)
 
+  await assertRestorable(run, engine, root, firstList)
   const remotes = new KnownRemotes(run.state.repositories, opened.repository.id, engine.location().display)
   run.reporter.step('comparing with the remote')
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
@@ -71,7 +77,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   const soFar = { ...empty, uploaded: { files: tally.files, bytes: tally.bytes }, attempts: attemptsOf(tally, sent.begun) }
   switch (sent.end) {
     case 'rotten':
-      return rotten(run, soFar, sent, problems)
+      return rotten(run, toolCommands(engine, null), soFar, sent, problems)
     case 'failed': {
       const { kind } = sent.failure
       const codes = [kind === 'cancelled' || kind === 'failed' ? 1 : exitCodes.ofKind('transfer-failed')]
@@ -121,7 +127,7 @@ async function openWhileLooking(run: Run, transport: Transport, root: string, ch
   const engine = await run.engine()
   const given = new AbortController()
   const looking = lookAtRemote({ ...run, signal: AbortSignal.any([run.signal, given.signal]) }, transport, engine)
-  const listing = localList(engine, root)
+  const listing = localList(run, engine, root)
   const lookingInto = lookOnceReady(run, engine)
   // Their turn comes below.
   for (const one of [looking, listing, lookingInto]) one.catch(() => {})
@@ -163,12 +169,12 @@ function damagedConfig(transport: Transport): Problem {
 }
 
 /** A rotten file never goes up, nor an index or a snapshot, which may need it: the copy stays valid. */
-function rotten(run: Run, body: SyncBody, { corrupt, spared }: Extract<Sent, { end: 'rotten' }>, problems: readonly Problem[]): Outcome<SyncResult> {
+function rotten(run: Run, commands: ToolCommands, body: SyncBody, { corrupt, spared }: Extract<Sent, { end: 'rotten' }>, problems: readonly Problem[]): Outcome<SyncResult> {
   const problem: Problem = {
     severity: 'error',
     code: 'rotten-file',
     message: `${corrupt.length} ${corrupt.length === 1 ? 'file does' : 'files do'} not hold what the name says, or cannot be read, so no index and no snapshot was sent and nothing deleted: ${corrupt.slice(0, 3).join(', ')}`,
-    fix: 'The remote has no sound copy to mend it from. See what is lost with: restic check --read-data, and mend the repository with: restic repair',
+    fix: `The remote has no intact copy to repair it from.${adviseTool(' See what is lost: ', commands.checkData, '')}${adviseTool('. Repair the repository: ', commands.repair, '')}`,
   }
   return concluded(run, body, { status: 'failed', problems: [...problems, problem, ...(spared.length === 0 ? [] : [rottenHere(spared)])], codes: [exitCodes.ofKind('corrupt')] })
 }
@@ -197,11 +203,11 @@ async function rehearsed(work: Work, list: FileList, choices: SyncChoices): Prom
   return concluded(run, body, { status: refused ? 'partial' : 'ok', problems: refused ? deletion.guards : [], codes: [refused ? exitCodes.ofKind('guard') : 0] })
 }
 
-function notLocal(location: string): StackbkError {
+function notLocal(run: Run, location: string): StackbkError {
   return new StackbkError({
     kind: 'configuration',
     code: 'repository-not-local',
     message: `${location} is no folder of this host, and only such a repository can be copied to the cloud`,
-    fix: 'Set RESTIC_REPOSITORY to a local folder, or leave out the sync',
+    fix: `Set ${repositoryKey(run)} to a local folder, or leave out the sync`,
   })
 }

@@ -11,7 +11,7 @@ export function presentRestore(result: RestoreResult | RestoreAndRecoverResult):
     `source        ${result.source}`,
     `target        ${result.target}`,
     `repository    ${result.files} files, ${formatBytes(result.bytes)}${result.snapshots === null ? '' : `, ${result.snapshots} snapshots`}`,
-    `verification  ${verification.status}: ${verification.filesChecked} files compared with their SHA-256, ${verification.corrupt.length} corrupt`,
+    `verification  ${verification.status}${verification.filesChecked === 0 ? '' : `: ${verification.filesChecked} files compared with their SHA-256, ${verification.corrupt.length} corrupt`}`,
   ]
   const verdict = result.dryRun ? 'dry run: nothing was changed' : `restore ${result.status} in ${formatDuration(result.durationMs)}`
   const steps = result.nextSteps.length === 0 ? '' : ['Next steps:', ...result.nextSteps.map((step, index) => `  ${index + 1}. ${step}`)].join('\n')

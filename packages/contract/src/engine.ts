@@ -103,13 +103,15 @@ export interface VerificationResult {
   readonly reason: string
 }
 
-/** How many to keep of each; 0 for none. At least one is above 0. */
+/** How many to keep of each; 0 for none. At least one of the numbers is above 0. */
 export interface RetentionPolicy {
   readonly last: number
   readonly daily: number
   readonly weekly: number
   readonly monthly: number
   readonly yearly: number
+  /** Keeps also every snapshot that is at most this much older than the newest one of its group. Milliseconds. Absent or 0: none. */
+  readonly withinMs?: number
 }
 
 export interface RetentionRequest extends CallOptions {
@@ -181,7 +183,10 @@ export interface SnapshotEntry {
  */
 export interface LayoutGroup {
   readonly name: string
-  /** Files are below this folder of the repository, or this very file. Without a slash at either end. */
+  /**
+   * Files are below this folder of the repository, or this very file. Without a slash at either end. `''` with `isFile: false`:
+   * files that lie directly in the repository's folder, such as `index.38`. A file belongs to the first group that fits.
+   */
   readonly path: string
   readonly isFile: boolean
   /** What the names of its files look like, without their folder. */
@@ -190,13 +195,40 @@ export interface LayoutGroup {
   readonly nameIs: 'sha256' | 'none'
   /** A half file under its final name makes the copy wrong, so it must appear whole or not at all. */
   readonly decidesValidity: boolean
+  /**
+   * - `config`: one file that says which repository this is. Required
+   * - `snapshot`: one file for each snapshot, named by its full ID. Required
+   * - `key`, `data`, `index`: where the tool has such files
+   */
   readonly role: 'key' | 'config' | 'data' | 'index' | 'snapshot'
 }
 
+/** What the files of a repository are, so that the core can copy it file by file. Every file is in a group or ignored: a sync sends nothing otherwise. */
 export interface RepositoryLayout {
   readonly groups: readonly LayoutGroup[]
-  /** Folders that are never copied, such as locks. */
+  /** Folders that are never copied, with everything below them, and single files, such as locks. By their paths in the repository. */
   readonly ignored: readonly string[]
+  /** Names (without their folder) of files that are never copied, in whatever folder: temporary files of the tool. Absent: none. */
+  readonly ignoredNames?: readonly RegExp[]
+  /**
+   * True: a repository that lacks the files of the role `data` opens, and {@link Engine.snapshots} answers completely. A drill then
+   * fetches the data only once the snapshots are chosen. Absent or false: everything is fetched first.
+   */
+  readonly listsWithoutData?: boolean
+  /** True: a copy may be read and never written to, as where two repositories with one key must not both be written. Absent or false: a copy can take the place of the original. */
+  readonly copiesAreReadOnly?: boolean
+}
+
+/** Commands of the tool for a person to type, a line each, without secrets. What is absent is left out of the advice. */
+export interface ToolCommands {
+  /** Lists the snapshots that stackbk made. */
+  readonly list?: string
+  /** Checks the repository. */
+  readonly check?: string
+  /** Checks it and reads all data back. */
+  readonly checkData?: string
+  /** Repairs what can be repaired. */
+  readonly repair?: string
 }
 
 export interface StaleLockReport {
@@ -239,16 +271,24 @@ export interface Engine extends LiveProvider {
   /** The tagged snapshot has a new ID, which is the answer. */
   tag(snapshot: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }, options?: CallOptions): Promise<Answer<{ readonly id: string }>>
   forget(snapshots: readonly string[], request: { readonly prune: boolean } & CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>
-  retain(request: RetentionRequest): Promise<Answer<RetentionResult>>
+  /** Absent: the core chooses by the same rules, with {@link snapshots} and {@link forget}. Only for a tool that is quicker by itself. */
+  retain?(request: RetentionRequest): Promise<Answer<RetentionResult>>
   check(request: CheckRequest): Promise<Answer<CheckResult>>
   restore(request: RestoreRequest): Promise<Answer<RestoreResult>>
   /** One file's content. */
   read(snapshot: string, path: string, options?: CallOptions): Promise<Answer<Uint8Array>>
   /** Only locks whose process is surely gone: of this host, no such process, and not renewed for so long. */
   removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number }): Promise<Answer<StaleLockReport>>
-  layout(): RepositoryLayout
-  /** Makes the files that a lost folder or a file-blind transport leaves out (empty folders). `path` is a repository of this engine's kind. */
-  completeCopy(path: string): Promise<Answer<void>>
+  /**
+   * The files of the repository, for a copy in the cloud that is made and proven file by file. Only for a repository whose files
+   * are added and removed as a whole and never changed. Absent: there is no such copy. `sync`, `restore`, `verify --cloud`,
+   * `drill` from the cloud and the kit then refuse with exit code 2; backup, recover, verify and `drill --local` work.
+   */
+  layout?(): RepositoryLayout
+  /** Makes what a copy by files lacks (empty folders). `path` is a repository of this engine's kind. Absent: a copy lacks nothing. */
+  completeCopy?(path: string): Promise<Answer<void>>
+  /** Commands for advice about the repository in this folder; `null` for the configured one. Absent: none are known. */
+  toolCommands?(request: { readonly repository: string | null }): ToolCommands
   /** Shell commands that bring files back out of the repository in this folder without stackbk, with this provider's keepsakes in the present folder. For the page of the disaster kit. Absent: none are known. */
   byHand?(request: { readonly repository: string }): readonly string[]
 }

@@ -44,6 +44,8 @@ export interface SettingDeclaration {
   readonly required?: boolean
   /** Keys of which the first given counts; a second one given is a warning. Named the same in each of them. */
   readonly oneOf?: string
+  /** `location`: the key says where the repository of an engine, or the copy of a transport, is. Advice names it. Absent: the first one that is required. */
+  readonly role?: 'location'
   /** One lower-case fragment, no full stop. */
   readonly help: string
 }

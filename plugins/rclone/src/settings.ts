@@ -5,6 +5,7 @@ export const settings = defineSettings([
   {
     section: 'cloud_sync',
     key: 'RCLONE_REMOTE',
+    role: 'location',
     aliases: ['REMOTE'],
     type: 'string',
     required: true,
@@ -13,6 +14,7 @@ export const settings = defineSettings([
   {
     section: 'cloud_sync',
     key: 'RCLONE_PATH',
+    role: 'location',
     aliases: ['PATH'],
     flatAliases: ['RCLONE_BACKUP_PATH'],
     type: 'string',

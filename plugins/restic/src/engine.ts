@@ -16,6 +16,7 @@ import { restoreSnapshot } from './restore.js'
 import { forgetSnapshots, retainSnapshots } from './retention.js'
 import { listSnapshots } from './snapshots.js'
 import { tagSnapshot } from './tagging.js'
+import { toolCommands } from './tool-commands.js'
 import { verifySnapshots } from './verify.js'
 
 /** The engine for the repository and password that are configured. */
@@ -83,5 +84,6 @@ function engineOn(restic: Restic): Engine {
     layout: () => layout,
     completeCopy,
     byHand: ({ repository }) => byHand(repository),
+    toolCommands: ({ repository }) => toolCommands(repository ?? place.display),
   }
 }

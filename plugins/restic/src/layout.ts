@@ -18,7 +18,10 @@ export const layout: RepositoryLayout = {
     group({ name: 'index', path: 'index', role: 'index', decidesValidity: true }),
     group({ name: 'snapshots', path: 'snapshots', role: 'snapshot', decidesValidity: true }),
   ],
-  ignored: ['locks'],
+  ignored: ['locks', 'tmp'],
+  // What restic, its backend for SFTP and rest-server leave when they are killed while they write a file.
+  ignoredNames: [/^(?:[0-9a-f]{64}|config)(?:-tmp-\d+|-restic-temp-[0-9a-z]+|\.rest-server-temp\d*)$/],
+  listsWithoutData: true,
 }
 
 function group(part: Pick<LayoutGroup, 'name' | 'path' | 'role' | 'decidesValidity'>): LayoutGroup {

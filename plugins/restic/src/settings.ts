@@ -5,6 +5,7 @@ export const settings = defineSettings([
   {
     section: 'local_backup',
     key: 'RESTIC_REPOSITORY',
+    role: 'location',
     aliases: ['REPOSITORY'],
     type: 'string',
     required: true,

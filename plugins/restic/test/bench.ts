@@ -15,7 +15,7 @@ export interface Bench {
   readonly source: string
   readonly password: string
   readonly settings: SettingValues
-  readonly engine: Engine
+  readonly engine: Engine & Required<Pick<Engine, 'retain'>>
 }
 
 /** What the core would lend. */
@@ -41,10 +41,10 @@ export async function bench(
   const made = benchIn(folder)
   const settings = { ...made.settings, ...changes.settings }
   const { exec, dryRun } = changes
-  const engine = await restic.create(
+  const engine = (await restic.create(
     settings,
     contextOf(folder, { ...(exec === undefined ? {} : { exec }), ...(dryRun === undefined ? {} : { dryRun }) }),
-  )
+  )) as Bench['engine']
   onTestFinished(() => engine.close())
   return { ...made, settings, engine }
 }
@@ -75,8 +75,8 @@ export function benchIn(folder: string): Omit<Bench, 'engine'> {
 }
 
 /** The engine under other settings. */
-export function engineWith({ folder, settings }: Bench, changes: SettingValues, context: Partial<ProviderContext> = {}): Promise<Engine> {
-  return restic.create({ ...settings, ...changes }, contextOf(folder, context))
+export function engineWith({ folder, settings }: Bench, changes: SettingValues, context: Partial<ProviderContext> = {}): Promise<Bench['engine']> {
+  return (restic.create({ ...settings, ...changes }, contextOf(folder, context))) as Promise<Bench['engine']>
 }
 
 export function requestOf({ source }: Pick<Bench, 'source'>, changes: Partial<SnapshotRequest> = {}): SnapshotRequest {

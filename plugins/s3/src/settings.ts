@@ -6,8 +6,8 @@ const storageClass = { matches: '^(?!GLACIER$|DEEP_ARCHIVE$)[A-Z0-9_]+$', inWord
 export const settings = defineSettings([
   { section: 'plugin:s3', key: 'ENDPOINT', type: 'string', pattern: { matches: '^https?://[^\\s/@?#]+/?$', inWords: 'an address such as https://s3.example.net, without a path' }, help: "address of the server; Amazon's own if not given" },
   { section: 'plugin:s3', key: 'REGION', type: 'string', default: 'us-east-1', pattern: { matches: '^[A-Za-z0-9-]+$', inWords: 'the name of a region' }, help: 'region of the bucket' },
-  { section: 'plugin:s3', key: 'BUCKET', type: 'string', required: true, pattern: { matches: '^[A-Za-z0-9][A-Za-z0-9._-]+$', inWords: 'the name of a bucket' }, help: 'name of the bucket, which must be there' },
-  { section: 'plugin:s3', key: 'PREFIX', type: 'string', default: 'restic', help: 'folder in the bucket; / for none' },
+  { section: 'plugin:s3', key: 'BUCKET', type: 'string', role: 'location', required: true, pattern: { matches: '^[A-Za-z0-9][A-Za-z0-9._-]+$', inWords: 'the name of a bucket' }, help: 'name of the bucket, which must be there' },
+  { section: 'plugin:s3', key: 'PREFIX', type: 'string', role: 'location', default: 'restic', help: 'folder in the bucket; / for none' },
   { section: 'plugin:s3', key: 'FORCE_PATH_STYLE', type: 'boolean', help: 'the bucket in the path of the address and not in the name of the host; true where ENDPOINT is given' },
   { section: 'plugin:s3', key: 'ACCESS_KEY_ID', type: 'string', help: 'name of the access key; without it the environment, ~/.aws and the machine itself are asked, as by every AWS tool' },
   { section: 'plugin:s3', key: 'SECRET_FILE', type: 'path', credential: true, oneOf: 'secret', help: 'file with the secret of the access key alone, or with ACCESS_KEY_ID:SECRET' },

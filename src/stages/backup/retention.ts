@@ -7,6 +7,7 @@ import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { BackupBody, StackDraft } from './backup-result.js'
 import { findOtherMachines } from './other-machines.js'
+import { retainByPolicy } from './retention-policy.js'
 import { stackOf, stackTags } from './stack-snapshots.js'
 
 export interface RetentionEnd {
@@ -44,14 +45,16 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   const made = good.flatMap((draft) => draft.snapshot?.id ?? [])
   const noted = repository.record.willForget(before.filter((id) => !made.includes(id)), made)
   if (!noted.ok) return { report: { status: 'failed', removed: 0 }, problems: [...problems, problemFrom(noted.failure, { code: 'retention-failed' })] }
-  const retained = await repository.engine.retain({
+  const request = {
     policy: run.configuration.backup.retention,
     host,
     tagSets: good.map((draft) => stackTags(draft.name)),
     prune: true,
     dryRun: false,
     signal: run.signal,
-  })
+  }
+  const { engine } = repository
+  const retained = engine.retain === undefined ? await retainByPolicy(engine, request) : await engine.retain(request)
   if (!retained.ok) {
     await settleRecord(repository)
     if (retained.failure.kind === 'cancelled') return { ...skipped, problems }

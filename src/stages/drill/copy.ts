@@ -4,11 +4,15 @@ import type { Engine, Snapshot } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
+import { layoutOf } from '../layout.js'
 import { withPendingMarks } from '../pending-marks.js'
+import { freeBytes } from '../recover/file-systems.js'
+import { assertFits } from '../recover/room.js'
 import { withinSilence } from '../repository.js'
 import type { Run } from '../run.js'
 import { probe } from '../sync.js'
 import { groupFiles, type FileList } from '../sync/file-list.js'
+import { absentRoles } from '../sync/restorable.js'
 import { asked } from '../sync/transfer.js'
 
 /** What a drill takes its snapshots from. */
@@ -17,7 +21,7 @@ export interface DrillSource {
   readonly source: string
   /** Oldest first. */
   readonly snapshots: readonly Snapshot[]
-  /** Bytes that `fetch` brings here. */
+  /** Bytes that `fetch` brings here; the others have come already. */
   readonly bytes: number
   /** Brings the rest: only now does it cost time and traffic. The engine works on what came. */
   readonly fetch: () => Promise<Engine>
@@ -39,19 +43,24 @@ export async function localSource(run: Run): Promise<DrillSource> {
  */
 export async function cloudSource(run: Run, folder: string): Promise<DrillSource> {
   const [engine, transport] = [await run.engine(), await run.transport()]
+  const layout = layoutOf(run, engine)
   valueOf(await engine.ready({ signal: run.signal }))
   valueOf(await transport.ready({ signal: run.signal }))
   await probe(run, transport)
-  const { list } = groupFiles(engine.layout(), valueOf(await asked(run, () => transport.list('', { signal: run.signal }))))
-  if (!list.some(({ group, files }) => group.role === 'config' && files.length > 0)) {
+  const { list } = groupFiles(layout, valueOf(await asked(run, () => transport.list('', { signal: run.signal }))))
+  if (absentRoles(list).length > 0) {
     throw new StackbkError({ kind: 'repository-missing', message: `${transport.location} holds no repository`, fix: 'Run: stackbk sync' })
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  await fetchFromCloud(run, transport, folder, part(list, false))
-  valueOf(await engine.completeCopy(folder))
+  const isLater = ({ group }: FileList[number]): boolean => layout.listsWithoutData === true && group.role === 'data'
+  const early = list.filter((part) => !isLater(part))
+  const needed = early.flatMap(({ files }) => files).reduce((sum, { size }) => sum + size, 0)
+  assertFits([{ path: folder, needed, free: freeBytes(folder) }], 'Free space there, or drill the repository of this host: stackbk drill --local')
+  await fetchFromCloud(run, transport, folder, early, (progress) => run.reporter.step('fetching the copy', progress))
+  if (engine.completeCopy !== undefined) valueOf(await engine.completeCopy(folder))
   const copy = engine.at(folder)
   const snapshots = withPendingMarks(valueOf(await copy.snapshots({}, { signal: run.signal })), run.state.marks)
-  const data = part(list, true)
+  const data = list.filter(isLater)
   return {
     source: transport.location,
     snapshots,
@@ -61,8 +70,4 @@ export async function cloudSource(run: Run, folder: string): Promise<DrillSource
       return copy
     },
   }
-}
-
-function part(list: FileList, isData: boolean): FileList {
-  return list.filter(({ group }) => (group.role === 'data') === isData)
 }

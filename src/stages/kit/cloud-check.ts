@@ -8,11 +8,13 @@ import { errorFrom, StackbkError } from '../../errors.js'
 import { bestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
 import { isDatedInFuture } from '../dated-in-future.js'
+import { layoutOf } from '../layout.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
 import { withPendingMarks } from '../pending-marks.js'
 import { probe } from '../sync.js'
 import { groupFiles, type FileList } from '../sync/file-list.js'
+import { absentRoles } from '../sync/restorable.js'
 import { asked } from '../sync/transfer.js'
 import { unusable, type KitFile } from './archive.js'
 import { kitNames } from './contents.js'
@@ -98,6 +100,7 @@ interface Proof {
 }
 
 async function proven(run: Run, { engine, transport, copy, manifest, bringBack }: Proof): Promise<CloudCheck> {
+  const layout = layoutOf(run, engine)
   for (const provider of [engine, transport]) valueOf(await provider.ready({ signal: run.signal }))
   try {
     await probe(run, transport)
@@ -105,11 +108,11 @@ async function proven(run: Run, { engine, transport, copy, manifest, bringBack }
     await bringBack()
   }
   run.reporter.step('fetching keys and lists from the copy')
-  const { list } = groupFiles(engine.layout(), valueOf(await asked(run, () => transport.list('', { signal: run.signal }))))
-  if (!list.some(({ group, files }) => group.role === 'config' && files.length > 0)) throw unusable(`${transport.location} holds no repository`, 'Run: stackbk sync')
-  const small = list.filter(({ group }) => group.role !== 'data')
-  await fetchFromCloud(run, transport, copy, small)
-  valueOf(await engine.completeCopy(copy))
+  const { list } = groupFiles(layout, valueOf(await asked(run, () => transport.list('', { signal: run.signal }))))
+  if (absentRoles(list).length > 0) throw unusable(`${transport.location} holds no repository`, 'Run: stackbk sync')
+  const early = layout.listsWithoutData === true ? list.filter(({ group }) => group.role !== 'data') : list
+  await fetchFromCloud(run, transport, copy, early)
+  if (engine.completeCopy !== undefined) valueOf(await engine.completeCopy(copy))
 
   run.reporter.step("opening the copy with the kit's password")
   const opened = engine.at(copy)
@@ -121,7 +124,7 @@ async function proven(run: Run, { engine, transport, copy, manifest, bringBack }
   const hosts = new Set(newest.map(({ host }) => host))
   for (const snapshot of newest) {
     run.reporter.step(`reading out of the newest snapshot of ${stackOf(snapshot) ?? ''}`)
-    await readOne(run, { engine: opened, transport, copy, list }, snapshot)
+    await readOne(run, { engine: opened, transport, copy, list: list.filter((part) => !early.includes(part)) }, snapshot)
     read.push(hosts.size > 1 ? `${snapshot.host}/${stackOf(snapshot) ?? ''}` : (stackOf(snapshot) ?? ''))
   }
   return { snapshots: snapshots.length, newest: snapshots.findLast((snapshot) => !isDatedInFuture(snapshot))?.time ?? null, read }
@@ -134,10 +137,9 @@ function newestOfEach(snapshots: readonly Snapshot[]): readonly Snapshot[] {
 }
 
 /** The capsule is small and in every snapshot. The engine says which packs it lacks, and those alone are fetched. */
-async function readOne(run: Run, { engine, transport, copy, list }: { readonly engine: Engine; readonly transport: Transport; readonly copy: string; readonly list: FileList }, snapshot: Snapshot): Promise<void> {
+async function readOne(run: Run, { engine, transport, copy, list }: { readonly engine: Engine; readonly transport: Transport; readonly copy: string; /** What was not fetched yet. */ readonly list: FileList }, snapshot: Snapshot): Promise<void> {
   const path = snapshot.paths.find(isCapsule)
   if (path === undefined) throw unusable(`the snapshot ${snapshot.id.slice(0, 8)} has no capsule`, 'Run: stackbk backup, then: stackbk sync')
-  const data = list.filter(({ group }) => group.role === 'data')
   const fetched = new Set<string>()
   for (;;) {
     const answer = await engine.read(snapshot.id, path, { signal: run.signal })
@@ -146,7 +148,7 @@ async function readOne(run: Run, { engine, transport, copy, list }: { readonly e
       return
     }
     const words = `${answer.failure.message} ${answer.failure.toolOutput ?? ''}`
-    const missing = data.map(({ group, files }) => ({ group, files: files.filter((file) => !fetched.has(file.path) && words.includes(file.path.slice(file.path.lastIndexOf('/') + 1))) })).filter(({ files }) => files.length > 0)
+    const missing = list.map(({ group, files }) => ({ group, files: files.filter((file) => !fetched.has(file.path) && words.includes(file.path.slice(file.path.lastIndexOf('/') + 1))) })).filter(({ files }) => files.length > 0)
     if (missing.length === 0 || fetched.size >= mostPacks) throw errorFrom(answer.failure)
     await fetchFromCloud(run, transport, copy, missing)
     for (const { files } of missing) for (const file of files) fetched.add(file.path)

@@ -93,7 +93,7 @@ function markProblems(stack: string, taken: Snapshot | undefined, newest: Snapsh
 /** Another host than this one is taken without being asked for only where there is no choice. */
 export function chosenHost({ host, ownHost }: Pick<ChoiceRequest, 'host' | 'ownHost'>, own: readonly Snapshot[]): { host: string; problems: readonly Problem[] } {
   const hosts = [...new Set(own.map((snapshot) => snapshot.host))].sort()
-  if (own.length === 0) throw usage('no-stacks', 'the repository holds no snapshot of a stack', 'See what it holds: restic snapshots')
+  if (own.length === 0) throw usage('no-stacks', 'the repository holds no snapshot of a stack', 'See whether it is the right one: stackbk doctor')
   const list = `Hosts in the repository: ${hosts.join(', ')}`
   if (host !== undefined) {
     if (hosts.includes(host)) return { host, problems: [] }

@@ -80,7 +80,7 @@ export function surroundingsOf(request: SurroundingsRequest): Surroundings {
       code: 'password-in-environment',
       message: 'a schedule would have no password',
       detail: `it is only in the variable ${secret.name} of this shell`,
-      fix: 'Put it, alone, into a file with mode 0600 and name that file as RESTIC_PASSWORD_FILE in the configuration',
+      fix: `Put it, alone, into a file with mode 0600 and name that file${configuration.settingNames.password === null ? '' : ` as ${configuration.settingNames.password}`} in the configuration`,
     })
   }
   const state = stateFolderOf(environment)

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 
 import type { LayoutGroup, RepositoryLayout } from '@stackbk/contract'
 
+import { groupOf, isIgnored } from '../layout.js'
+
 /** How often a list is taken anew because the repository changed under it. */
 const listAttempts = 5
 
@@ -47,16 +49,11 @@ export function groupFiles(layout: RepositoryLayout, files: readonly CopiedFile[
   const groups = layout.groups.map((group) => ({ group, files: [] as CopiedFile[] }))
   const strays: CopiedFile[] = []
   for (const file of files) {
-    const home = groups.find(({ group }) => belongsTo(group, file.path))
-    if (home !== undefined) home.files.push(file)
-    else if (!layout.ignored.some((folder) => file.path.startsWith(`${folder}/`))) strays.push(file)
+    const home = groupOf(layout, file.path)
+    if (home !== null) groups.find(({ group }) => group === home)?.files.push(file)
+    else if (!isIgnored(layout, file.path)) strays.push(file)
   }
   return { list: groups, strays }
-}
-
-function belongsTo(group: LayoutGroup, path: string): boolean {
-  if (group.isFile) return path === group.path
-  return path.startsWith(`${group.path}/`) && group.namePattern.test(path.slice(path.lastIndexOf('/') + 1))
 }
 
 function decides(group: LayoutGroup): boolean {
@@ -74,22 +71,22 @@ async function listGroups(root: string, layout: RepositoryLayout, wanted: (group
     if (!wanted(group)) {
       continue
     }
-    const files = group.isFile ? await statAll(root, [group.path]) : await listFolder(root, group.path)
+    const files = group.isFile ? await statAll(root, [group.path]) : await listFolder(root, group.path, group.path !== '')
     if (files === null) return null
-    list.push({ group, files: files.filter((file) => belongsTo(group, file.path)) })
+    list.push({ group, files: files.filter((file) => groupOf(layout, file.path) === group) })
   }
   return list
 }
 
-async function listFolder(root: string, folder: string): Promise<readonly CopiedFile[] | null> {
+async function listFolder(root: string, folder: string, isDeep = true): Promise<readonly CopiedFile[] | null> {
   const entries = await readdir(join(root, folder), { withFileTypes: true })
   const [files, folders]: [string[], string[]] = [[], []]
   for (const entry of entries) {
-    const path = `${folder}/${entry.name}`
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`
     // A part of a repository may lie on another disk behind a link. What is passed over here would go from the copy.
     const kind = entry.isSymbolicLink() ? await stat(join(root, path)) : entry
     if (kind.isFile()) files.push(path)
-    else if (kind.isDirectory()) folders.push(path)
+    else if (isDeep && kind.isDirectory()) folders.push(path)
   }
   const all = await statAll(root, files)
   if (all === null) return null

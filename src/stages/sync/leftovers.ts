@@ -1,5 +1,6 @@
 import type { RepositoryLayout } from '@stackbk/contract'
 
+import { isBelow } from '../layout.js'
 import type { CopiedFile } from './file-list.js'
 import { waitingFolder } from './placement.js'
 
@@ -21,5 +22,5 @@ const halves = [/^([^.]+)\.[^/]*\bpartial$/, /^\.([^.]+)\.[A-Za-z0-9]{6}$/]
 export function isHalfOfOne(layout: RepositoryLayout, path: string): boolean {
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
   const name = halves.flatMap((half) => half.exec(path.slice(folder.length))?.[1] ?? [])[0] ?? ''
-  return layout.groups.some((group) => (group.isFile ? `${folder}${name}` === group.path : path.startsWith(`${group.path}/`) && group.namePattern.test(name)))
+  return layout.groups.some((group) => (group.isFile ? `${folder}${name}` === group.path : isBelow(group, path) && group.namePattern.test(name)))
 }

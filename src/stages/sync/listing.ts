@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine, Transport } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
+import { layoutOf } from '../layout.js'
 import type { Run } from '../run.js'
 import { frozenList, groupFiles, type CopiedFile, type FileList, type RemoteLook } from './file-list.js'
 import { probe } from './probe.js'
@@ -10,9 +11,10 @@ import type { RemoteConfig } from './remote-identity.js'
 import { asked, remoteErrorFrom } from './transfer.js'
 
 /** The repository's files at one moment. Throws where a folder of it cannot be read. */
-export async function localList(engine: Engine, root: string): Promise<FileList> {
+export async function localList(run: Pick<Run, 'configuration'>, engine: Engine, root: string): Promise<FileList> {
+  const layout = layoutOf(run, engine)
   try {
-    return await frozenList(root, engine.layout())
+    return await frozenList(root, layout)
   } catch (error) {
     throw new StackbkError({
       kind: 'failed',
@@ -28,7 +30,7 @@ export async function localList(engine: Engine, root: string): Promise<FileList>
 export async function remoteList(run: Run, transport: Transport, engine: Engine): Promise<{ list: FileList; strays: readonly CopiedFile[] }> {
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   if (!listed.ok) throw remoteErrorFrom(listed.failure)
-  return groupFiles(engine.layout(), listed.value)
+  return groupFiles(layoutOf(run, engine), listed.value)
 }
 
 /** A list that comes so soon shows by itself that the remote answers. */
@@ -42,7 +44,7 @@ const soonMs = 1_000
 export async function lookAtRemote(run: Run, transport: Transport, engine: Engine): Promise<RemoteLook> {
   const given = new AbortController()
   const signal = AbortSignal.any([run.signal, given.signal])
-  const configPath = engine.layout().groups.find(({ role }) => role === 'config')?.path
+  const configPath = layoutOf(run, engine).groups.find(({ role }) => role === 'config')?.path
   const [listing, reading] = [transport.list('', { signal }), configPath === undefined ? null : transport.read(configPath, { signal })]
   // Their turn comes below.
   for (const one of [listing, reading]) one?.catch(() => {})
@@ -51,7 +53,7 @@ export async function lookAtRemote(run: Run, transport: Transport, engine: Engin
     const early = await soon(listing)
     if (early?.ok !== true) await probe(run, transport)
     const listed = early ?? (await listing)
-    const found = listed.ok ? groupFiles(engine.layout(), listed.value) : await remoteList(run, transport, engine)
+    const found = listed.ok ? groupFiles(layoutOf(run, engine), listed.value) : await remoteList(run, transport, engine)
     const config = found.list.find(({ group }) => group.role === 'config')?.files[0]
     if (config === undefined || reading === null) return { ...found, config: null }
     const first = await reading

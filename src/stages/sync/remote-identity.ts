@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path'
 import type { FailureKind, LayoutGroup, RepositoryLayout, Transport } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
+import { remoteKeys } from '../advice.js'
+import { layoutOf } from '../layout.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { CopiedFile, FileList, RemoteLook } from './file-list.js'
@@ -27,20 +29,20 @@ export async function identifyRemote(
   local: OpenRepository & { readonly root: string; readonly list: FileList },
   remote: RemoteLook,
 ): Promise<RemoteConfig> {
-  const layout = local.engine.layout()
+  const layout = layoutOf(run, local.engine)
   const files = remote.list.flatMap((entry) => entry.files)
   const configPath = layout.groups.find((group) => group.role === 'config')?.path
   if (configPath === undefined || remote.config === null) {
     const foreign = remote.strays.filter((file) => !isOurs(layout, file.path))
-    if (foreign.length > 0 && files.length === 0) throw notARepository(transport.location, foreign)
-    if (files.length > 0 && !sharesContent(local.list, remote.list)) throw partOfAnother(transport.location, files)
+    if (foreign.length > 0 && files.length === 0) throw notARepository(run, transport.location, foreign)
+    if (files.length > 0 && !sharesContent(local.list, remote.list)) throw partOfAnother(run, transport.location, files)
     return 'absent'
   }
   if (Buffer.from(remote.config).equals(readFileSync(join(local.root, configPath)))) return 'same'
   const id = await idOf(run, local, layout, { path: configPath, content: remote.config })
   if (id === local.repository.id) return 'older'
   if (id === null && hasOnlyOurKeys(local.list, remote.list)) return 'damaged'
-  throw anotherRepository(transport.location, id, local.repository.id)
+  throw anotherRepository(run, transport.location, id, local.repository.id)
 }
 
 /** Names are hashes of what is in the files: one in common is a part of this very repository. Another one has none of them. */
@@ -89,32 +91,32 @@ async function idOf(run: Run, local: OpenRepository & { readonly root: string; r
 /** Failures to look, which are no answer. */
 const saysNothing: readonly FailureKind[] = ['cancelled', 'timed-out', 'stalled', 'configuration', 'tool-missing', 'tool-too-old', 'tool-not-answering']
 
-function partOfAnother(location: string, files: readonly CopiedFile[]): StackbkError {
+function partOfAnother(run: Run, location: string, files: readonly CopiedFile[]): StackbkError {
   return new StackbkError({
     kind: 'guard',
     code: 'another-repository',
     message: `${location} holds a part of a repository, and no file of it is also in the local one`,
     detail: `its config is missing, so nobody can tell whose it is; for example ${files[0]?.path ?? ''}`,
-    fix: 'Choose a folder of its own for the copy (RCLONE_PATH, or the key of the transport that is used), or empty that folder if nobody needs it. No flag overrides this',
+    fix: `Choose a folder of its own for the copy (${remoteKeys(run)}), or empty that folder if nobody needs it. No flag overrides this`,
   })
 }
 
-function notARepository(location: string, strays: readonly CopiedFile[]): StackbkError {
+function notARepository(run: Run, location: string, strays: readonly CopiedFile[]): StackbkError {
   return new StackbkError({
     kind: 'guard',
     code: 'remote-not-a-repository',
     message: `${location} holds something that is no repository`,
     detail: `for example ${strays.slice(0, 3).map((file) => file.path).join(', ')}`,
-    fix: 'Choose a folder of its own for the copy (RCLONE_PATH, or the key of the transport that is used). No flag overrides this',
+    fix: `Choose a folder of its own for the copy (${remoteKeys(run)}). No flag overrides this`,
   })
 }
 
-function anotherRepository(location: string, found: string | null, wanted: string): StackbkError {
+function anotherRepository(run: Run, location: string, found: string | null, wanted: string): StackbkError {
   return new StackbkError({
     kind: 'guard',
     code: 'another-repository',
     message: `${location} holds another repository`,
     detail: found === null ? 'the keys of the local one do not open it' : `its ID is ${found.slice(0, 10)}, that of the local one ${wanted.slice(0, 10)}`,
-    fix: 'Choose a folder of its own for the copy (RCLONE_PATH, or the key of the transport that is used). No flag overrides this',
+    fix: `Choose a folder of its own for the copy (${remoteKeys(run)}). No flag overrides this`,
   })
 }

@@ -1,6 +1,7 @@
 import type { Transport } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
+import { layoutOf } from '../layout.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { DeletionPlan } from './deletion.js'
@@ -35,7 +36,7 @@ export async function removeExtra(run: Run, transport: Transport, { engine }: Op
     return { ...nothingRemoved, problems: [problem], codes: [exitCodes.ofKind('corrupt')] }
   }
   run.reporter.step(`deleting ${plan.files.length} files from the remote`)
-  const layout = engine.layout()
+  const layout = layoutOf(run, engine)
   const deleted = { files: 0, snapshots: 0, bytes: 0 }
   for (const group of layout.groups.toReversed()) {
     const files = groupFiles({ groups: [group], ignored: [] }, plan.files).list[0]?.files ?? []
@@ -54,7 +55,7 @@ export async function removeExtra(run: Run, transport: Transport, { engine }: Op
 
 /** What has lain in the trash for long enough, and halves of files from uploads that were cut. That they cannot be removed now is no more than a warning. */
 export async function tidyUp(run: Run, transport: Transport, { engine }: OpenRepository, strays: readonly CopiedFile[]): Promise<readonly Problem[]> {
-  const unwanted = [...expiredTrash(strays, run.configuration.cloud.trashDays, run.startedAt), ...leftovers(engine.layout(), strays, run.startedAt)]
+  const unwanted = [...expiredTrash(strays, run.configuration.cloud.trashDays, run.startedAt), ...leftovers(layoutOf(run, engine), strays, run.startedAt)]
   if (unwanted.length === 0 || run.signal.aborted) return []
   const removed = await transport.remove(unwanted, { signal: run.signal })
   return removed.ok ? [] : [problemFrom(removed.failure, { severity: 'warning', code: 'trash-not-emptied' })]

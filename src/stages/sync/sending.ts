@@ -56,7 +56,7 @@ export async function sendWhileItHoldsStill(work: Work, firstList: FileList, tal
     if (!isOfThePast || run.signal.aborted) return sent
     if (lists === mostLists) return { end: 'failed', begun, failure: neverStill }
     run.log('warning', 'the repository was changed by another program, and its list of files is taken anew')
-    list = await localList(repository.engine, root)
+    list = await localList(run, repository.engine, root)
   }
 }
 

@@ -5,6 +5,7 @@ import type { Failure, Transport } from '@stackbk/contract'
 
 import { problemFrom } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
+import { layoutOf } from '../layout.js'
 import { withScratch, type NamedFile } from '../remote-contents.js'
 import { checkContents } from '../restore/content-check.js'
 import type { Run } from '../run.js'
@@ -61,7 +62,7 @@ export async function fetchIntact(run: Run, transport: Transport, root: string, 
         failure = came.failure
         continue
       }
-      const { list } = groupFiles(engine.layout(), [{ path: file, size: 0 }])
+      const { list } = groupFiles(layoutOf(run, engine), [{ path: file, size: 0 }])
       if ((await checkContents(folder, list, { signal: run.signal })).corrupt.length > 0) {
         corruptThere.push(file)
         continue

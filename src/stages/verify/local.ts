@@ -1,6 +1,7 @@
-import type { Answer, CheckResult, Engine, Failure } from '@stackbk/contract'
+import type { Answer, CheckResult, Engine, Failure, RepositoryLayout } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../../errors.js'
+import { adviseTool, toolCommands } from '../advice.js'
 import { openRepository } from '../repository.js'
 import { checkContents, type ContentCheck } from '../restore/content-check.js'
 import { concluded, type Outcome } from '../result.js'
@@ -26,9 +27,10 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
 
   const { path } = engine.location()
   run.reporter.step('comparing every file with its name')
-  const { list, found } = path === null ? { list: [], found: { filesChecked: 0, corrupt: [] } } : await compareFiles(run, engine, path)
+  const layout = engine.layout?.()
+  const { list, found } = path === null || layout === undefined ? { list: [], found: { filesChecked: 0, corrupt: [] } } : await compareFiles(run, engine, path, layout)
   const corrupt: CorruptFile[] = [...keys.map((file): CorruptFile => ({ file, where: 'local', healed: true })), ...found.corrupt.map((file): CorruptFile => ({ file, where: 'local', healed: false }))]
-  const repaired: Repair = path !== null && choices.repair ? await repairLocal(run, engine, path, { list, corrupt, check: check.value }) : { corrupt, check: check.value, notChecked: null }
+  const repaired: Repair = path !== null && layout !== undefined && choices.repair ? await repairLocal(run, engine, path, { layout, list, corrupt, check: check.value }) : { corrupt, check: check.value, notChecked: null }
   const body = { depth, checked: found.filesChecked, corrupt: repaired.corrupt }
   const isRepaired = repaired.corrupt.every((file) => file.healed)
   if (repaired.notChecked !== null && isRepaired) {
@@ -37,14 +39,14 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   }
   const { errors } = repaired.check
   const isSound = repaired.check.isSound && isRepaired
-  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${repaired.corrupt.length} files are rotten`}`, fix: choices.repair ? 'See what is lost with: restic check --read-data' : 'Run: stackbk verify --repair' }]
+  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${repaired.corrupt.length} files are rotten`}`, fix: choices.repair ? adviseTool('See what is lost: ', toolCommands(engine, null).checkData, 'Bring back what is intact with the tool itself') : 'Run: stackbk verify --repair' }]
   return concluded(run, body, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
 }
 
 /** Compares every file with its name. Throws where one cannot be read now, which says nothing of what it holds. */
-async function compareFiles(run: Run, engine: Engine, root: string): Promise<{ list: FileList; found: ContentCheck }> {
+async function compareFiles(run: Run, engine: Engine, root: string, layout: RepositoryLayout): Promise<{ list: FileList; found: ContentCheck }> {
   try {
-    const list = await frozenList(root, engine.layout())
+    const list = await frozenList(root, layout)
     const found = await checkContents(root, list, { signal: run.signal })
     if (found.corrupt.length > 0) await assertStillOpens(engine, run.signal)
     return { list, found }
@@ -68,8 +70,9 @@ async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<{
     return { keys: [], repositoryId: await open() }
   } catch (error) {
     const { path } = engine.location()
-    if (!mayMend || path === null || !(error instanceof StackbkError) || error.kind !== 'corrupt') throw error
-    const keys = (await frozenList(path, engine.layout())).filter(({ group }) => group.role === 'key')
+    const layout = engine.layout?.()
+    if (!mayMend || path === null || layout === undefined || !(error instanceof StackbkError) || error.kind !== 'corrupt') throw error
+    const keys = (await frozenList(path, layout)).filter(({ group }) => group.role === 'key')
     const { corrupt } = await checkContents(path, keys, { signal: run.signal })
     const transport = await run.transport().catch(() => null)
     if (corrupt.length === 0 || transport === null || !(await transport.ready({ signal: run.signal })).ok) throw error
@@ -79,6 +82,7 @@ async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<{
 }
 
 interface Damage {
+  readonly layout: RepositoryLayout
   readonly list: FileList
   readonly corrupt: readonly CorruptFile[]
   readonly check: CheckResult
@@ -93,7 +97,7 @@ interface Repair extends Pick<Damage, 'corrupt' | 'check'> {
 const mostChecks = 10
 
 /** Replaces rotten files by the remote's, then fetches what the check misses by name and the remote has. */
-async function repairLocal(run: Run, engine: Engine, root: string, { list, corrupt, check }: Damage): Promise<Repair> {
+async function repairLocal(run: Run, engine: Engine, root: string, { layout, list, corrupt, check }: Damage): Promise<Repair> {
   if (check.isSound && corrupt.length === 0) return { corrupt, check, notChecked: null }
   const transport = await run.transport().catch(() => null)
   if (transport === null || !(await transport.ready({ signal: run.signal })).ok) return { corrupt, check, notChecked: null }
@@ -101,7 +105,7 @@ async function repairLocal(run: Run, engine: Engine, root: string, { list, corru
   const repaired = corrupt.map((file) => ({ ...file, healed: file.healed || fetched.has(file.file) }))
   const listed = await asked(run, () => transport.list('', { signal: run.signal }))
   const here = new Set(list.flatMap(({ files }) => files.map(({ path }) => path)))
-  const onlyThere = !listed.ok ? [] : groupFiles(engine.layout(), listed.value).list.filter(({ group }) => group.nameIs === 'sha256').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !here.has(path))
+  const onlyThere = !listed.ok ? [] : groupFiles(layout, listed.value).list.filter(({ group }) => group.nameIs === 'sha256').flatMap(({ files }) => files.map(({ path }) => path)).filter((path) => !here.has(path))
   let now: Answer<CheckResult> = fetched.size === 0 ? { ok: true, value: check } : await checkAgain(run, engine)
   for (let checks = 1; now.ok && !now.value.isSound && checks < mostChecks; checks++) {
     const { errors } = now.value

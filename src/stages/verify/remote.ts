@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Engine, Transport } from '@stackbk/contract'
 
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../../errors.js'
+import { layoutOf } from '../layout.js'
 import { compareRemote, type NamedFile } from '../remote-contents.js'
 import { knownRepository, SnapshotRecord } from '../repository-memory.js'
 import { concluded, type Outcome } from '../result.js'
@@ -19,6 +20,7 @@ import type { CorruptFile, VerifyChoices, VerifyResult } from './verify-result.j
 
 /** Compares the remote's files with their names, all or the share whose turn it is, and mends them from here or from its trash. Needs no password. */
 export async function verifyRemote(run: Run, engine: Engine, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
+  const layout = layoutOf(run, engine)
   const transport = await run.transport()
   const ready = await transport.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
@@ -44,11 +46,11 @@ export async function verifyRemote(run: Run, engine: Engine, choices: VerifyChoi
     if (path !== null) for (const entry of compared.value.rotten) if (await sendSound(run, transport, path, entry)) healed.add(entry.file.path)
     const known = knownRepository(run.state.repositories, engine.location().display)?.repositoryId ?? null
     const back = await bringBack(run, transport, {
-      layout: engine.layout(),
+      layout,
       list,
       strays,
       rotten: rotten.filter((file) => !healed.has(file)),
-      local: path === null ? [] : await frozenList(path, engine.layout()).catch(() => []),
+      local: path === null ? [] : await frozenList(path, layout).catch(() => []),
       record: known === null ? null : new SnapshotRecord(run.state.repositories, known),
     })
     for (const file of back.files) healed.add(file)

@@ -131,7 +131,7 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     replayed: { problems: [] },
     telling: { begin: () => {}, catchUp: () => Promise.resolve() },
     runtime: () => Promise.resolve(partly<Runtime>('runtime', parts.runtime ?? {})),
-    engine: () => Promise.resolve(partly<Engine>('engine', { layout: () => ({ groups: [], ignored: [] }), ...parts.engine })),
+    engine: () => Promise.resolve(partly<Engine>('engine', { layout: () => ({ groups: [], ignored: [] }), toolCommands: () => ({}), ...parts.engine })),
     transport: () => Promise.resolve(partly<Transport>('transport', parts.transport ?? {})),
     freezerIds: () => Object.keys(parts.freezers ?? {}),
     freezer: (id) => Promise.resolve(partly<Freezer>(`freezer ${id}`, parts.freezers?.[id] ?? {})),

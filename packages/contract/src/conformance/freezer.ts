@@ -1,9 +1,9 @@
-import assert from 'node:assert/strict'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Freezer, FrozenCopy } from '../freezer.js'
 import { valueOf } from './answers.js'
+import { expectEqual, expectThat } from './expectations.js'
 import type { ConformanceTest } from './suite.js'
 
 /** A live freezer, and places to try it on. */
@@ -35,16 +35,16 @@ export function freezerSuite(make: () => Promise<FreezerSubject>): readonly Conf
   return [
     test('is ready, and finds nothing wrong with itself', async ({ freezer }) => {
       valueOf(await freezer.ready())
-      assert.deepEqual((await freezer.examine()).filter(({ status }) => status === 'failed'), [])
+      expectEqual('the findings of examine() that failed, where all is well', (await freezer.examine()).filter(({ status }) => status === 'failed'), [])
     }),
 
     test('says where it can work, and why not where it cannot', async ({ freezer, directory, foreignDirectory }) => {
       valueOf(await freezer.canFreeze([directory]))
       for (const paths of [[foreignDirectory], [directory, foreignDirectory]]) {
         const answer = await freezer.canFreeze(paths)
-        assert.ok(!answer.ok)
-        assert.equal(answer.failure.kind, 'unsupported')
-        assert.notEqual(answer.failure.message, '')
+        expectThat('canFreeze() refuses what lies on another file system', !answer.ok)
+        expectEqual('the kind of failure of canFreeze()', answer.failure.kind, 'unsupported')
+        expectThat('the failure has a message', answer.failure.message !== '')
       }
     }),
 
@@ -58,21 +58,21 @@ export function freezerSuite(make: () => Promise<FreezerSubject>): readonly Conf
       for (const path of paths) {
         await writeFile(join(path, 'file'), 'after')
         await writeFile(join(path, 'new'), 'after')
-        assert.equal(await readFile(inCopy(copy, join(path, 'file')), 'utf8'), 'before')
-        await assert.rejects(readFile(inCopy(copy, join(path, 'new'))))
+        expectEqual('the content of a file in the copy, which is as it was when it was frozen', await readFile(inCopy(copy, join(path, 'file')), 'utf8'), 'before')
+        expectThat('a file that was made after the freeze is not in the copy', await readFile(inCopy(copy, join(path, 'new'))).then(() => false, () => true))
       }
       valueOf(await freezer.release(copy))
-      assert.equal(await readFile(join(directory, 'stack', 'file'), 'utf8'), 'after')
+      expectEqual('the content of the original, which was changed after that', await readFile(join(directory, 'stack', 'file'), 'utf8'), 'after')
     }),
 
     test('finds a copy again by its label, and none once it is released', async ({ freezer, directory }) => {
       await writeFile(join(directory, 'file'), 'content')
       const copy = valueOf(await freezer.freeze([directory], { label: 'conformance-left' }))
       const left = valueOf(await freezer.leftovers([directory]))
-      assert.deepEqual(left.map(({ label }) => label), ['conformance-left'])
+      expectEqual('the labels of what leftovers() finds', left.map(({ label }) => label), ['conformance-left'])
       // As a later run does it, with nothing but what the journal holds.
       valueOf(await freezer.release(JSON.parse(JSON.stringify(copy)) as FrozenCopy))
-      assert.deepEqual(valueOf(await freezer.leftovers([directory])), [])
+      expectEqual('what leftovers() finds after a release', valueOf(await freezer.leftovers([directory])), [])
       // A kill may come between the release and its note in the journal.
       valueOf(await freezer.release(copy))
     }),
@@ -81,26 +81,26 @@ export function freezerSuite(make: () => Promise<FreezerSubject>): readonly Conf
       const path = join(directory, 'file')
       await writeFile(path, 'before')
       if (freezer.settle !== undefined) valueOf(await freezer.settle([path]))
-      assert.deepEqual(valueOf(await freezer.leftovers([path])), [])
+      expectEqual('what leftovers() finds after settle()', valueOf(await freezer.leftovers([path])), [])
       const copy = valueOf(await freezer.freeze([path], { label: 'conformance-file' }))
       await writeFile(path, 'after')
-      assert.deepEqual(copy.bindMounts.map(({ target }) => target), [path])
-      assert.equal(await readFile(copy.bindMounts[0]?.source ?? '', 'utf8'), 'before')
+      expectEqual('the targets of the bind mounts of a copy of a single file', copy.bindMounts.map(({ target }) => target), [path])
+      expectEqual('the content of a single file in its copy', await readFile(copy.bindMounts[0]?.source ?? '', 'utf8'), 'before')
       valueOf(await freezer.release(copy))
     }),
 
     test('says why it does not freeze what it cannot, and leaves nothing of it', async ({ freezer, directory, foreignDirectory }) => {
       const answer = await freezer.freeze([directory, foreignDirectory], { label: 'conformance-failed' })
-      assert.ok(!answer.ok)
-      assert.notEqual(answer.failure.message, '')
-      assert.deepEqual(valueOf(await freezer.leftovers([directory, foreignDirectory])), [])
+      expectThat('freeze() of several places fails where one of them cannot be frozen', !answer.ok)
+      expectThat('the failure has a message', answer.failure.message !== '')
+      expectEqual('what leftovers() finds after a freeze that failed: nothing is left behind', valueOf(await freezer.leftovers([directory, foreignDirectory])), [])
     }),
 
     test('leaves nothing behind when it is cancelled', async ({ freezer, directory }) => {
       const answer = await freezer.freeze([directory], { label: 'conformance-cancelled', signal: AbortSignal.abort() })
-      assert.ok(!answer.ok)
-      assert.equal(answer.failure.kind, 'cancelled')
-      assert.deepEqual(valueOf(await freezer.leftovers([directory])), [])
+      expectThat('freeze() fails when its signal is aborted', !answer.ok)
+      expectEqual('the kind of failure of freeze() when its signal is aborted', answer.failure.kind, 'cancelled')
+      expectEqual('what leftovers() finds after a freeze that was cancelled', valueOf(await freezer.leftovers([directory])), [])
     }),
   ]
 }
@@ -108,6 +108,6 @@ export function freezerSuite(make: () => Promise<FreezerSubject>): readonly Conf
 /** Where a file of the original path lies in the copy. */
 function inCopy(copy: FrozenCopy, path: string): string {
   const mount = copy.bindMounts.find(({ target }) => path.startsWith(`${target}/`))
-  assert.ok(mount, `no bind mount shows ${path}`)
+  expectThat(`a bind mount of the copy shows ${path}`, mount !== undefined)
   return join(mount.source, path.slice(mount.target.length))
 }

@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict'
-
 import type { StackbkEvent, StackbkEventName } from '../event.js'
 import type { Notifier } from '../notifier.js'
+import { expectEqual, expectThat } from './expectations.js'
 import type { ConformanceTest } from './suite.js'
 
 /** A live notifier, and its receiver. */
@@ -35,40 +34,40 @@ export function notifierSuite(make: () => Promise<NotifierSubject>): readonly Co
 
   return [
     test('is ready', async ({ notifier }) => {
-      assert.deepEqual(await notifier.ready(), { ok: true, value: undefined })
+      expectEqual('the answer of ready()', await notifier.ready(), { ok: true, value: undefined })
     }),
 
     test('has delivered the end of a run when it answers', async ({ notifier, received }) => {
       const before = await received()
-      assert.deepEqual(await notifier.notify(eventOf('run-finished')), { ok: true, value: undefined })
-      assert.equal(await received(), before + 1)
+      expectEqual('the answer of notify() for the end of a run', await notifier.notify(eventOf('run-finished')), { ok: true, value: undefined })
+      expectEqual('how many messages were received', await received(), before + 1)
     }),
 
     test('takes every event, also one with nothing but its name', async ({ notifier }) => {
       for (const name of eventNames) {
-        assert.equal((await notifier.notify(eventOf(name))).ok, true)
+        expectEqual(`whether notify() accepts the event ${name}`, (await notifier.notify(eventOf(name))).ok, true)
         const { result: _, ...bare } = eventOf(name)
-        assert.equal((await notifier.notify(bare)).ok, true)
+        expectEqual(`whether notify() accepts the event ${name} with nothing but what every event has`, (await notifier.notify(bare)).ok, true)
       }
     }),
 
     test('leaves the event as it is: others get it too', async ({ notifier }) => {
       const event = deepFrozen(eventOf('run-finished'))
-      assert.equal((await notifier.notify(event)).ok, true)
+      expectEqual('whether notify() accepts an event with more than it knows', (await notifier.notify(event)).ok, true)
     }),
 
     test('answers with a failure, and does not throw, when nobody is there to be told', async ({ deaf }) => {
       const answer = await deaf.notify(eventOf('run-finished'))
-      assert.ok(!answer.ok)
-      assert.notEqual(answer.failure.message, '')
+      expectThat('notify() fails where the message is not accepted', !answer.ok)
+      expectThat('the failure has a message', answer.failure.message !== '')
     }),
 
     test('delivers nothing once it is cancelled', async ({ notifier, received }) => {
       const before = await received()
       const answer = await notifier.notify(eventOf('run-finished'), { signal: AbortSignal.abort() })
-      assert.ok(!answer.ok)
-      assert.equal(answer.failure.kind, 'cancelled')
-      assert.equal(await received(), before)
+      expectThat('notify() fails when its signal is aborted', !answer.ok)
+      expectEqual('the kind of failure of notify() when its signal is aborted', answer.failure.kind, 'cancelled')
+      expectEqual('how many messages were received after one that was cancelled', await received(), before)
     }),
   ]
 }

@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict'
-
 import type { Runtime, StackState, StopMode } from '../runtime.js'
 import { valueOf } from './answers.js'
+import { expectEqual, expectThat } from './expectations.js'
 import { recoveryTests } from './runtime-recovery.js'
 import type { StackForTest } from './stack-for-test.js'
 import type { ConformanceTest } from './suite.js'
@@ -42,10 +41,10 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime) => {
         valueOf(await runtime.ready())
         const findings = await runtime.examine()
-        assert.ok(findings.length > 0 && findings.every((finding) => finding.status !== 'failed'))
+        expectThat('examine() gives findings, and none of them has failed', findings.length > 0 && findings.every((finding) => finding.status !== 'failed'))
         const identity = valueOf(await runtime.identity())
-        assert.notEqual(identity.id, '')
-        assert.deepEqual(valueOf(await runtime.identity()), identity)
+        expectThat('the ID of the engine is not empty', identity.id !== '')
+        expectEqual('the identity, asked a second time', valueOf(await runtime.identity()), identity)
       }),
     },
     {
@@ -54,7 +53,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const other = await another()
         await stack.up()
         const states = valueOf(await runtime.inspect([other.directory, stack.directory]))
-        assert.deepEqual(states.map((state) => [state.directory, state.condition]), [[other.directory, 'not-found'], [stack.directory, 'running']])
+        expectEqual('folder and condition of two stacks, in the order that was asked for', states.map((state) => [state.directory, state.condition]), [[other.directory, 'not-found'], [stack.directory, 'running']])
       }),
     },
     {
@@ -62,8 +61,8 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack) => {
         await stack.up()
         const state = await look(runtime, stack)
-        assert.deepEqual(throughJournal(state), state)
-        assert.deepEqual(servicesOf(state), all)
+        expectEqual('the state of a stack after it went through the journal, which is JSON', throughJournal(state), state)
+        expectEqual('the services in the state of a running stack', servicesOf(state), all)
       }),
     },
     ...(['stop', 'down'] as const).map((mode) => ({
@@ -73,13 +72,13 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const state = await look(runtime, stack)
         const since = new Date()
         const evidence = valueOf(await runtime.stop(state, { mode, graceSeconds }))
-        assert.deepEqual(evidence.stillRunning, [])
-        assert.deepEqual(evidence.ended.map((end) => [end.service, end.wasKilled]).sort(), all.map((service) => [service, false]))
-        assert.deepEqual(await stack.running(), [])
+        expectEqual('what still runs after a stop', evidence.stillRunning, [])
+        expectEqual('the services that ended by a stop, and whether they were killed', evidence.ended.map((end) => [end.service, end.wasKilled]).sort(), all.map((service) => [service, false]))
+        expectEqual('the services that run after a stop', await stack.running(), [])
         const stopped = await look(runtime, stack)
-        assert.equal(stopped.condition, mode === 'down' ? 'not-found' : 'stopped')
+        expectEqual(`the condition after a stop with the mode ${mode}`, stopped.condition, mode === 'down' ? 'not-found' : 'stopped')
         await startAndConfirm(runtime, throughJournal(state), mode, since)
-        assert.deepEqual(await stack.running(), all)
+        expectEqual('the services that run after a start', await stack.running(), all)
       }),
     })),
     ...(['pause', 'none'] as const).map((mode) => ({
@@ -89,11 +88,11 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const state = await look(runtime, stack)
         const since = new Date()
         const evidence = valueOf(await runtime.stop(state, { mode, graceSeconds }))
-        assert.deepEqual(evidence, { ended: [], stillRunning: [] })
+        expectEqual(`what a stop with the mode ${mode} has ended`, evidence, { ended: [], stillRunning: [] })
         const conditions = new Set((await look(runtime, stack)).projects.flatMap((project) => project.containers).map((container) => container.condition))
-        assert.deepEqual([...conditions], [mode === 'pause' ? 'paused' : 'running'])
+        expectEqual(`the conditions of the containers after a stop with the mode ${mode}`, [...conditions], [mode === 'pause' ? 'paused' : 'running'])
         await startAndConfirm(runtime, state, mode, since)
-        assert.deepEqual(processesOf(await look(runtime, stack)), processesOf(state))
+        expectEqual('the processes after a start, which are those of before', processesOf(await look(runtime, stack)), processesOf(state))
       }),
     })),
     {
@@ -102,11 +101,11 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.up()
         await stack.stopService('extra')
         const state = await look(runtime, stack)
-        assert.equal(state.condition, 'running')
+        expectEqual('the condition of a stack of which a service is stopped', state.condition, 'running')
         const since = new Date()
         valueOf(await runtime.stop(state, { mode: 'stop', graceSeconds }))
         await startAndConfirm(runtime, state, 'stop', since)
-        assert.deepEqual(await stack.running(), ['db', 'web'])
+        expectEqual('the services that run after a start: what was stopped before stays stopped', await stack.running(), ['db', 'web'])
       }),
     },
     {
@@ -115,7 +114,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.up()
         const state = await look(runtime, stack)
         valueOf(await runtime.start(state, { mode: 'stop', healthTimeoutMs: limitMs }))
-        assert.deepEqual(processesOf(await look(runtime, stack)), processesOf(state))
+        expectEqual('the processes after a start of what runs already, which are those of before', processesOf(await look(runtime, stack)), processesOf(state))
       }),
     },
     {
@@ -126,7 +125,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const since = new Date()
         await stack.stopService('web')
         await startAndConfirm(runtime, throughJournal(state), 'down', since)
-        assert.deepEqual(await stack.running(), all)
+        expectEqual('the services that run after a start of what runs in part', await stack.running(), all)
       }),
     },
     {
@@ -136,9 +135,9 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const state = await look(runtime, stack)
         const since = new Date()
         const cancelled = await runtime.stop(state, { mode: 'stop', graceSeconds, signal: AbortSignal.abort() })
-        assert.ok(!cancelled.ok && cancelled.failure.kind === 'cancelled')
+        expectThat('stop() fails with the kind cancelled when its signal is aborted', !cancelled.ok && cancelled.failure.kind === 'cancelled')
         await startAndConfirm(runtime, state, 'stop', since)
-        assert.deepEqual(await stack.running(), all)
+        expectEqual('the services that run after a start whose stop was cancelled', await stack.running(), all)
       }),
     },
     {
@@ -149,8 +148,8 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         const since = new Date()
         await stack.stopService('extra')
         const report = valueOf(await runtime.waitUntilUp(state, { since, timeoutMs: 2_000 }))
-        assert.equal(report.isUp, false)
-        assert.deepEqual(report.missing.map((missing) => missing.service), ['extra'])
+        expectEqual('whether a stack is up of which a service does not run', report.isUp, false)
+        expectEqual('the services that waitUntilUp() misses', report.missing.map((missing) => missing.service), ['extra'])
       }),
     },
     {
@@ -159,9 +158,9 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.up()
         await stack.breakModel()
         const state = await look(runtime, stack)
-        assert.equal(state.condition, 'running')
+        expectEqual('the condition of a stack whose model does not resolve', state.condition, 'running')
         const preflight = valueOf(await runtime.preflight(state))
-        assert.ok(!preflight.model.ok && preflight.model.failure.message !== '')
+        expectThat('preflight() gives the failure of the model with a message', !preflight.model.ok && preflight.model.failure.message !== '')
         valueOf(await runtime.sources(state))
         valueOf(await runtime.describe(state))
       }),
@@ -171,7 +170,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack) => {
         await stack.up()
         const preflight = valueOf(await runtime.preflight(await look(runtime, stack)))
-        assert.deepEqual(preflight, { model: { ok: true, value: undefined }, missingImages: [], whyNotDown: [], wouldLose: [] })
+        expectEqual('the preflight of a stack that can be stopped and started', preflight, { model: { ok: true, value: undefined }, missingImages: [], whyNotDown: [], wouldLose: [] })
       }),
     },
     {
@@ -179,11 +178,11 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       run: withStack(async (runtime, stack) => {
         await stack.up()
         const sources = valueOf(await runtime.sources(await look(runtime, stack)))
-        assert.equal(sources[0]?.path, stack.directory)
-        assert.equal(new Set(sources.map((source) => source.path)).size, sources.length)
+        expectEqual('the path of the first source, which is the folder of the stack', sources[0]?.path, stack.directory)
+        expectEqual('how many different paths the sources have', new Set(sources.map((source) => source.path)).size, sources.length)
         const volume = sources.find((source) => source.kind === 'named-volume')
-        assert.ok(volume !== undefined && volume.canBeRead && volume.isWritable && volume.device !== null)
-        assert.deepEqual([volume.services, volume.otherUsers], [['db'], []])
+        expectThat('the volume is a source that can be read, is writable and has a device', volume !== undefined && volume.canBeRead && volume.isWritable && volume.device !== null)
+        expectEqual('services and other users of the volume', [volume.services, volume.otherUsers], [['db'], []])
       }),
     },
     {
@@ -197,11 +196,11 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await startAndConfirm(runtime, state, 'stop', since)
         const report = watch.report()
         await watch.close()
-        assert.equal(report.isLossy, false)
-        assert.deepEqual(report.ended.map((end) => end.service).sort(), all)
-        assert.deepEqual(report.starts.map((start) => start.isOfStack), [true, true, true])
-        assert.ok(report.firstStopAt !== null && report.lastStartAt !== null && report.readyAt !== null)
-        assert.ok(since.getTime() <= report.firstStopAt && report.firstStopAt < report.lastStartAt && report.firstStopAt < report.readyAt)
+        expectEqual('whether the watch has lost events', report.isLossy, false)
+        expectEqual('the services that the watch saw end', report.ended.map((end) => end.service).sort(), all)
+        expectEqual('whether the starts that the watch saw are of the stack', report.starts.map((start) => start.isOfStack), [true, true, true])
+        expectThat('the watch gives the times of the first stop, of the last start and of readiness', report.firstStopAt !== null && report.lastStartAt !== null && report.readyAt !== null)
+        expectThat('the times of the watch are in order: since, first stop, last start and readiness', since.getTime() <= report.firstStopAt && report.firstStopAt < report.lastStartAt && report.firstStopAt < report.readyAt)
       }),
     },
     {
@@ -210,22 +209,22 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
         await stack.up()
         await stack.stopService('extra')
         const capsule = valueOf(await runtime.describe(await look(runtime, stack)))
-        assert.deepEqual(JSON.parse(JSON.stringify(capsule)), capsule)
+        expectEqual('the capsule after it went through JSON', JSON.parse(JSON.stringify(capsule)), capsule)
         const [project] = capsule.projects
-        assert.ok(project !== undefined)
-        assert.deepEqual(project.replicas, { db: 1, web: 1 })
-        assert.deepEqual(project.stoppedServices, ['extra'])
-        assert.deepEqual(project.images.map((image) => image.service).sort(), all)
-        assert.ok(project.images.every((image) => image.id !== '' && image.reference !== ''))
-        assert.equal(project.volumes.length, 1)
+        expectThat('the capsule has a project', project !== undefined)
+        expectEqual('the replicas in the capsule', project.replicas, { db: 1, web: 1 })
+        expectEqual('the stopped services in the capsule', project.stoppedServices, ['extra'])
+        expectEqual('the services with an image in the capsule', project.images.map((image) => image.service).sort(), all)
+        expectThat('each image in the capsule has an ID and a reference', project.images.every((image) => image.id !== '' && image.reference !== ''))
+        expectEqual('how many volumes are in the capsule', project.volumes.length, 1)
       }),
     },
     {
       name: 'nothing is removed by a label that nothing carries',
       run: withStack(async (runtime, stack) => {
         await stack.up()
-        assert.deepEqual(valueOf(await runtime.removeByLabel('no-such-rehearsal')), { removed: 0 })
-        assert.deepEqual(await stack.running(), all)
+        expectEqual('what removeByLabel() removes for a label that nothing has', valueOf(await runtime.removeByLabel('no-such-rehearsal')), { removed: 0 })
+        expectEqual('the services that run after a removal by a label that nothing has', await stack.running(), all)
       }),
     },
     ...recoveryTests.map(({ name, run }) => ({ name, run: withStack(run) })),
@@ -234,7 +233,7 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
 
 async function look(runtime: Runtime, stack: StackForTest): Promise<StackState> {
   const [state] = valueOf(await runtime.inspect([stack.directory]))
-  assert.ok(state !== undefined)
+  expectThat('inspect() gives the state of the stack', state !== undefined)
   return state
 }
 
@@ -245,7 +244,7 @@ function throughJournal(state: StackState): StackState {
 async function startAndConfirm(runtime: Runtime, state: StackState, mode: StopMode, since: Date): Promise<void> {
   valueOf(await runtime.waitUntilSettled(state, { timeoutMs: limitMs }))
   valueOf(await runtime.start(state, { mode, healthTimeoutMs: limitMs }))
-  assert.deepEqual(valueOf(await runtime.waitUntilUp(state, { since, timeoutMs: limitMs })), { isUp: true, missing: [], completed: [] })
+  expectEqual('the report of waitUntilUp() for a stack that is up', valueOf(await runtime.waitUntilUp(state, { since, timeoutMs: limitMs })), { isUp: true, missing: [], completed: [] })
 }
 
 function servicesOf(state: StackState): string[] {

@@ -152,6 +152,20 @@ describe('a sync', () => {
     expect(acts).toEqual([])
   })
 
+  it('sends nothing, not even what it knows, while a file of the repository is in no group, in a dry run too', async () => {
+    const { run, acts, start } = makeSync({ remote: [shared] })
+    write('repository/index.38')
+    const error = await errorOf(() => start())
+    expect(error).toMatchObject({ kind: 'configuration', code: 'file-not-in-layout', message: expect.stringContaining('index.38') as string })
+    expect((await errorOf(() => sync({ ...run, dryRun: true }, { test: false, allowDelete: false }))).code).toBe('file-not-in-layout')
+    expect(acts).toEqual([])
+  })
+
+  it('refuses in one sentence for an engine without a layout, before the remote is reached', async () => {
+    const error = await errorOf(() => sync(testRun({ engine: { layout: (() => undefined) as unknown as () => never } }), { test: false, allowDelete: false }))
+    expect(error).toMatchObject({ kind: 'configuration', code: 'engine-without-copy', message: expect.stringContaining('the engine "restic" has no repository that stackbk can copy file by file') as string })
+  })
+
   it('sends again what is there in another size', async () => {
     const { acts, start } = makeSync({ remote: kept })
     write('repository/config', 'a longer one')
