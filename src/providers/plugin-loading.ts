@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { dataFolder } from '../host/data-folder.js'
 import { type Distrust, distrustOf } from '../host/trust.js'
 import { originOf, type PluginHost, type PluginOrigin } from './offers.js'
-import { reasonOf } from './plugin-hook.js'
+import { reasonOf } from './thrown.js'
 
 /** A package that is not what was asked for. */
 export interface NotLoaded {

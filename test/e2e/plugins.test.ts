@@ -89,12 +89,12 @@ describe('with every plugin installed that should not have been written', () => 
     expect(checks.filter(({ id }) => id === 'freezer.ice')).toMatchObject([{ status: 'warning', found: 'the freezer "ice" of bad-freezer could not be set up' }])
     expect(checks.filter(({ id, status }) => status === 'failed' && id.startsWith('plugin.'))).toEqual([])
     for (const words of [
-      'warning bad-import: it could not say what it provides: at its import',
-      'warning bad-throws: it could not say what it provides: in its hook',
-      'warning bad-waits-for-nothing: it could not say what it provides: it took longer than 5 s',
-      'warning bad-waits-at-import: it could not say what it provides: it took longer than 5 s',
-      'warning bad-never-ends: it could not say what it provides: it took longer than 5 s',
-      'warning bad-exits: it could not say what it provides: it called process.exit(0), which stackbk does not let it',
+      'warning bad-import: its providers hook failed: at its import',
+      'warning bad-throws: its providers hook failed: in its hook',
+      'warning bad-waits-for-nothing: its providers hook failed: it took longer than 5 s',
+      'warning bad-waits-at-import: its providers hook failed: it took longer than 5 s',
+      'warning bad-never-ends: its providers hook failed: it took longer than 5 s',
+      'warning bad-exits: its providers hook failed: it called process.exit(0), which stackbk does not let it',
       'warning bad-nonsense: what it returned is no provider',
       'warning bad-settings: one of its settings is no declaration',
       'warning bad-newer: it was written for version 2 of the contract and this stackbk has version 1',

@@ -33,6 +33,12 @@ export interface ProviderContext {
   readonly dryRun: boolean
   /** A folder of this provider's own, mode 0700, that may be emptied at any time. Who first needs it makes it. */
   readonly cacheDir: string
+  /**
+   * A folder of this provider's own for what must not be lost, such as what the tool remembers of a repository. stackbk never
+   * empties it. It does not exist until the provider makes it, with mode 0700. It is not part of the disaster kit: what a new
+   * host needs goes into the recovery files. Absent in versions of stackbk before 0.2.
+   */
+  readonly dataDir?: string
 }
 
 /** What a plugin's `stackbk:providers` hook returns: cheap to make, nothing heavy imported before `create`. */
