@@ -27,6 +27,6 @@ if (isTooOld) {
       hasEnded = true
       process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
       process.exitCode = 1
-    },
+    }
   )
 }

@@ -47,7 +47,7 @@ export function kitPage(request: PageRequest): string {
     '',
     'GET EVERYTHING BACK WITH STACKBK',
     '--------------------------------',
-    `Needed: Docker with Compose, the tools of the copy, Node 20 or newer, stackbk ${version}.`,
+    `Needed: Docker with Compose, the tools of the copy, Node 20.5 or newer, stackbk ${version}.`,
     '',
     `  stackbk --config "$PWD/${kitNames.configuration}" doctor`,
     `  stackbk --config "$PWD/${kitNames.configuration}" restore --recover --all`,
