@@ -48,6 +48,6 @@ function listed(name: string, loaded: LoadedPlugin | undefined, { usable, unusab
       .filter(({ plugin }) => plugin === name)
       .map(({ descriptor: { kind, id, title, settings } }) => ({ kind, id, title, keys: settings.map(describeKey) })),
     listens: loaded?.listens ?? false,
-    troubles: troubles.map(({ kind, id, reason }) => `${id === '' ? '' : `${kind} ${id}: `}${reason}`),
+    troubles: troubles.map(({ kind, id, reason }) => (id === '' ? reason : `${[kind, id].filter((word) => word !== '').join(' ')}: ${reason}`)),
   }
 }
