@@ -66,7 +66,7 @@ export interface Definition<K extends ProviderKind, S extends readonly SettingDe
 }
 
 function described<K extends ProviderKind, S extends readonly SettingDeclaration[]>(kind: K, definition: Definition<K, S>): Descriptor<K> {
-  return { kind, apiVersion: CONTRACT_VERSION, ...definition } as Descriptor<K>
+  return { kind, apiVersion: CONTRACT_VERSION, ...definition }
 }
 
 /** A container runtime, such as Docker Compose. */

@@ -69,8 +69,8 @@ describe('the section of a plugin that is installed', () => {
       { type: 'integer, between 1 and 9', default: '3' },
       { type: 'duration', default: '90s' },
     ])
-    expect(describeKey(settings[0], { kind: 'transport', id: 'shelf' }).readIn).toBe('[plugin:shelf]')
+    expect(describeKey(settings.find(({ key }) => key === 'FOLDER') ?? expect.fail('no such key'), { kind: 'transport', id: 'shelf' }).readIn).toBe('[plugin:shelf]')
     // Each notification has keys of its own, whatever section their plugin declares.
-    expect(describeKey(settings[0], { kind: 'notifier', id: 'matrix' }).readIn).toBe('[notify:NAME] with TYPE=matrix')
+    expect(describeKey(settings.find(({ key }) => key === 'FOLDER') ?? expect.fail('no such key'), { kind: 'notifier', id: 'matrix' }).readIn).toBe('[notify:NAME] with TYPE=matrix')
   })
 })
