@@ -124,7 +124,7 @@ describe('a plugin that is asked for and cannot be used', () => {
     ['an engine that is nowhere', 'backup', { local_backup: { ENGINE: 'nowhere' } }, 'no plugin provides the engine "nowhere"', 0],
     ['a transport for a newer contract', 'run', { cloud_sync: { PROVIDER: 'newer' } }, 'bad-newer: it was written for version 2', 0],
     ['half a transport', 'run', { cloud_sync: { PROVIDER: 'half' } }, 'its create() gave a transport without ready()', 0],
-    ['a transport that throws at the first call', 'run', { cloud_sync: { PROVIDER: 'later' } }, 'in ready', 1],
+    ['a transport that throws at the first call', 'run', { cloud_sync: { PROVIDER: 'later' } }, 'in ready', 2],
   ] as const)('%s: %s ends with 2, nothing was touched, and the stack of what it threw is in the run log', async (_, command, settings, reason, thrown) => {
     const [section = '', keys = {}] = Object.entries(settings)[0] ?? []
     const before = { containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }
