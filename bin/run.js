@@ -1,37 +1,32 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
-import module from 'node:module'
+// These lines must be understood by every Node that somebody may have, so that it can say that it is too old: no import at the
+// top, nothing newer than ES2015 but import(). The program itself is main.js.
+const oldestNode = [20, 5]
 
-// Node 22 and newer keep compiled code between runs.
-module.enableCompileCache?.()
+const foundNode = process.versions.node.split('.').map(Number)
+const isTooOld = foundNode[0] < oldestNode[0] || (foundNode[0] === oldestNode[0] && foundNode[1] < oldestNode[1])
 
-const argv = process.argv.slice(2)
-if (argv.length === 1 && argv[0] === '--version') {
-  // In oclif's own words, without loading it.
-  const { name, version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  process.stdout.write(`${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`)
+if (isTooOld) {
+  const message = `stackbk needs Node ${oldestNode.join('.')} or newer; this is ${process.versions.node} (${process.execPath})`
+  const fix = 'Install a newer Node, or put it first in PATH: https://nodejs.org/en/download'
+  const isJson = process.argv.indexOf('--json') !== -1
+  if (isJson) process.stdout.write(`${JSON.stringify({ error: { code: 'tool-too-old', message, fix, exitCode: 4 } }, null, 2)}\n`)
+  else process.stderr.write(`Error: ${message}\nNext:  ${fix}\n`)
+  process.exitCode = 4
 } else {
-  const [{ run }, { flush }, { settings }, { arrangeArguments, printsDocument }, { endInSpiteOfLeftovers, passOverLateErrors, reserveStandardOutput }, { loadOclif }, { isTerminal }] = await Promise.all([
-    import('@oclif/core/run'),
-    import('@oclif/core/flush'),
-    import('@oclif/core/settings'),
-    import('../dist/ui/arguments.js'),
-    import('../dist/host/foreign-code.js'),
-    import('../dist/providers/load-oclif.js'),
-    import('../dist/ui/terminal.js'),
-  ])
-  // A linked plugin is taken as it was built, without a word about that at each call.
-  settings.enableAutoTranspile = false
-  const arranged = arrangeArguments(argv, isTerminal)
-  passOverLateErrors()
-  // Before any plugin is loaded: some print as they are.
-  if (printsDocument(arranged)) reserveStandardOutput()
-  try {
-    await run(arranged, await loadOclif(import.meta.url))
-    await flush()
-  } catch (error) {
-    const { endWithError } = await import('../dist/ui/last-resort.js')
-    await endWithError(error, argv, import.meta.url)
-  }
-  endInSpiteOfLeftovers()
+  let hasEnded = false
+  // A program that waits for what never comes ends without a word. That must not look like success.
+  process.on('exit', (code) => {
+    if (!hasEnded && code === 0) process.exitCode = 13
+  })
+  import('./main.js').then(
+    () => {
+      hasEnded = true
+    },
+    (error) => {
+      hasEnded = true
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+      process.exitCode = 1
+    }
+  )
 }

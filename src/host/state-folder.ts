@@ -39,6 +39,8 @@ export interface StateFolder {
   /** What is remembered of the last disaster kit. */
   readonly kit: string
   readonly cache: string
+  /** What providers keep; never emptied by stackbk. */
+  readonly providers: string
 }
 
 /** `$STACKBK_STATE_DIR`, else `/var/lib/stackbk` for root, else `$XDG_STATE_HOME/stackbk`. */
@@ -61,6 +63,7 @@ export function stateFolder(environment: Environment): StateFolder {
     lastDrill: join(root, 'last-drill.json'),
     kit: join(root, 'kit.json'),
     cache: join(root, 'cache'),
+    providers: join(root, 'providers'),
   }
 }
 

@@ -3,8 +3,9 @@ import type { AnyDescriptor } from '@stackbk/contract'
 import { reserveStandardOutput } from '../host/foreign-code.js'
 import { type SharedKeys, whyUnusable } from './descriptor-check.js'
 import { type LoadedPlugin, type Offer, type Offers, originOf, type PluginHost, type UnusableOffer } from './offers.js'
-import { type HookAnswer, reasonOf, runPluginHook } from './plugin-hook.js'
+import { type HookAnswer, runPluginHook } from './plugin-hook.js'
 import { pluginsNotLoaded, restoreBundledPlugins } from './plugin-loading.js'
+import { reasonOf } from './thrown.js'
 
 export type { LoadedPlugin, Offer, Offers, PluginOrigin, UnusableOffer } from './offers.js'
 
@@ -36,7 +37,7 @@ function judged(answers: readonly HookAnswer[]): { readonly offers: readonly Off
   for (const answer of answers.toSorted((one, other) => isForeign(one) - isForeign(other))) {
     const [plugin, origin] = [answer.plugin.name, originOf(answer.plugin)]
     if (!answer.ok) {
-      unusable.push({ plugin, origin, kind: '', id: '', reason: `it could not say what it provides: ${answer.reason}` })
+      unusable.push({ plugin, origin, kind: '', id: '', reason: `its providers hook failed: ${answer.reason}`, stack: answer.stack })
       continue
     }
     for (const found of Array.isArray(answer.result) ? (answer.result as unknown[]) : [answer.result]) {

@@ -17,7 +17,7 @@ export interface EventSource {
 export class EventQueue {
   readonly #config: HookHost
   readonly #run: EventSource
-  readonly #onFailure: (plugin: string, reason: string) => void
+  readonly #onFailure: (plugin: string, reason: string, stack: string) => void
   readonly #tell: (event: StackbkEvent) => Promise<void>
   readonly #waiting: StackbkEvent[] = []
   /** Those that did not take an event in time: they are not waited for again, or a night of many stacks would be one of waiting. */
@@ -27,7 +27,7 @@ export class EventQueue {
   #delivering: Promise<void> = Promise.resolve()
 
   /** `tell`: to the notifiers. It keeps its own limits and throws nothing. */
-  constructor(config: HookHost, run: EventSource, onFailure: (plugin: string, reason: string) => void, tell: (event: StackbkEvent) => Promise<void> = () => Promise.resolve()) {
+  constructor(config: HookHost, run: EventSource, onFailure: (plugin: string, reason: string, stack: string) => void, tell: (event: StackbkEvent) => Promise<void> = () => Promise.resolve()) {
     this.#config = config
     this.#run = run
     this.#onFailure = onFailure
@@ -83,7 +83,7 @@ export class EventQueue {
       for (const answer of answers) {
         if (answer.ok) continue
         if (answer.isTooLate) this.#tooSlow.add(answer.plugin.name)
-        this.#onFailure(answer.plugin.name, answer.reason)
+        this.#onFailure(answer.plugin.name, answer.reason, answer.stack)
       }
     }
   }

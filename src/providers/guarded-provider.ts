@@ -1,7 +1,8 @@
-import type { LiveProvider, ProviderKind, ProviderKinds } from '@stackbk/contract'
+import type { LiveProvider, Log, ProviderKind, ProviderKinds } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
-import { reasonOf, within } from './plugin-hook.js'
+import { within } from './plugin-hook.js'
+import { reasonOf, stackOf } from './thrown.js'
 
 type MethodsOf<K extends ProviderKind> = { [M in keyof ProviderKinds[K]]-?: ProviderKinds[K][M] extends ((...args: never[]) => unknown) | undefined ? M : never }[keyof ProviderKinds[K]] & string
 
@@ -36,9 +37,9 @@ export function whyNotLive(kind: ProviderKind, live: unknown): string | null {
 
 /**
  * A provider of somebody else's, so that what it throws, or answers against the contract, is said of the plugin and not of stackbk.
- * What goes wrong before anything is touched (`ready`) is a matter of the configuration, which asks for it.
+ * The stack of what it throws goes into the run log. What goes wrong before anything is touched (`ready`) is a matter of the configuration, which asks for it.
  */
-export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderKinds[K], names: { readonly id: string; readonly plugin: string }): ProviderKinds[K] {
+export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderKinds[K], names: { readonly id: string; readonly plugin: string; readonly log: Log }): ProviderKinds[K] {
   const expected: Readonly<Record<string, boolean>> = { ...ofEvery, ...methods[kind] }
   const failure = (method: string, reason: string): StackbkError =>
     new StackbkError({
@@ -48,10 +49,15 @@ export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderK
       detail: reason,
       fix: `Report it to the authors of the plugin ${names.plugin}, with the run log`,
     })
+  const thrownIn = (method: string, error: unknown): StackbkError => {
+    if (error instanceof StackbkError) return error
+    names.log('error', `the ${kind} "${names.id}" of ${names.plugin} threw in ${method}()`, { stack: stackOf(error) })
+    return failure(method, reasonOf(error))
+  }
   const checked = (method: string, answer: unknown): unknown => {
     if (kind === 'engine' && method === 'at') return guardedProvider(kind, answer as ProviderKinds[K], names)
     if (expected[method] !== true || isAnswer(answer)) return answer
-    throw failure(method, 'its answer is none of the contract')
+    throw failure(method, 'it returned something that is not an Answer')
   }
   const call = (method: string, run: () => unknown): unknown => {
     try {
@@ -62,11 +68,11 @@ export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderK
       return limited.then(
         (answer) => checked(method, answer),
         (error: unknown) => {
-          throw error instanceof StackbkError ? error : failure(method, reasonOf(error))
+          throw thrownIn(method, error)
         },
       )
     } catch (error) {
-      throw error instanceof StackbkError ? error : failure(method, reasonOf(error))
+      throw thrownIn(method, error)
     }
   }
   return new Proxy(live, {

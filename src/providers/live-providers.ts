@@ -6,7 +6,8 @@ import { StackbkError } from '../errors.js'
 import { chooseOffer } from './choose.js'
 import { guardedProvider, whyNotLive } from './guarded-provider.js'
 import type { Offers } from './offers.js'
-import { reasonOf, within } from './plugin-hook.js'
+import { within } from './plugin-hook.js'
+import { reasonIn, reasonOf, stackOf } from './thrown.js'
 
 /** What does no I/O takes no time, and what a provider is closed with must not hold up the end of a run. Milliseconds. */
 const limits = { create: 10_000, close: 15_000 }
@@ -21,6 +22,8 @@ export interface LiveProvidersOptions {
   readonly exec: Exec
   readonly dryRun: boolean
   readonly cacheFolder: string
+  /** Where providers keep what must last, each in a folder of its own. */
+  readonly dataFolder: string
 }
 
 /** The providers of one run, each created at its first use and closed with the run. */
@@ -69,28 +72,30 @@ export class LiveProviders {
       try {
         await within(limits.close, (await live).close())
       } catch (error) {
-        this.#options.log('debug', `the ${which} did not close`, { reason: reasonOf(error) })
+        this.#options.log('debug', `the ${which} did not close`, { reason: reasonOf(error), stack: stackOf(error) })
       }
     }
     this.#live.clear()
   }
 
   async #create<K extends ProviderKind>(kind: K, id: string): Promise<ProviderKinds[K]> {
-    const { offers, settingsOf, signal, log, exec, dryRun, cacheFolder } = this.#options
+    const { offers, settingsOf, signal, log, exec, dryRun, cacheFolder, dataFolder } = this.#options
     const { descriptor: found, plugin, origin } = chooseOffer(offers, kind, id)
     const descriptor = found as unknown as Descriptor<K>
-    const cacheDir = join(cacheFolder, descriptor.id.replaceAll(/[^A-Za-z0-9._-]/g, '_'))
+    const folder = descriptor.id.replaceAll(/[^A-Za-z0-9._-]/g, '_')
+    const [cacheDir, dataDir] = [join(cacheFolder, folder), join(dataFolder, `${kind}-${folder}`)]
     const unusable = (reason: string): StackbkError =>
-      new StackbkError({ kind: 'configuration', code: 'provider-not-usable', message: `the ${kind} "${descriptor.id}" of ${plugin} could not be set up`, detail: reason, fix: 'Run: stackbk doctor' })
+      new StackbkError({ kind: 'configuration', code: 'provider-not-usable', message: `the ${kind} "${descriptor.id}" of ${plugin} could not be set up`, detail: reason, fix: `Update the plugin, or report it to its authors; what each plugin provides: stackbk plugins` })
     let live: ProviderKinds[K]
     try {
-      live = await within(limits.create, Promise.resolve(descriptor.create(settingsOf(found), { signal, log, exec, dryRun, cacheDir })))
+      live = await within(limits.create, Promise.resolve(descriptor.create(settingsOf(found), { signal, log, exec, dryRun, cacheDir, dataDir })))
     } catch (error) {
-      throw unusable(reasonOf(error))
+      log('error', `create() of the ${kind} "${descriptor.id}" of ${plugin} failed`, { stack: stackOf(error) })
+      throw unusable(await reasonIn(origin === 'bundled' ? null : (offers.plugins.find(({ name }) => name === plugin)?.folder ?? null), error))
     }
     this.#plugins.add(plugin)
     const reason = whyNotLive(kind, live)
     if (reason !== null) throw unusable(reason)
-    return origin === 'bundled' ? live : guardedProvider(kind, live, { id: descriptor.id, plugin })
+    return origin === 'bundled' ? live : guardedProvider(kind, live, { id: descriptor.id, plugin, log })
   }
 }

@@ -5,8 +5,9 @@ import type { Interfaces } from '@oclif/core'
 
 import { forbidExit } from '../host/foreign-code.js'
 import { originOf } from './offers.js'
-import { reasonOf, within } from './plugin-hook.js'
+import { within } from './plugin-hook.js'
 import { distrustOfPlugins } from './plugin-loading.js'
+import { reasonOf } from './thrown.js'
 
 /** To read what is installed and, of a plugin that brings commands without a manifest, to import those. Milliseconds. */
 const loadLimitMs = 15_000

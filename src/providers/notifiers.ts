@@ -4,7 +4,9 @@ import { failed, isSecret, type Answer, type Descriptor, type Exec, type Finding
 
 import type { NotificationSection, NotificationSettings } from '../config/configuration.js'
 import { chooseProvider } from './choose.js'
+import { describeError, notReady } from './findings.js'
 import type { Offers } from './collect.js'
+import { reasonOf, stackOf } from './thrown.js'
 
 /** How long one notifier may take over the digest of a run, all its attempts together. */
 const digestLimitMs = 30_000
@@ -32,6 +34,8 @@ export interface NotifiersOptions {
   readonly log: Log
   readonly exec: Exec
   readonly cacheFolder: string
+  /** Where providers keep what must last, each in a folder of its own. */
+  readonly dataFolder: string
 }
 
 /** The notifiers of one run: one for each `[notify:NAME]`, created when there is something to tell. */
@@ -65,9 +69,13 @@ export class Notifiers {
       const id = `notify.${section.name}`
       try {
         const findings = await within(digestLimitMs, signal, async (limit) => (await this.#notifier(section)).examine({ signal: limit }))
-        return findings.map((finding) => ({ ...finding, id: findings.length === 1 ? id : `${id}.${finding.id}` }))
+        const shown = findings.map((finding) => ({ ...finding, id: findings.length === 1 ? id : `${id}.${finding.id}` }))
+        if (shown.some(({ status }) => status === 'failed')) return shown
+        const ready = await within(digestLimitMs, signal, async (limit) => (await this.#notifier(section)).ready({ signal: limit }))
+        return [...shown, ...notReady(id, ready)]
       } catch (error) {
-        return [{ id, status: 'failed', found: reasonOf(error), needed: 'that it can be looked at', fix: `Correct [notify:${section.name}]` }]
+        if (!(error instanceof TimeIsUp)) this.#options.log('error', `the notifier ${section.name} threw`, { type: section.type, stack: stackOf(error) })
+        return [{ id, status: 'failed', found: describeError(error), needed: 'a notifier that can be examined', fix: `Correct [notify:${section.name}]` }]
       }
     }))
     return found.flat()
@@ -135,6 +143,7 @@ export class Notifiers {
         return typeof answer?.ok === 'boolean' ? answer : failed({ kind: 'failed', message: `the notifier "${section.type}" did not say whether it was told` })
       })
     } catch (error) {
+      if (!(error instanceof TimeIsUp)) this.#options.log('error', `the notifier ${section.name} threw`, { type: section.type, event: event.event, stack: stackOf(error) })
       return failed({ kind: error instanceof TimeIsUp ? 'timed-out' : 'failed', message: reasonOf(error) })
     }
   }
@@ -148,10 +157,11 @@ export class Notifiers {
   }
 
   async #create({ name, type }: NotificationSection): Promise<Notifier> {
-    const { offers, settings, log, exec, cacheFolder } = this.#options
+    const { offers, settings, log, exec, cacheFolder, dataFolder } = this.#options
     const descriptor: Descriptor<'notifier'> = chooseProvider(offers, 'notifier', type)
-    const cacheDir = join(cacheFolder, `notify-${name.replaceAll(/[^A-Za-z0-9._-]/g, '_')}`)
-    return await descriptor.create(settings.settingsOf(descriptor, name), { signal: this.#ending.signal, log, exec, dryRun: false, cacheDir })
+    const folder = `notify-${name.replaceAll(/[^A-Za-z0-9._-]/g, '_')}`
+    const [cacheDir, dataDir] = [join(cacheFolder, folder), join(dataFolder, folder)]
+    return await descriptor.create(settings.settingsOf(descriptor, name), { signal: this.#ending.signal, log, exec, dryRun: false, cacheDir, dataDir })
   }
 }
 
@@ -187,8 +197,4 @@ async function within<T>(limitMs: number, signal: AbortSignal | null, work: (sig
   } finally {
     clearTimeout(timer)
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

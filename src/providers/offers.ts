@@ -22,6 +22,8 @@ export interface UnusableOffer {
   readonly kind: string
   readonly id: string
   readonly reason: string
+  /** Of the error that it threw, for the log. */
+  readonly stack?: string
 }
 
 /** A package that was loaded, whatever it provides. */

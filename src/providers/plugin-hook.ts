@@ -1,6 +1,7 @@
 import type { Interfaces } from '@oclif/core'
 
 import { forbidExit } from '../host/foreign-code.js'
+import { reasonIn, stackOf } from './thrown.js'
 
 /** What is asked of oclif to run a hook. */
 export type HookHost = Pick<Interfaces.Config, 'plugins' | 'runHook'>
@@ -8,7 +9,7 @@ export type HookHost = Pick<Interfaces.Config, 'plugins' | 'runHook'>
 /** What one plugin made of a hook. */
 export type HookAnswer =
   | { readonly plugin: Interfaces.Plugin; readonly ok: true; readonly result: unknown }
-  | { readonly plugin: Interfaces.Plugin; readonly ok: false; readonly reason: string; readonly isTooLate: boolean }
+  | { readonly plugin: Interfaces.Plugin; readonly ok: false; readonly reason: string; readonly isTooLate: boolean; /** For the run log. */ readonly stack: string }
 
 export interface HookCall {
   readonly event: string
@@ -44,14 +45,14 @@ async function askOne(host: HookHost, plugin: Interfaces.Plugin, { event, option
   try {
     // Without the last argument oclif swallows plain errors and lets its own kind reject the whole call.
     const { successes, failures } = await within(limitMs, alone.runHook(event, options, limitMs, true))
-    return [...successes.map(({ result }): HookAnswer => ({ plugin, ok: true, result })), ...failures.map(({ error }) => failed(plugin, error))]
+    return [...successes.map(({ result }): HookAnswer => ({ plugin, ok: true, result })), ...(await Promise.all(failures.map(({ error }) => failed(plugin, error))))]
   } catch (error) {
-    return [failed(plugin, error)]
+    return [await failed(plugin, error)]
   }
 }
 
-function failed(plugin: Interfaces.Plugin, error: unknown): HookAnswer {
-  return { plugin, ok: false, reason: reasonOf(error), isTooLate: error instanceof TooLate }
+async function failed(plugin: Interfaces.Plugin, error: unknown): Promise<HookAnswer> {
+  return { plugin, ok: false, reason: await reasonIn(plugin.root, error), isTooLate: error instanceof TooLate, stack: stackOf(error) }
 }
 
 class TooLate extends Error {}
@@ -67,11 +68,4 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** In words, of whatever was thrown. */
-export function reasonOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message
-  const { message } = (thrown ?? {}) as { readonly message?: unknown }
-  return typeof message === 'string' ? message : String(thrown)
 }

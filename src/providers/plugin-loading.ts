@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import { dataFolder } from '../host/data-folder.js'
 import { type Distrust, distrustOf } from '../host/trust.js'
 import { originOf, type PluginHost, type PluginOrigin } from './offers.js'
-import { reasonOf } from './plugin-hook.js'
+import { reasonOf } from './thrown.js'
 
 /** A package that is not what was asked for. */
 export interface NotLoaded {
@@ -68,6 +68,11 @@ export function distrustOfPlugins(environment: Readonly<Record<string, string | 
   if (listed.length === 0) return null
   const roots = listed.map(({ name, root }) => root ?? join(folder, 'node_modules', name))
   return [folder, join(folder, 'package.json'), join(folder, 'node_modules'), ...roots].map(distrustOf).find((distrust) => distrust !== null) ?? null
+}
+
+/** Returns the name of the plugin that is linked from this folder; `null` where there is none. */
+export function linkedIn(dataFolder: string, path: string): string | null {
+  return listedPlugins(dataFolder).find(({ type, root }) => type === 'link' && root !== undefined && root === resolve(path))?.name ?? null
 }
 
 function listedPlugins(folder: string): readonly { readonly name: string; readonly type: string; readonly root?: string }[] {

@@ -1,13 +1,14 @@
 import { accessSync, constants } from 'node:fs'
 
-import type { Finding, StackState, Transport } from '@stackbk/contract'
+import type { Finding, LiveProvider, StackState, Transport } from '@stackbk/contract'
 import { files } from '@stackbk/tool-runner/files'
 
 import { StackbkError } from '../errors.js'
 import { nearestExisting } from '../host/mounts.js'
 import type { Offers } from '../providers/collect.js'
+import { describeError, notReady } from '../providers/findings.js'
 import { readDirlist } from '../stacks/dirlist.js'
-import { selectStacks } from '../stacks/selection.js'
+import { selectStacks, strangeSections } from '../stacks/selection.js'
 import { coverageOf } from './backup/coverage.js'
 import { frozenRecords } from './backup/frozen-record.js'
 import { requestedStopMode } from './backup/stack-plan.js'
@@ -30,7 +31,7 @@ const littleSpace = 1024 ** 3
 /** Looks at everything a night's run will need. `dataFolder`: where this call looks for plugins. Changes nothing, and goes on after each trouble. */
 export async function doctor(run: Run, offers: Offers, configuration: readonly Finding[], dataFolder: string): Promise<Outcome<DoctorResult>> {
   const findings: Finding[] = [...configuration, ...pluginFindings(offers), ...stateFindings(run), ...stacksFindings(run), ...leftoverFindings(run)]
-  findings.push(...(await guarded('runtime', async () => (await run.runtime()).examine({ signal: run.signal }))))
+  findings.push(...(await guarded('runtime', async () => examined('runtime', await run.runtime(), run.signal))))
   findings.push(...(await layerFindings(run)), ...(await absentFindings(run)))
   findings.push(...(await guarded('stacks.uncovered', () => uncoveredProjects(run))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
@@ -44,20 +45,27 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   return concluded(run, { checks }, { status: failed.length === 0 ? 'ok' : 'failed', problems: [], codes: [failed.length === 0 ? 0 : toolTrouble ? 4 : 1] })
 }
 
+/** Asks a provider also what every command asks it first: one that is examined without a failure may still refuse there. */
+async function examined(id: string, provider: LiveProvider, signal: AbortSignal): Promise<readonly Finding[]> {
+  const findings = await provider.examine({ signal })
+  if (findings.some(({ status }) => status === 'failed')) return findings
+  return [...findings, ...(await guarded(id, async () => notReady(id, await provider.ready({ signal }))))]
+}
+
 async function guarded(id: string, look: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
   try {
     return await look()
   } catch (error) {
     const fix = error instanceof StackbkError ? error.fix : 'Run again with --verbose'
-    return [{ id, status: 'failed', found: error instanceof Error ? error.message : String(error), needed: 'that it can be looked at', fix }]
+    return [{ id, status: 'failed', found: describeError(error), needed: 'a provider that can be examined', fix }]
   }
 }
 
 /** One that cannot be looked at costs nobody a backup, unless it is the one that is asked for. */
 async function freezerFindings(run: Run, id: string): Promise<readonly Finding[]> {
-  const findings = await guarded(`freezer.${id}`, async () => (await run.freezer(id)).examine({ signal: run.signal }))
+  const findings = await guarded(`freezer.${id}`, async () => examined(`freezer.${id}`, await run.freezer(id), run.signal))
   const isAskedFor = run.configuration.docker.freeze === id
-  return findings.map((finding) => (finding.id === `freezer.${id}` && finding.status === 'failed' && !isAskedFor ? { ...finding, status: 'warning' } : finding))
+  return findings.map((finding) => (finding.id.startsWith(`freezer.${id}`) && finding.status === 'failed' && !isAskedFor ? { ...finding, status: 'warning' } : finding))
 }
 
 function pluginFindings(offers: Offers): Finding[] {
@@ -101,7 +109,7 @@ function stacksFindings(run: Run): Finding[] {
       ? { id: 'stacks.enabled', status: 'warning', found: 'none', needed: 'at least one enabled stack', fix: 'Run: stackbk dirlist refresh, then: stackbk dirlist enable NAME' }
       : { id: 'stacks.enabled', status: 'ok', found: enabled.map(({ name }) => name).join(', '), needed: 'at least one enabled stack', fix: '' },
     ...lost.map(({ name, reason }): Finding => ({ id: `stacks.${name}`, status: 'failed', found: reason, needed: 'an enabled stack that is there', fix: `Mount its disk, or run: stackbk dirlist disable ${name}` })),
-    ...list.problems.map(({ message, fix }): Finding => ({ id: 'stacks.dirlist', status: 'warning', found: message, needed: '', fix })),
+    ...[...list.problems, ...strangeSections(run.configuration, list)].map(({ message, fix }): Finding => ({ id: 'stacks.dirlist', status: 'warning', found: message, needed: '', fix })),
   ]
 }
 
@@ -173,10 +181,10 @@ function leftoverFindings(run: Run): Finding[] {
 async function engineFindings(run: Run): Promise<Finding[]> {
   const engine = await run.engine()
   const { display, path } = engine.location()
-  const examined = await engine.examine({ signal: run.signal })
-  if (display === '') return [...examined.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: repositoryKey(run), fix: 'Run: stackbk config init' }]
+  const found = display === '' ? await engine.examine({ signal: run.signal }) : await examined('engine', engine, run.signal)
+  if (display === '') return [...found.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: repositoryKey(run), fix: 'Run: stackbk config init' }]
   const isStillToBeMade = run.configuration.backup.autoInit && knownRepository(run.state.repositories, display) === null
-  const findings = examined.map((finding): Finding => {
+  const findings = found.map((finding): Finding => {
     const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade
     return isMissing ? { ...finding, status: 'warning', fix: 'If it is new: the first backup makes it' } : finding
   })
@@ -192,10 +200,11 @@ function spaceFinding(path: string): Finding {
 
 async function transportFindings(run: Run): Promise<readonly Finding[]> {
   const transport = await run.transport()
-  const examined = await transport.examine({ signal: run.signal })
+  const hasRemote = transport.location !== ''
+  const found = hasRemote ? await examined('transport', transport, run.signal) : await transport.examine({ signal: run.signal })
   // Without a remote nothing of it is needed, the tool neither.
-  if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: `${remoteKeys(run)}, for sync and restore`, fix: 'Run: stackbk config init --remote NAME' }]
-  return [...examined, ...(examined.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
+  if (!hasRemote) return [...found.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: `${remoteKeys(run)}, for sync and restore`, fix: 'Run: stackbk config init --remote NAME' }]
+  return [...found, ...(found.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
 }
 
 /** Whether a cut upload can leave half a file there that counts. */

@@ -8,6 +8,7 @@ import { checkAgainstCloud, type CloudCheck } from './kit/cloud-check.js'
 import { gatherKit, kitNames } from './kit/contents.js'
 import { manifestFile, manifestIn, type KitManifest } from './kit/manifest.js'
 import { kitPage } from './kit/page.js'
+import { packedProgram } from './kit/program.js'
 import { rememberKit, rememberKitCheck } from './kit/record.js'
 import { RenewedFiles } from './kit/renewed-files.js'
 import { layoutOf } from './layout.js'
@@ -27,6 +28,8 @@ export interface KitWriteBody {
   readonly holds: readonly string[]
   readonly repositoryId: string
   readonly remote: string
+  /** The tarball of stackbk in the kit; `null` without `--with-program`. */
+  readonly program: string | null
 }
 
 export type KitWriteResult = ResultHeader & KitWriteBody
@@ -46,13 +49,24 @@ export interface KitRequest {
   readonly passphrase: string
 }
 
+/** What the kit says of the program that wrote it. */
+export interface ProgramFacts {
+  readonly version: string
+  /** The folder of stackbk. */
+  readonly root: string
+  readonly withProgram: boolean
+  /** Plugins that a new host needs too, with their versions. */
+  readonly plugins: readonly string[]
+}
+
 /**
- * Writes the disaster kit and its page; `version` is stackbk's, for the page. Both appear whole or not at all; an older kit in the same place is replaced.
+ * Writes the disaster kit and its page; `version` is stackbk's, `root` its folder, `withProgram` puts it into the kit, and `plugins`
+ * names those that were installed in addition. Both appear whole or not at all; an older kit in the same place is replaced.
  *
  * Throws `usage` for a place that holds something else than a kit, as `openRepository` does where the repository does not
  * open, and `configuration` where a secret cannot be read.
  */
-export async function writeKit(run: Run, request: KitRequest & { readonly version: string }): Promise<Outcome<KitWriteResult>> {
+export async function writeKit(run: Run, request: KitRequest & ProgramFacts): Promise<Outcome<KitWriteResult>> {
   const file = resolve(request.file)
   const page = `${file}.txt`
   assertWritable(file)
@@ -68,7 +82,9 @@ export async function writeKit(run: Run, request: KitRequest & { readonly versio
   run.reporter.step('gathering what a bare host needs')
   const contents = await gatherKit(run, engine, transport)
   const manifest: KitManifest = { schemaVersion: 1, createdAt: run.startedAt.toISOString(), host: run.configuration.backup.hostname, repositoryId: opened.repository.id, repository: opened.repository.location, remote: transport.location }
-  const files = [...contents.files, manifestFile(manifest)]
+  if (request.withProgram) run.reporter.step('packing stackbk')
+  const program = request.withProgram ? await packedProgram(request.root, request.version) : null
+  const files = [...contents.files, ...(program === null ? [] : [program]), manifestFile(manifest)]
   const holds = [...files.map(({ name }) => name), kitNames.page].toSorted()
   const localRoot = opened.repository.path ?? '/srv/restored-repository'
   const text = kitPage({
@@ -78,6 +94,8 @@ export async function writeKit(run: Run, request: KitRequest & { readonly versio
     placed: contents.placed,
     localRoot,
     version: request.version,
+    program: program?.name ?? null,
+    plugins: request.plugins,
     fetch: transport.byHand?.({ localRoot }) ?? [],
     extract: engine.byHand?.({ repository: localRoot }) ?? [],
   })
@@ -87,7 +105,7 @@ export async function writeKit(run: Run, request: KitRequest & { readonly versio
   writeFileAtomically(page, text, { mode: 0o600 })
   rememberKit(run.state.kit, { at: run.startedAt, file, contents })
   const problems: Problem[] = request.passphrase.length < shortPassphrase ? [{ severity: 'warning', code: 'short-passphrase', message: `a passphrase of ${request.passphrase.length} characters can be found by trying`, fix: 'Write the kit again with a longer one, of five random words for one' }] : []
-  return concluded(run, { file, page, holds, repositoryId: manifest.repositoryId, remote: manifest.remote }, { status: 'ok', problems })
+  return concluded(run, { file, page, holds, repositoryId: manifest.repositoryId, remote: manifest.remote, program: program?.name ?? null }, { status: 'ok', problems })
 }
 
 /**

@@ -105,11 +105,12 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       if (isRecorded) record().ended(process)
       const fields = { tool: tool.file, args: tool.args, outcome: result.outcome, exitCode: result.exitCode, ms: Math.round(result.durationMs) }
       // Standard output is for us: Compose prints whole models there, passwords and all.
+      if (typeof result.callerError === 'string') log('error', `code that runs ${tool.file} threw: the call has failed`, { stack: result.callerError })
       log('debug', 'tool ended', result.stderr === '' ? fields : { ...fields, stderr: result.stderr.slice(-mostStderr) })
     },
   })
 
-  const providersOf = (chosen: Configuration, runner: Exec): LiveProviders =>
+  const providersOf = (chosen: Configuration, runner: Exec, dataFolder: string): LiveProviders =>
     new LiveProviders({
       offers,
       idOf: (kind) => chosenId(chosen, kind),
@@ -119,8 +120,9 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       exec: runner,
       dryRun,
       cacheFolder: state.cache,
+      dataFolder,
     })
-  const providers = providersOf(configuration, exec)
+  const providers = providersOf(configuration, exec, state.providers)
   const lock = new RunLock(`stackbk ${command}`, dryRun, {
     waitMs: request.lockWaitMs,
     signal,
@@ -131,7 +133,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     // Another user can take the name of the lock, and must not be able to keep stopped stacks down.
     ...(command === 'resume' ? { onOverruled: (message) => (log('warning', message), request.reporter.warning(message)) } : {}),
   })
-  const notifiers = new Notifiers({ offers, settings: notifications, log, exec, cacheFolder: state.cache })
+  const notifiers = new Notifiers({ offers, settings: notifications, log, exec, cacheFolder: state.cache, dataFolder: state.providers })
   const host = notifications.backup.hostname
   let historyTrouble: string | null = null
   const appendToHistory = (result: object, exitCode: number, notes: object = {}): void => {
@@ -154,7 +156,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     signal,
     log,
     reporter: request.reporter,
-    events: new EventQueue(request.hooks, { id, command, dryRun, host }, (plugin, reason) => log('warning', `${plugin} failed to take an event`, { reason }), (event) => (isTold ? telling.tell(event) : Promise.resolve())),
+    events: new EventQueue(request.hooks, { id, command, dryRun, host }, (plugin, reason, stack) => log('warning', `${plugin} failed to take an event`, { reason, stack }), (event) => (isTold ? telling.tell(event) : Promise.resolve())),
     notifiers,
     telling,
     notes: {},
@@ -166,9 +168,9 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     freezer: (id) => providers.freezer(id),
     exec,
     lock: (...subjects) => lock.take(subjects),
-    withConfiguration: ({ file, environment, needs, exec: runner }) => {
+    withConfiguration: ({ file, environment, needs, exec: runner, dataFolder }) => {
       const descriptors = offers.usable.map(({ descriptor }) => descriptor)
-      const others = providersOf(loadConfiguration({ file, environment, descriptors, needs }), runner)
+      const others = providersOf(loadConfiguration({ file, environment, descriptors, needs }), runner, dataFolder)
       return { engine: () => others.get('engine'), transport: () => others.get('transport'), close: () => others.close() }
     },
   }
@@ -188,6 +190,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     run,
     remember,
     rememberError: (error, exitCode) => {
+      if (!(error instanceof StackbkError)) log('error', 'an unexpected error ended the run', { stack: error instanceof Error ? error.stack : String(error) })
       isRefused = refusals.includes(exitCode)
       const { code, message, detail, fix } = error instanceof StackbkError ? error : { code: 'bug', message: String(error), detail: '', fix: '' }
       const { result } = concluded(run, {}, { status: 'failed', problems: [{ severity: 'error', code, message: detail === '' ? message : `${message}: ${detail}`, fix }] })

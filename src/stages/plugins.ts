@@ -46,8 +46,8 @@ function listed(name: string, loaded: LoadedPlugin | undefined, { usable, unusab
     folder: loaded?.folder ?? null,
     provides: usable
       .filter(({ plugin }) => plugin === name)
-      .map(({ descriptor: { kind, id, title, settings } }) => ({ kind, id, title, keys: settings.map(describeKey) })),
+      .map(({ descriptor: { kind, id, title, settings } }) => ({ kind, id, title, keys: settings.map((setting) => describeKey(setting, { kind, id })) })),
     listens: loaded?.listens ?? false,
-    troubles: troubles.map(({ kind, id, reason }) => `${id === '' ? '' : `${kind} ${id}: `}${reason}`),
+    troubles: troubles.map(({ kind, id, reason }) => (id === '' ? reason : `${[kind, id].filter((word) => word !== '').join(' ')}: ${reason}`)),
   }
 }

@@ -55,6 +55,8 @@ export interface OtherConfiguration {
   /** What counts where the file is silent. */
   readonly environment: Environment
   readonly needs: readonly Need[]
+  /** In which its providers keep what must last: not what this host's own keep. */
+  readonly dataFolder: string
   /** What its providers run their tools with. */
   readonly exec: Exec
 }

@@ -14,9 +14,9 @@ import { planDeletion, unprovenSnapshots, type DeletionPlan } from './sync/delet
 import type { FileList, RemoteLook } from './sync/file-list.js'
 import { KnownRemotes, refuseVanishedRemote } from './sync/known-remotes.js'
 import { localList, lookAtRemote, missingFrom, remoteList } from './sync/listing.js'
-import { probe } from './sync/probe.js'
 import { identifyRemote } from './sync/remote-identity.js'
 import { assertRestorable } from './sync/restorable.js'
+import { testRemote } from './sync/remote-test.js'
 import { nothingRemoved, removeExtra, tidyUp } from './sync/removal.js'
 import { sendWhileItHoldsStill, type Sent, type Work } from './sync/sending.js'
 import type { SyncBody, SyncResult } from './sync/sync-result.js'
@@ -50,10 +50,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   const replay = choices.test ? null : await replayJournal(run)
   const empty = { remote: transport.location, uploaded: { files: 0, bytes: 0 }, deleted: { files: 0, snapshots: 0, bytes: 0 }, attempts: 0, verified: false }
   if (choices.test) {
-    const ready = await transport.ready({ signal: run.signal })
-    if (!ready.ok) throw errorFrom(ready.failure)
-    await probe(run, transport)
-    return concluded(run, empty, { status: 'ok', problems: [] })
+    return concluded(run, empty, { status: 'ok', problems: await testRemote(run, transport) })
   }
   const root = engine.location().path
   if (root === null) throw notLocal(run, engine.location().display)

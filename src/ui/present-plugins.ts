@@ -15,9 +15,9 @@ export function presentPlugins({ plugins }: PluginsResult, all: boolean): string
 /** A table for each section: what may stand there, and what it means. */
 export function presentKeys({ plugins }: PluginsResult, all: boolean): string {
   const keys = plugins.filter(({ origin }) => all || origin !== 'bundled').flatMap(({ name, provides }) => provides.flatMap((provided) => provided.keys.map((key) => ({ name, ...key }))))
-  const headings = [...new Set(keys.map(({ name, section }) => `[${section}] of ${name}`))]
+  const headings = [...new Set(keys.map(({ name, readIn }) => `${readIn}, of ${name}`))]
   const tables = headings.map((heading) => {
-    const rows = keys.filter(({ name, section }) => heading === `[${section}] of ${name}`)
+    const rows = keys.filter(({ name, readIn }) => heading === `${readIn}, of ${name}`)
     return `${heading}\n${table(
       ['KEY', 'TYPE', 'DEFAULT', 'MEANING'],
       rows.map(({ key, aliases, type, default: value, required, secret, help }) => [[key, ...aliases].join(', '), type, required ? 'required' : (value ?? '-'), secret ? `${help}; a secret` : help]),
@@ -27,7 +27,7 @@ export function presentKeys({ plugins }: PluginsResult, all: boolean): string {
 }
 
 function sectionsOf(keys: ListedPlugin['provides'][number]['keys']): string {
-  return [...new Set(keys.map(({ section }) => ` [${section}]`))].join('')
+  return [...new Set(keys.map(({ readIn }) => ` ${readIn}`))].join('')
 }
 
 /** What has just been installed, a line each. */

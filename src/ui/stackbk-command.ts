@@ -227,13 +227,28 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const needed = 'a configuration without errors'
     try {
       const run = await this.openRun({ needs: [], changes: false })
-      const warnings = run.configuration.problems.map(({ message, fix }): Finding => ({ id: 'configuration', status: 'warning', found: message, needed, fix }))
+      const warnings = this.#allWarnings(run.configuration, offers).map(({ message, fix }): Finding => ({ id: 'configuration', status: 'warning', found: message, needed, fix }))
       return { run, offers, findings: [{ id: 'configuration', status: 'ok', found: run.configuration.file, needed, fix: '' }, ...warnings] }
     } catch (error) {
       if (!(error instanceof StackbkError) || error.kind !== 'configuration') throw error
       const finding: Finding = { id: 'configuration', status: 'failed', found: [error.message, error.detail].filter((part) => part !== '').join(': '), needed, fix: error.fix }
       return { run: await this.#open({ needs: [], changes: false }, offers, this.#defaults(offers)), offers, findings: [finding] }
     }
+  }
+
+  /** Also those of what this command itself does not need, such as a password file that others can read. */
+  #allWarnings({ problems }: Configuration, offers: Offers): readonly Problem[] {
+    const descriptors = offers.usable.map(({ descriptor }) => descriptor)
+    const ofNeeds = (['password', 'notifications', 'remote-if-any'] as const).flatMap((need) => {
+      try {
+        return loadConfiguration({ file: this.#globals.config, environment: process.env, descriptors, needs: [need] }).problems
+      } catch (error) {
+        // What is wrong here is found when the provider that needs it is examined.
+        return error instanceof StackbkError ? error.problems : []
+      }
+    })
+    const more = ofNeeds.filter(({ severity, message }) => severity === 'warning' && !problems.some((known) => known.message === message))
+    return [...problems, ...new Map(more.map((problem) => [problem.message, problem])).values()]
   }
 
   /** What an empty configuration would give. */

@@ -86,15 +86,15 @@ describe('with every plugin installed that should not have been written', () => 
     const { stdout } = await stackbk('doctor', '--json')
     const { checks } = JSON.parse(stdout) as DoctorResult
     const found = checks.filter(({ id }) => id.startsWith('plugin.')).map(({ status, found: words }) => `${status} ${words}`)
-    expect(checks.filter(({ id }) => id === 'freezer.ice')).toMatchObject([{ status: 'warning', found: 'the freezer "ice" of bad-freezer could not be set up' }])
+    expect(checks.filter(({ id }) => id === 'freezer.ice')).toMatchObject([{ status: 'warning', found: 'the freezer "ice" of bad-freezer could not be set up: no ice' }])
     expect(checks.filter(({ id, status }) => status === 'failed' && id.startsWith('plugin.'))).toEqual([])
     for (const words of [
-      'warning bad-import: it could not say what it provides: at its import',
-      'warning bad-throws: it could not say what it provides: in its hook',
-      'warning bad-waits-for-nothing: it could not say what it provides: it took longer than 5 s',
-      'warning bad-waits-at-import: it could not say what it provides: it took longer than 5 s',
-      'warning bad-never-ends: it could not say what it provides: it took longer than 5 s',
-      'warning bad-exits: it could not say what it provides: it called process.exit(0), which stackbk does not let it',
+      'warning bad-import: its providers hook failed: at its import',
+      'warning bad-throws: its providers hook failed: in its hook',
+      'warning bad-waits-for-nothing: its providers hook failed: it took longer than 5 s',
+      'warning bad-waits-at-import: its providers hook failed: it took longer than 5 s',
+      'warning bad-never-ends: its providers hook failed: it took longer than 5 s',
+      'warning bad-exits: its providers hook failed: it called process.exit(0), which stackbk does not let it',
       'warning bad-nonsense: what it returned is no provider',
       'warning bad-settings: one of its settings is no declaration',
       'warning bad-newer: it was written for version 2 of the contract and this stackbk has version 1',
@@ -117,20 +117,24 @@ describe('with every plugin installed that should not have been written', () => 
 })
 
 describe('a plugin that is asked for and cannot be used', () => {
+  const stateWithoutLog = (): string => world.picture(at('state')).split('\n').filter((line) => !line.includes('/stackbk.log ')).join('\n')
+
   it.each([
-    ['an engine that throws', 'backup', { local_backup: { ENGINE: 'bad-twin#restic' } }, 'not this one'],
-    ['an engine that is nowhere', 'backup', { local_backup: { ENGINE: 'nowhere' } }, 'no plugin provides the engine "nowhere"'],
-    ['a transport for a newer contract', 'run', { cloud_sync: { PROVIDER: 'newer' } }, 'bad-newer: it was written for version 2'],
-    ['half a transport', 'run', { cloud_sync: { PROVIDER: 'half' } }, 'its create() gave a transport without ready()'],
-    ['a transport that throws at the first call', 'run', { cloud_sync: { PROVIDER: 'later' } }, 'in ready'],
-  ])('%s: %s ends with 2, and nothing was touched', async (_, command, settings, reason) => {
+    ['an engine that throws', 'backup', { local_backup: { ENGINE: 'bad-twin#restic' } }, 'not this one', 1],
+    ['an engine that is nowhere', 'backup', { local_backup: { ENGINE: 'nowhere' } }, 'no plugin provides the engine "nowhere"', 0],
+    ['a transport for a newer contract', 'run', { cloud_sync: { PROVIDER: 'newer' } }, 'bad-newer: it was written for version 2', 0],
+    ['half a transport', 'run', { cloud_sync: { PROVIDER: 'half' } }, 'its create() gave a transport without ready()', 0],
+    ['a transport that throws at the first call', 'run', { cloud_sync: { PROVIDER: 'later' } }, 'in ready', 2],
+  ] as const)('%s: %s ends with 2, nothing was touched, and the stack of what it threw is in the run log', async (_, command, settings, reason, thrown) => {
     const [section = '', keys = {}] = Object.entries(settings)[0] ?? []
-    const before = { containers: await web.containers(), snapshots: (await world.snapshots()).length, log: world.log().length, state: world.picture(at('state')) }
+    const before = { containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }
+    const logged = world.log().length
     world.configure({ [section]: keys })
     const { exitCode, stderr } = await world.run([command], { environment: environment('data of some') })
     world.configure({ [section]: Object.fromEntries(Object.keys(keys).map((key) => [key, null])) })
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(reason)])
-    expect({ containers: await web.containers(), snapshots: (await world.snapshots()).length, log: world.log().length, state: world.picture(at('state')) }).toEqual(before)
+    expect({ containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }).toEqual(before)
+    expect(world.log().slice(logged).filter(({ level }) => level === 'error').map(({ stack }) => stack)).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
   })
 })
 

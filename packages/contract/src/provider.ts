@@ -2,7 +2,7 @@ import type { Engine } from './engine.js'
 import type { Freezer } from './freezer.js'
 import type { Notifier } from './notifier.js'
 import type { Runtime } from './runtime.js'
-import type { SettingDeclaration, SettingValues } from './setting.js'
+import type { SettingDeclaration, SettingValues, TypedValues } from './setting.js'
 import type { Exec } from './tool.js'
 import type { Transport } from './transport.js'
 import { CONTRACT_VERSION } from './version.js'
@@ -33,6 +33,12 @@ export interface ProviderContext {
   readonly dryRun: boolean
   /** A folder of this provider's own, mode 0700, that may be emptied at any time. Who first needs it makes it. */
   readonly cacheDir: string
+  /**
+   * A folder of this provider's own for what must not be lost, such as what the tool remembers of a repository. stackbk never
+   * empties it. It does not exist until the provider makes it, with mode 0700. It is not part of the disaster kit: what a new
+   * host needs goes into the recovery files. Absent in versions of stackbk before 0.2.
+   */
+  readonly dataDir?: string
 }
 
 /** What a plugin's `stackbk:providers` hook returns: cheap to make, nothing heavy imported before `create`. */
@@ -52,29 +58,38 @@ export interface Descriptor<K extends ProviderKind = ProviderKind> {
 /** A descriptor of whatever kind. */
 export type AnyDescriptor = { readonly [K in ProviderKind]: Descriptor<K> }[ProviderKind]
 
-type Definition<K extends ProviderKind> = Omit<Descriptor<K>, 'kind' | 'apiVersion'>
+/** What a plugin says of a provider: the types of the `values` follow from the `settings`. */
+export interface Definition<K extends ProviderKind, S extends readonly SettingDeclaration[]> extends Omit<Descriptor<K>, 'kind' | 'apiVersion' | 'settings' | 'create'> {
+  readonly settings: S
+  /** As {@link Descriptor.create}. */
+  create(values: TypedValues<S>, context: ProviderContext): Promise<ProviderKinds[K]>
+}
+
+function described<K extends ProviderKind, S extends readonly SettingDeclaration[]>(kind: K, definition: Definition<K, S>): Descriptor<K> {
+  return { kind, apiVersion: CONTRACT_VERSION, ...definition }
+}
 
 /** A container runtime, such as Docker Compose. */
-export function defineRuntime(definition: Definition<'runtime'>): Descriptor<'runtime'> {
-  return { kind: 'runtime', apiVersion: CONTRACT_VERSION, ...definition }
+export function defineRuntime<const S extends readonly SettingDeclaration[]>(definition: Definition<'runtime', S>): Descriptor<'runtime'> {
+  return described('runtime', definition)
 }
 
 /** A snapshot engine, such as restic. */
-export function defineEngine(definition: Definition<'engine'>): Descriptor<'engine'> {
-  return { kind: 'engine', apiVersion: CONTRACT_VERSION, ...definition }
+export function defineEngine<const S extends readonly SettingDeclaration[]>(definition: Definition<'engine', S>): Descriptor<'engine'> {
+  return described('engine', definition)
 }
 
 /** A transport to the cloud, such as rclone. */
-export function defineTransport(definition: Definition<'transport'>): Descriptor<'transport'> {
-  return { kind: 'transport', apiVersion: CONTRACT_VERSION, ...definition }
+export function defineTransport<const S extends readonly SettingDeclaration[]>(definition: Definition<'transport', S>): Descriptor<'transport'> {
+  return described('transport', definition)
 }
 
 /** Snapshots of a file system, such as btrfs. */
-export function defineFreezer(definition: Definition<'freezer'>): Descriptor<'freezer'> {
-  return { kind: 'freezer', apiVersion: CONTRACT_VERSION, ...definition }
+export function defineFreezer<const S extends readonly SettingDeclaration[]>(definition: Definition<'freezer', S>): Descriptor<'freezer'> {
+  return described('freezer', definition)
 }
 
 /** A way of telling people, such as a webhook. One object is created for each `[notify:NAME]` section that names its type. */
-export function defineNotifier(definition: Definition<'notifier'>): Descriptor<'notifier'> {
-  return { kind: 'notifier', apiVersion: CONTRACT_VERSION, ...definition }
+export function defineNotifier<const S extends readonly SettingDeclaration[]>(definition: Definition<'notifier', S>): Descriptor<'notifier'> {
+  return described('notifier', definition)
 }

@@ -18,6 +18,26 @@ export type SettingValue = string | number | boolean | readonly string[] | Secre
 /** Checked values by key (upper case, the declared name, never an alias). */
 export type SettingValues = Readonly<Record<string, SettingValue>>
 
+type ValueOfType<D extends SettingDeclaration> = D extends { readonly secret: true }
+  ? Secret
+  : D extends { readonly type: 'choice'; readonly choices: readonly (infer C extends string)[] }
+    ? C
+    : D['type'] extends 'integer' | 'duration' | 'percentage'
+      ? number
+      : D['type'] extends 'boolean'
+        ? boolean
+        : D['type'] extends 'list'
+          ? readonly string[]
+          : string
+
+/**
+ * The values of declared keys, each with its own type; what the core adds can be read by its name too. A key without a default may
+ * be `null`, also one that is `required`: `doctor` creates a provider whose keys are missing.
+ */
+export type TypedValues<S extends readonly SettingDeclaration[]> = string extends S[number]['key']
+  ? SettingValues
+  : SettingValues & { readonly [D in S[number] as D['key']]: ValueOfType<D> | (D extends { readonly default: NonNullable<SettingValue> } ? never : null) }
+
 /** One key of the configuration file, as data: the checker, the masking, the wizard and the schema all read it from here. */
 export interface SettingDeclaration {
   /** The section's name, such as `local_backup`, or `plugin:ID` for a third party's. */

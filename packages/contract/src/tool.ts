@@ -23,8 +23,12 @@ export interface ToolRequest {
   readonly cwd?: string
   /** On top of the inherited environment; `undefined` removes a variable. Secrets are revealed only here. */
   readonly env?: Readonly<Record<string, string | Secret | undefined>>
-  /** Written to standard input, which is then closed. Absent: standard input is empty. */
-  readonly input?: string | Secret | Uint8Array
+  /**
+   * Written to standard input, which is then closed. Absent: standard input is empty. A stream is written part by part, as fast as
+   * the tool reads it; if it throws, the tool is stopped, so that it does not take a part for the whole. Versions of stackbk before
+   * 0.2 know no stream.
+   */
+  readonly input?: string | Secret | Uint8Array | AsyncIterable<string | Uint8Array>
   /** Absent: no limit. */
   readonly timeoutMs?: number
   /** Ended when neither stream carried a line for so long. Absent: no limit. */
@@ -36,7 +40,7 @@ export interface ToolRequest {
   readonly secrets?: readonly Secret[]
   /** Takes out of each line of the error stream what must not be shown and cannot be named before. */
   readonly hideIn?: (line: string) => string
-  /** Each line of standard output as it is, without its end: to be read by a program and shown to nobody. */
+  /** Each line of standard output as it is, without its end: to be read by a program and shown to nobody. If it throws, the call has failed: {@link ToolResult.callerError}. */
   readonly onStdoutLine?: (line: string) => void
   /** `latin1`: a line of standard output is the string of its bytes, each a character, with nothing taken off its end: for names of files, which need not be UTF-8. Default: `utf8`. */
   readonly lineEncoding?: 'utf8' | 'latin1'
@@ -60,7 +64,7 @@ export type ToolOutcome = 'exited' | 'timed-out' | 'stalled' | 'cancelled' | 'no
 
 export interface ToolResult {
   readonly outcome: ToolOutcome
-  /** `null` when a signal ended it or it never started. */
+  /** `null` when a signal ended it, when it never started, and when {@link callerError} is set. */
   readonly exitCode: number | null
   readonly endedBySignal: string | null
   readonly stdout: string
@@ -71,6 +75,11 @@ export interface ToolResult {
   readonly wasKilled: boolean
   /** Why it was not started, in the system's words. */
   readonly startError: string | null
+  /**
+   * The error, with its stack, that a listener or the stream of `input` has thrown. The tool's output was not fully processed then,
+   * so the call has failed however the tool ended: `exitCode` is `null`. `null` or absent: none.
+   */
+  readonly callerError?: string | null
 }
 
 /** Enough to find a process again after our own death, and to be sure that it is still the same one. */

@@ -8,6 +8,7 @@ import { LineSplitter, TextTail } from './lines.js'
 import { endProcessGroup, groupIsAlive } from './process-group.js'
 import { readProcess } from './process-table.js'
 import { createRedactor } from './redaction.js'
+import { isStream, writeStream } from './streamed-input.js'
 
 const defaultStop: StopManner = { signal: 'SIGTERM', graceMs: 10_000 }
 const defaultKeptOutput = 16 * 1024 * 1024
@@ -48,7 +49,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
       ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
       env: environmentOf(request, options),
       extendEnv: false,
-      ...(request.input === undefined ? { stdin: 'ignore' as const } : { input: revealed(request.input) }),
+      ...inputOf(request.input),
       stdout: 'pipe',
       stderr: 'pipe',
       buffer: false,
@@ -115,13 +116,28 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
   const bytes: Uint8Array[] = []
   const stdout = new TextTail(request.keepBytes ?? defaultKeptOutput)
   const stderr = new TextTail(request.keepBytes ?? defaultKeptErrors)
-  /** An error of a listener would end this whole process, with a stack down perhaps. */
-  const tell = (listener: ((line: string) => void) | undefined, line: string): void => {
+  let callerError: string | null = null
+  /** Records an error of the caller's own code, which would otherwise end this whole process, perhaps with a stack down. */
+  const failCaller = (what: string, error: unknown): void => {
+    stderr.add(`(${what} failed: ${redact(String(error))})`)
+    callerError ??= redact(error instanceof Error ? (error.stack ?? String(error)) : String(error))
+  }
+  /** The tool goes on when a listener throws: it may be about to start a stack. */
+  const tell = (listener: ((line: string) => unknown) | undefined, line: string): void => {
+    const onError = (error: unknown): void => failCaller('the listener to the output', error)
     try {
-      listener?.(line)
+      const returned = listener?.(line)
+      if (returned instanceof Promise) returned.catch(onError)
     } catch (error) {
-      stderr.add(`(who listens to this output has failed: ${redact(String(error))})`)
+      onError(error)
     }
+  }
+  if (isStream(request.input)) {
+    void writeStream(request.input, subprocess.stdin).catch((error: unknown) => {
+      failCaller('the stream of the input', error)
+      // Its end would look to the tool like the end of all input.
+      if (ending === null && !hasExited) endGroup(request.stop ?? defaultStop)
+    })
   }
   const splitOutput = new LineSplitter((raw, isWhole) => {
     // Not redacted: it is read by programs, and a password such as `data` would falsify every path with that word in it.
@@ -166,7 +182,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
     splitErrors.end()
     const result: ToolResult = {
       outcome,
-      exitCode: ended.exitCode ?? null,
+      exitCode: callerError === null ? (ended.exitCode ?? null) : null,
       endedBySignal: ended.signal ?? null,
       stdout: stdout.toString(),
       stdoutBytes: Buffer.concat(bytes),
@@ -174,6 +190,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
       durationMs: performance.now() - startedAt,
       wasKilled: killed.wasKilled,
       startError: null,
+      callerError,
     }
     options.onEnd?.(toolProcess, request, result)
     return result
@@ -226,6 +243,8 @@ function secretsOf(request: ToolRequest): Secret[] {
   return [...(request.secrets ?? []), ...Object.values(request.env ?? {}), request.input].filter(isSecret)
 }
 
-function revealed(input: string | Secret | Uint8Array): string | Uint8Array {
-  return isSecret(input) ? input.reveal() : input
+function inputOf(input: ToolRequest['input']): { readonly stdin: 'ignore' | 'pipe' } | { readonly input: string | Uint8Array } {
+  if (input === undefined) return { stdin: 'ignore' }
+  if (isStream(input)) return { stdin: 'pipe' }
+  return { input: isSecret(input) ? input.reveal() : input }
 }

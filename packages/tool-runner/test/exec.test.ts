@@ -155,22 +155,96 @@ describe('the output of a tool', () => {
     expect(result.stdout).toBe('')
   })
 
-  it('goes on when somebody who listens to it fails', async () => {
+  it.each([0, 3, 4])('runs to its end when a listener throws, and its exit code %i does not count as a result', async (code) => {
     const lines: string[] = []
     const result = await exec.run({
-      ...script('echo one; echo two; echo three >&2; exit 4'),
+      ...script('echo one; echo two; echo three >&2; exit "$1"', String(code)),
       onStdoutLine: (line) => {
         lines.push(line)
-        throw new Error('cannot take it')
+        throw new RangeError('cannot take it')
       },
       onStderrLine: () => {
         throw new Error('nor this')
       },
     })
     expect(lines).toEqual(['one', 'two'])
-    expect(result).toMatchObject({ outcome: 'exited', exitCode: 4, stdout: 'one\ntwo' })
+    expect(result).toMatchObject({ outcome: 'exited', exitCode: null, endedBySignal: null, stdout: 'one\ntwo' })
     expect(result.stderr).toContain('three')
     expect(result.stderr).toContain('cannot take it')
+    expect(result.callerError).toMatch(/RangeError: cannot take it\n +at .*exec\.test\.ts:\d+/)
+  })
+
+  it('has failed also when a listener is asynchronous and rejects', async () => {
+    const listener = (line: string): unknown => Promise.reject(new Error(`no ${line}`))
+    const result = await exec.run({ ...script('echo one; sleep 0.1'), onStdoutLine: listener })
+    expect(result).toMatchObject({ exitCode: null, callerError: expect.stringContaining('Error: no one') as string })
+  })
+
+  it('hides a secret in the error of a listener too', async () => {
+    const secret = new Secret('hunter2-and-more')
+    const listener = (): void => {
+      throw new Error('hunter2-and-more')
+    }
+    const result = await exec.run({ ...script('echo one'), secrets: [secret], onStdoutLine: listener })
+    expect(result.callerError).toContain('Error: ')
+    expect(result.callerError).not.toContain('hunter2')
+    expect(result.stderr).not.toContain('hunter2')
+  })
+})
+
+describe('a stream as standard input', () => {
+  it('arrives unchanged and in order, text and bytes, and no faster than it is read', async () => {
+    const part = Buffer.alloc(256 * 1024, 'x')
+    let given = 0
+    const input = async function* (): AsyncGenerator<string | Uint8Array> {
+      yield 'first\n'
+      while (given < 40) {
+        given++
+        yield part
+      }
+    }
+    const tool = exec.start({ ...script('read -r line; echo "$line"; until [ -e "$1" ]; do sleep 0.01; done; wc -c', at('go')), input: input(), ...hangLimit })
+    await until(() => given > 0, 'the stream is read')
+    expect(given).toBeLessThan(20)
+    writeFileSync(at('go'), '')
+    const result = await tool.result
+    expect(result).toMatchObject({ outcome: 'exited', exitCode: 0, callerError: null })
+    expect(result.stdout.split('\n').map((line) => line.trim())).toEqual(['first', String(40 * part.length)])
+  })
+
+  it('may be empty', async () => {
+    const input = async function* (): AsyncGenerator<string> {}
+    expect(await exec.run({ file: 'cat', args: [], input: input(), ...hangLimit })).toMatchObject({ exitCode: 0, stdout: '' })
+  })
+
+  it('stops the tool when it throws: a part must not be taken for the whole', async () => {
+    const input = async function* (): AsyncGenerator<string> {
+      yield 'half'
+      throw new Error('the source broke off')
+    }
+    const result = await exec.run({ ...script('cat > "$1"; touch "$2"', at('content'), at('taken-as-whole')), input: input(), ...hangLimit })
+    expect(result).toMatchObject({ outcome: 'exited', exitCode: null, callerError: expect.stringContaining('the source broke off') as string })
+    expect(existsSync(at('taken-as-whole'))).toBe(false)
+  })
+
+  it('is closed when the tool ends before it has read everything, also while it waits for more', async () => {
+    let isClosed = false
+    const input = async function* (): AsyncGenerator<string> {
+      try {
+        for (;;) yield 'x'.repeat(100_000)
+      } finally {
+        isClosed = true
+      }
+    }
+    expect(await exec.run({ ...script('exit 0'), input: input(), ...hangLimit })).toMatchObject({ outcome: 'exited', exitCode: 0, callerError: null })
+    await until(() => isClosed, 'the stream is closed')
+    const forEver: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
+    expect(await exec.run({ ...script('exit 5'), input: forEver, ...hangLimit })).toMatchObject({ outcome: 'exited', exitCode: 5 })
+  })
+
+  it('is given up with its tool at the time limit', async () => {
+    const forEver: AsyncIterable<string> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }
+    expect(await exec.run({ file: 'cat', args: [], input: forEver, timeoutMs: 200 })).toMatchObject({ outcome: 'timed-out' })
   })
 })
 

@@ -1,13 +1,14 @@
 import { listPlugins, type PluginsResult } from '../../stages/plugins.js'
 import { Flags } from '../../ui/command-line.js'
 import { exitCodeHelp } from '../../ui/exit-code-help.js'
+import { exampleTarball } from '../../ui/installer-help.js'
 import { presentKeys, presentPlugins } from '../../ui/present-plugins.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class Plugins extends StackbkCommand<PluginsResult> {
   static override summary = 'list the plugins and what each provides'
-  static override description = `Those that are installed or linked for this user. What of them cannot be used is told too.\n\n${exitCodeHelp([], { 2: 'wrong usage' })}`
-  static override examples = ['<%= config.bin %> plugins', '<%= config.bin %> plugins --keys', '<%= config.bin %> plugins install rsync']
+  static override description = `Those that are installed or linked for this user, and why one of them cannot be used.\n\n${exitCodeHelp([], { 2: 'wrong usage' })}`
+  static override examples = ['<%= config.bin %> plugins', '<%= config.bin %> plugins --keys', `<%= config.bin %> plugins install ${exampleTarball}`]
   static override flags = {
     core: Flags.boolean({ description: 'also those that come with stackbk' }),
     keys: Flags.boolean({ description: 'what each understands of the configuration' }),

@@ -53,7 +53,7 @@ export async function checkAgainstCloud(run: Run, files: readonly KitFile[], man
     for (const { name, content } of files) writeFileSync(join(secrets, name), content, { mode: 0o600 })
     const environment = { ...Object.fromEntries(Object.keys(process.env).filter((name) => !kept.test(name)).map((name) => [name, undefined])), HOME: home }
     const exec = { run: (request: ToolRequest) => run.exec.run(bare(request, environment)), start: (request: ToolRequest) => run.exec.start(bare(request, environment)) }
-    const kit = run.withConfiguration({ file: join(secrets, kitNames.configuration), environment: { ...onlyKept(), HOME: home }, needs: ['repository', 'password', 'remote'], exec })
+    const kit = run.withConfiguration({ file: join(secrets, kitNames.configuration), environment: { ...onlyKept(), HOME: home }, needs: ['repository', 'password', 'remote'], exec, dataFolder: join(secrets, 'providers') })
     try {
       return await proven(run, { engine: await kit.engine(), transport: await kit.transport(), copy, manifest, bringBack })
     } finally {

@@ -13,6 +13,10 @@ export interface PageRequest {
   /** What the configuration means; `localRoot` is where the repository was and may be again. */
   readonly localRoot: string
   readonly version: string
+  /** The tarball of stackbk in the kit; `null` for none. */
+  readonly program: string | null
+  /** Plugins that were installed in addition, with their versions. */
+  readonly plugins: readonly string[]
   /** Shell commands of the transport and of the engine; empty where they have none to tell. */
   readonly fetch: readonly string[]
   readonly extract: readonly string[]
@@ -20,7 +24,7 @@ export interface PageRequest {
 
 /** The page to print: no secret in it, and all that somebody needs to know who has only it, the kit and the passphrase. */
 export function kitPage(request: PageRequest): string {
-  const { manifest, kit, names, placed, localRoot, version } = request
+  const { manifest, kit, names, placed, localRoot, version, program, plugins } = request
   const place = placed.map(({ name, place: path }) => `install -D -m 600 ${shellWord(name)} ${shellWord(path)}`)
   const byHand = [...request.fetch, ...request.extract]
   return `${[
@@ -47,7 +51,20 @@ export function kitPage(request: PageRequest): string {
     '',
     'GET EVERYTHING BACK WITH STACKBK',
     '--------------------------------',
-    `Needed: Docker with Compose, the tools of the copy, Node 20 or newer, stackbk ${version}.`,
+    `Needed: Docker with Compose, the tools of the copy, Node 20.5 or newer, stackbk ${version}.`,
+    ...(plugins.length === 0 ? [] : [`Needed too, these plugins: ${plugins.join(', ')}.`]),
+    '',
+    ...(program === null
+      ? [
+          'stackbk is in no public registry. It is installed from the tarball of the release,',
+          `stackbk-${version}.tgz, which is not in this kit ("kit write --with-program" puts it`,
+          'in). Write down where a copy of it is kept:',
+          '',
+          '  ______________________________________________________________________',
+          '',
+          `  npm install --global ./stackbk-${version}.tgz`,
+        ]
+      : ['stackbk itself is in the kit, with everything that it needs but Node:', '', `  npm install --global --offline ./${program}`]),
     '',
     `  stackbk --config "$PWD/${kitNames.configuration}" doctor`,
     `  stackbk --config "$PWD/${kitNames.configuration}" restore --recover --all`,

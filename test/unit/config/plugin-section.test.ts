@@ -63,11 +63,14 @@ describe('the section of a plugin that is installed', () => {
   it('is in the schema, and in the words of the list of keys', () => {
     const { properties } = configurationSchema(descriptors) as { properties: Record<string, { properties: Record<string, object> }> }
     expect(properties['plugin:shelf']?.properties).toMatchObject({ TOKEN: { writeOnly: true }, LIMIT: { minimum: 1, maximum: 9, default: 3 } })
-    expect(settings.map(describeKey)).toMatchObject([
+    expect(settings.map((setting) => describeKey(setting, { kind: 'transport', id: 'x' }))).toMatchObject([
       { key: 'FOLDER', type: 'path', default: null, required: true, secret: false, help: 'where to' },
       { key: 'TOKEN', aliases: ['KEY'], secret: true },
       { type: 'integer, between 1 and 9', default: '3' },
       { type: 'duration', default: '90s' },
     ])
+    expect(describeKey(settings.find(({ key }) => key === 'FOLDER') ?? expect.fail('no such key'), { kind: 'transport', id: 'shelf' }).readIn).toBe('[plugin:shelf]')
+    // Each notification has keys of its own, whatever section their plugin declares.
+    expect(describeKey(settings.find(({ key }) => key === 'FOLDER') ?? expect.fail('no such key'), { kind: 'notifier', id: 'matrix' }).readIn).toBe('[notify:NAME] with TYPE=matrix')
   })
 })

@@ -53,7 +53,7 @@ describe('what plugins provide', () => {
   it('lacks that of a plugin that throws or hangs, which is told', async () => {
     const offers = await collected({ good: [descriptor('restic')] }, { bad: new Error('Timed out after 5000 ms.') })
     expect(idsOf(offers)).toEqual(['restic'])
-    expect(offers.unusable).toEqual([{ plugin: 'bad', origin: 'installed', kind: '', id: '', reason: expect.stringContaining('Timed out') }])
+    expect(offers.unusable).toEqual([{ plugin: 'bad', origin: 'installed', kind: '', id: '', reason: expect.stringContaining('Timed out'), stack: expect.stringContaining('Timed out') }])
   })
 
   it('comes without that of a plugin that never answers, and waits for it a while', async () => {
@@ -176,6 +176,7 @@ describe('live providers', () => {
       exec: { run: () => Promise.reject(new Error('no tool here')), start: () => { throw new Error('no tool here') } },
       dryRun: true,
       cacheFolder: '/nothing-of-this-name',
+      dataFolder: '/nothing-that-lasts',
       ...more,
     })
   }
@@ -187,7 +188,7 @@ describe('live providers', () => {
     const [one, two] = await Promise.all([providers.freezer('btrfs'), providers.freezer('btrfs')])
     expect(one).toBe(two)
     expect(create).toHaveBeenCalledTimes(1)
-    expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/btrfs' }))
+    expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/btrfs', dataDir: '/nothing-that-lasts/freezer-btrfs' }))
   })
 
   it.each([
@@ -218,9 +219,18 @@ describe('live providers', () => {
     expect(await errorOf(async () => subject.ready())).toMatchObject({ kind: 'configuration' })
   })
 
+  it('of others leave the stack of what they throw in the log', async () => {
+    const log = vi.fn()
+    const oops = (): never => (undefined as unknown as { readonly list: () => never }).list()
+    const subject = await (await live([descriptor('btrfs', { create: () => Promise.resolve(freezer({ freeze: () => oops() })) })], { log })).freezer('btrfs')
+    const error = await errorOf(async () => subject.freeze([], { label: 'x' }))
+    expect(error).toMatchObject({ detail: expect.stringMatching(/^Cannot read properties of undefined \(reading 'list'\) \(.*collect\.test\.ts:\d+\)$/) as string })
+    expect(log).toHaveBeenCalledWith('error', 'the freezer "btrfs" of a threw in freeze()', { stack: expect.stringMatching(/^TypeError: [^]*\n +at oops /) as string })
+  })
+
   it.each([['nothing', undefined], ['a value alone', 5], ['a failure without a kind', { ok: false, failure: {} }]])('of others are named where they answer %s', async (_, answer) => {
     const subject = await (await live([descriptor('btrfs', { create: () => Promise.resolve(freezer({ canFreeze: () => Promise.resolve(answer) })) })])).freezer('btrfs')
-    expect(await errorOf(() => subject.canFreeze([]))).toMatchObject({ kind: 'failed', detail: 'its answer is none of the contract' })
+    expect(await errorOf(() => subject.canFreeze([]))).toMatchObject({ kind: 'failed', detail: 'it returned something that is not an Answer' })
     expect(await subject.ready()).toEqual({ ok: true })
   })
 

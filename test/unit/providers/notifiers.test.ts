@@ -28,6 +28,7 @@ function notifiersOf(notify: (name: string, signal: AbortSignal | undefined) => 
     log: () => {},
     exec,
     cacheFolder: '/nonexistent',
+    dataFolder: '/nonexistent',
   })
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 
 import { doctor } from '../../../src/stages/doctor.js'
-import { at, container, ok, source, stateOf, testRun, write } from './fixtures.js'
+import { StackbkError } from '../../../src/errors.js'
+import { at, container, failure, ok, source, stateOf, testRun, write } from './fixtures.js'
 
 describe('a doctor who looks at mounts', () => {
   const mount = (kind: 'volume' | 'bind', path: string): object => ({ kind, name: kind === 'volume' ? 'data' : '', source: path, target: '/data', writable: true, isAnonymous: false, driver: kind === 'volume' ? 'local' : '' })
@@ -35,5 +36,42 @@ describe('a doctor who looks at mounts', () => {
   it('asks for no sources where all mounts are here', async () => {
     write('volumes/data/_data/x', '')
     expect(await checksWith(at('volumes/data/_data'))).toEqual({ asked: 0, checks: [] })
+  })
+})
+
+describe('a doctor who examines providers', () => {
+  const fine = { examine: () => Promise.resolve([{ id: 'tool', status: 'ok', found: 'there', needed: '', fix: '' }]), traits: () => Promise.resolve(failure()) }
+
+  async function transportChecks(ready: () => unknown, more: object = {}): Promise<{ exitCode: number; checks: readonly string[] }> {
+    const run = testRun({ transport: { ...fine, location: 'cloud:', ready, ...more } as never })
+    const { result, exitCode } = await doctor(run, { usable: [], unusable: [], plugins: [] }, [], at('data'))
+    return { exitCode, checks: result.checks.filter(({ id }) => id.startsWith('transport') || id === 'tool').map(({ id, status, found, fix }) => `${id} ${status} ${found} | ${fix}`) }
+  }
+
+  it('shows nothing more of one that is ready', async () => {
+    expect((await transportChecks(() => Promise.resolve(ok(undefined)))).checks).toEqual(['tool ok there | '])
+  })
+
+  it('finds one that refuses every command although it examines well', async () => {
+    expect((await transportChecks(() => Promise.resolve(failure('tool-too-old', { message: 'it is too old', fix: 'Update it' })))).checks).toEqual(['tool ok there | ', 'transport.ready failed it is too old | Update it'])
+  })
+
+  it('finds one whose ready() returns something else than an answer, or throws', async () => {
+    expect((await transportChecks(() => Promise.resolve(true))).checks[1]).toContain('transport.ready failed ready() returned something that is not an Answer')
+    expect((await transportChecks(() => Promise.reject(new StackbkError({ kind: 'configuration', message: 'it failed unexpectedly in ready()', detail: 'oops', fix: 'Report it' })))).checks[1]).toBe('transport failed it failed unexpectedly in ready(): oops | Report it')
+  })
+
+  it('does not ask one that has already failed, and one without a remote', async () => {
+    const asked: string[] = []
+    const ready = (): unknown => (asked.push('ready'), Promise.resolve(ok(undefined)))
+    await transportChecks(ready, { examine: () => Promise.resolve([{ id: 'tool', status: 'failed', found: 'missing', needed: '', fix: '' }]) })
+    await transportChecks(ready, { location: '' })
+    expect(asked).toEqual([])
+  })
+
+  it('gives the reason of one that cannot be set up, and does not send the user to doctor', async () => {
+    const run = { ...testRun(), transport: () => Promise.reject(new StackbkError({ kind: 'configuration', message: 'the transport "x" of p could not be set up', detail: 'its create() gave a transport without ready()', fix: 'Update the plugin; see: stackbk plugins' })) }
+    const { result } = await doctor(run, { usable: [], unusable: [], plugins: [] }, [], at('data'))
+    expect(result.checks.find(({ id }) => id === 'transport')).toMatchObject({ found: 'the transport "x" of p could not be set up: its create() gave a transport without ready()', fix: expect.not.stringContaining('doctor') as string })
   })
 })

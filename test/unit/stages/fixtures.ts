@@ -126,7 +126,7 @@ export function testRun(parts: { runtime?: Partial<Runtime>; engine?: Partial<En
     log: (level, message, fields) => logged.push({ level, message, fields }),
     reporter: silentReporter,
     events: new EventQueue({ plugins: new Map(), runHook: () => Promise.resolve({ successes: [], failures: [] }) }, facts, () => {}),
-    notifiers: new Notifiers({ offers: { usable: [], unusable: [], plugins: [] }, settings: configuration(), log: () => {}, exec: createExec(), cacheFolder: state.cache }),
+    notifiers: new Notifiers({ offers: { usable: [], unusable: [], plugins: [] }, settings: configuration(), log: () => {}, exec: createExec(), cacheFolder: state.cache, dataFolder: state.providers }),
     notes: {},
     replayed: { problems: [] },
     telling: { begin: () => {}, catchUp: () => Promise.resolve() },

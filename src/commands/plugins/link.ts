@@ -1,0 +1,24 @@
+import { Args, Flags } from '../../ui/command-line.js'
+import { exitCodeHelp } from '../../ui/exit-code-help.js'
+import { PluginInstallerCommand } from '../../ui/installer-command.js'
+import { pluginsFolderHelp } from '../../ui/installer-help.js'
+
+export default class PluginsLink extends PluginInstallerCommand {
+  static override summary = 'use a plugin from the folder in which it is written'
+  static override description = `For the development of a plugin: what changes in the folder counts at the next call. Its dependencies must be installed there. One that comes with stackbk cannot be replaced. "plugins uninstall NAME" ends it.\n\n${pluginsFolderHelp}\n\n${exitCodeHelp([], { 1: 'linked, and cannot be used', 2: 'wrong usage, or the folder is not a plugin; nothing was linked' })}`
+  static override examples = ['<%= config.bin %> plugins link /home/me/stackbk-plugin-shelf', '<%= config.bin %> plugins link']
+  static override args = { path: Args.string({ description: 'folder of the plugin; the present one by default', ignoreStdin: true }) }
+  static override flags = {
+    install: Flags.boolean({ description: 'install its dependencies, if it has a lockfile', default: true, allowNo: true }),
+    verbose: Flags.boolean({ char: 'v', description: 'all output of npm' }),
+  }
+
+  async run(): Promise<void> {
+    const [path = '.'] = this.words
+    const { hasLockfile, nameOfPlugin, reloaded } = await import('../../providers/linked-plugin.js')
+    const name = nameOfPlugin(path)
+    await this.carryOut('plugins:link', hasLockfile(path) ? this.argv : [...this.argv.filter((word) => word !== '--install'), '--no-install'])
+    const [{ showInstalled }, { collectOffers }] = await Promise.all([import('../../ui/installed-plugins.js'), import('../../providers/collect.js')])
+    showInstalled(await collectOffers(await reloaded(this.config.root)), [name])
+  }
+}
