@@ -8,7 +8,7 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Run extends StackbkCommand<RunBothResult> {
   static override summary = 'back up, then sync: what a timer calls'
-  static override description = `Both stages under one lock and in one report. The sync follows also when a stack failed.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
+  static override description = `Both stages under one lock and in one report. The sync follows also when a stack failed. If the remote is unknown or its transport cannot be set up, the backup is made all the same, and the run then fails.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'], { 2: 'invalid usage or configuration; a backup was made only if the sync alone was refused' })}`
   static override examples = ['<%= config.bin %> run', '<%= config.bin %> run --no-sync --json']
   static override args = { stack: Args.string({ description: 'stacks to back up (default: all enabled)', ignoreStdin: true, multiple: true }) }
   static override flags = {

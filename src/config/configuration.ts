@@ -239,6 +239,7 @@ function interpret(file: string, exists: boolean, source: Source): Configuration
     hostname: text('local_backup', 'HOSTNAME') || hostname(),
     formerMachines: list('local_backup', 'FORMER_MACHINES'),
     retention: {
+      withinMs: number('local_backup', 'KEEP_WITHIN'),
       last: number('local_backup', 'KEEP_LAST'),
       daily: number('local_backup', 'KEEP_DAILY'),
       weekly: number('local_backup', 'KEEP_WEEKLY'),

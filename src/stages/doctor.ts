@@ -11,6 +11,8 @@ import { selectStacks } from '../stacks/selection.js'
 import { coverageOf } from './backup/coverage.js'
 import { frozenRecords } from './backup/frozen-record.js'
 import { requestedStopMode } from './backup/stack-plan.js'
+import { missingRemote } from './missing-remote.js'
+import { sharedDiskFindings } from './repository-disk.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -33,7 +35,7 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   findings.push(...(await layerFindings(run)), ...(await absentFindings(run)))
   findings.push(...(await guarded('stacks.uncovered', () => uncoveredProjects(run))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
-  findings.push(...(await guarded('transport', () => transportFindings(run))))
+  findings.push(...(await guarded('transport', () => transportFindings(run, offers))))
   for (const id of run.freezerIds()) findings.push(...(await freezerFindings(run, id)))
   findings.push(...(await run.notifiers.examine(run.signal)))
   findings.push(...(await guarded('schedule', () => examineSchedules(run, { environment: process.env, dataFolder }))))
@@ -179,7 +181,12 @@ async function engineFindings(run: Run): Promise<Finding[]> {
     const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade
     return isMissing ? { ...finding, status: 'warning', fix: 'If it is new: the first backup makes it' } : finding
   })
-  return path === null ? findings : [...findings, spaceFinding(path)]
+  return path === null ? findings : [...findings, spaceFinding(path), ...sharedDiskFindings(run, path, display, await remoteLocation(run))]
+}
+
+/** That the transport cannot be set up is said by its own finding. */
+async function remoteLocation(run: Run): Promise<string> {
+  return run.transport().then(({ location }) => location, () => '')
 }
 
 function spaceFinding(path: string): Finding {
@@ -189,11 +196,11 @@ function spaceFinding(path: string): Finding {
   return { id: 'repository.space', status: isLittle ? 'warning' : 'ok', found: `${(free / 1024 ** 3).toFixed(1)} GiB free`, needed: '1 GiB free', fix: isLittle ? 'Make room on the disk of the repository' : '' }
 }
 
-async function transportFindings(run: Run): Promise<readonly Finding[]> {
+async function transportFindings(run: Run, offers: Offers): Promise<readonly Finding[]> {
   const transport = await run.transport()
   const examined = await transport.examine({ signal: run.signal })
   // Without a remote nothing of it is needed, the tool neither.
-  if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: 'RCLONE_REMOTE, for sync and restore', fix: 'Run: stackbk config init --remote NAME' }]
+  if (transport.location === '') return [...examined.filter(({ status }) => status === 'ok'), missingRemote(run.configuration, offers)]
   return [...examined, ...(examined.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
 }
 

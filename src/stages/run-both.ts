@@ -1,4 +1,4 @@
-import { errorFrom, exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { backup, type BackupChoices } from './backup.js'
 import type { BackupResult } from './backup/backup-result.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -18,9 +18,11 @@ export type RunBothResult = ResultHeader & RunBothBody
 /** After these the backup is not followed by a sync: nothing may be touched, or the repository does not open for it either. */
 const endsTheRun: readonly StackbkError['kind'][] = ['busy', 'usage', 'configuration', 'nothing-to-do', 'repository-missing', 'repository-locked', 'wrong-password', 'cancelled']
 
-/** `run`: the backup, then the sync, under one lock and in one report. The sync follows also when the backup was partial. */
+/**
+ * `run`: the backup, then the sync, under one lock and in one report. The sync follows also when the backup was partial. A remote
+ * that is unknown, or whose transport cannot be set up, prevents no backup: the run fails with the code of the sync afterwards.
+ */
 export async function runBoth(run: Run, choices: BackupChoices & { readonly sync: boolean }): Promise<Outcome<RunBothResult>> {
-  if (choices.sync) await refuseWrongTransport(run)
   const problems: Problem[] = []
   const codes: number[] = []
   const attempt = async <T extends ResultHeader>(command: string, stage: (run: Run) => Promise<Outcome<T>>): Promise<T | null> => {
@@ -45,10 +47,4 @@ export async function runBoth(run: Run, choices: BackupChoices & { readonly sync
   const parts = [saved?.status ?? 'failed', ...(wantsSync ? [copied?.status ?? 'failed'] : [])]
   const status = parts.every((part) => part === 'ok') ? 'ok' : parts.every((part) => part === 'failed') ? 'failed' : 'partial'
   return concluded(run, { backup: saved, sync: copied }, { status, problems, codes: [exitCodes.first(codes)] })
-}
-
-/** What can only be a wrong configuration is said before the backup. That a tool or the remote does not answer keeps no backup from being made. */
-async function refuseWrongTransport(run: Run): Promise<void> {
-  const ready = await (await run.transport()).ready({ signal: run.signal })
-  if (!ready.ok && exitCodes.ofKind(ready.failure.kind) === exitCodes.ofKind('configuration')) throw errorFrom(ready.failure)
 }

@@ -103,13 +103,15 @@ export interface VerificationResult {
   readonly reason: string
 }
 
-/** How many to keep of each; 0 for none. At least one is above 0. */
+/** How many to keep of each; 0 for none. At least one of the numbers is above 0. */
 export interface RetentionPolicy {
   readonly last: number
   readonly daily: number
   readonly weekly: number
   readonly monthly: number
   readonly yearly: number
+  /** Keeps also every snapshot that is at most this much older than the newest one of its group. Milliseconds. Absent or 0: none. */
+  readonly withinMs?: number
 }
 
 export interface RetentionRequest extends CallOptions {
