@@ -14,6 +14,7 @@ export default class Run extends StackbkCommand<RunBothResult> {
   static override flags = {
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     'no-sync': Flags.boolean({ description: 'only back up' }),
+    scheduled: Flags.boolean({ default: false, description: 'as a schedule calls it: fail with 1 instead of 75 if something other than a backup still holds the lock' }),
     wait: lockWait(),
   }
 
@@ -21,7 +22,7 @@ export default class Run extends StackbkCommand<RunBothResult> {
     const { args, flags } = await this.parse(Run)
     const sync = !flags['no-sync']
     const run = await this.openRun({ needs: ['stacks', 'repository', 'password', ...(sync ? (['remote'] as const) : [])], dryRun: flags['dry-run'], wait: flags.wait })
-    return runBoth(run, { names: args.stack ?? [], verify: true, prune: true, acceptShrink: false, sync })
+    return runBoth(run, { names: args.stack ?? [], verify: true, prune: true, acceptShrink: false, sync, isScheduled: flags.scheduled })
   }
 
   protected present(result: RunBothResult): string {

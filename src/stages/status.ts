@@ -16,7 +16,7 @@ import { lookInto, type RepositoryLook } from './repository.js'
 import { repositoryBytes } from './repository-size.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
-import { nextScheduledRun } from './schedule/installed.js'
+import { earliest, type ScheduledExtra, schedulesOf } from './schedule/installed.js'
 import { KnownRemotes } from './sync/known-remotes.js'
 import { TimeLimit } from './time-limit.js'
 
@@ -45,6 +45,8 @@ export interface StatusBody {
   readonly kit: { readonly file: string; readonly writtenAt: string; readonly checkedAt: string | null; readonly outdated: boolean | null } | null
   /** The next scheduled run with this configuration. ISO 8601 UTC; `null` where none is scheduled. */
   readonly nextRun: string | null
+  /** A verify or a drill that is scheduled. Absent: none is. */
+  readonly scheduled?: readonly ScheduledExtra[]
 }
 
 export type StatusResult = ResultHeader & StatusBody
@@ -72,10 +74,10 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const [look, { repository: opened, snapshots }, nextRun] = await Promise.all([
+  const [look, { repository: opened, snapshots }, schedules] = await Promise.all([
     limit.answer(statesOf(run, dirlist.stacks), (failure) => ({ states: new Map<string, StackState>(), problems: [problemFrom(failure)] }), 'the container engine'),
     limit.answer(lookInto(engine, known, { signal: run.signal, marks: run.state.marks }), (failure): RepositoryLook => ({ repository: { ok: false, failure }, snapshots: { ok: false, failure }, configDigest: null }), `the repository ${location.display}`),
-    limit.answer(nextScheduledRun({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file), () => null, 'the schedule'),
+    limit.answer(schedulesOf({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file), () => [], 'the schedule'),
   ])
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
   const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
@@ -120,6 +122,7 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   for (const name of waiting) {
     problems.push({ severity: 'error', code: 'left-stopped', message: 'an interrupted run left it stopped', fix: 'Run: stackbk resume', stack: name })
   }
+  const extras = schedules.flatMap((schedule) => schedule.extras ?? [])
   const body: StatusBody = {
     stacks,
     repository: {
@@ -133,7 +136,8 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
     ...(failures.length === 0 ? {} : { failures }),
     lastDrill: lastDrill(run.state.lastDrill),
     kit,
-    nextRun,
+    nextRun: earliest(schedules),
+    ...(extras.length === 0 ? {} : { scheduled: extras }),
   }
   const isOverdue = stacks.some(({ overdue }) => overdue) || cloud?.overdue === true || failures.length > 0 || waiting.length > 0
   return concluded(run, body, { status: codes.length > 0 ? 'failed' : isOverdue ? 'partial' : 'ok', problems, codes: [...codes, isOverdue ? 3 : 0] })

@@ -23,6 +23,7 @@ export function presentStatus(result: StatusResult): string {
     ...(lastDrill === null ? [] : [`last drill  ${lastDrill.at} from ${lastDrill.source}: ${lastDrill.stacks.map(({ name, status }) => `${name} ${status}`).join(', ')}`]),
     ...(kit === null ? [] : [`kit         ${kit.file}, written ${kit.writtenAt}, ${kit.checkedAt === null ? 'never checked' : `checked ${kit.checkedAt}`}`]),
     `next run    ${result.nextRun ?? 'not scheduled'}`,
+    ...(result.scheduled ?? []).map(({ command, nextRun, at }) => `next ${command.padEnd(6)} ${nextRun ?? `off (${at})`}`),
   ]
   return blocks(rows.length === 0 ? 'no stacks' : table(['STACK', 'ENABLED', 'STATE', 'LAST GOOD', 'NEWEST', 'DOWN', 'READY', ''], rows), lines.join('\n'), presentProblems(result.problems))
 }
