@@ -42,7 +42,7 @@ export async function runBoth(run: Run, choices: RunBothChoices): Promise<Outcom
       run.events.add('stage-finished', { stage: command, result })
       return result
     } catch (error) {
-      if (choices.isScheduled === true && error instanceof StackbkError && error.kind === 'busy' && !backupCommands.includes(error.holder ?? '')) throw noBackupTonight(error)
+      if (command === 'backup' && choices.isScheduled === true && error instanceof StackbkError && error.kind === 'busy' && !backupCommands.includes(error.holder ?? '')) throw noBackupTonight(error)
       // What the sync meets must not hide what the backup has done.
       if (!(error instanceof StackbkError) || (command === 'backup' && endsTheRun.includes(error.kind))) throw error
       codes.push(exitCodeOf(error))

@@ -40,7 +40,10 @@ export type ExtraCommand = 'verify' | 'drill'
 
 /** Returns the scheduled commands besides the nightly run, with their times. */
 export function extrasOf(record: ScheduleRecord): readonly { readonly command: ExtraCommand; readonly at: string }[] {
-  return (['verify', 'drill'] as const).flatMap((command) => (typeof record[command] === 'string' ? [{ command, at: record[command] }] : []))
+  return (['verify', 'drill'] as const).flatMap((command) => {
+    const at = record[command]
+    return typeof at === 'string' ? [{ command, at }] : []
+  })
 }
 
 /** Returns the arguments of a scheduled verify or drill. Without a cloud a drill takes the local repository. */

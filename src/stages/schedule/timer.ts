@@ -48,7 +48,7 @@ export async function putTimer({ exec, signal }: Tools, request: { readonly scop
 
 /** Returns when each timer of a schedule runs. */
 function timesOf(record: ScheduleRecord | null): ReadonlyMap<string, string> {
-  return new Map(record === null ? [] : [[timerUnit, record.at] as const, ...extrasOf(record).map(({ command, at }) => [timerOf(command), at] as const)])
+  return new Map<string, string>(record === null ? [] : [[timerUnit, record.at] as const, ...extrasOf(record).map(({ command, at }) => [timerOf(command), at] as const)])
 }
 
 /** Removes the units of a verify or a drill that is no longer scheduled. */
