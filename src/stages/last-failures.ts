@@ -46,10 +46,12 @@ function syncOf(past: PastRun): Outcome | null {
   if (past.command === 'sync') return outcomeOf(past)
   if (past.command !== 'run') return null
   if (isRecord(past['sync'])) return outcomeOf(past['sync'])
-  // A sync that could not begin leaves no result, only its problem after those of the backup.
+  // A sync that could not begin leaves no result, only a problem that the backup does not have.
   const backup = past['backup']
-  if (!isRecord(backup) || past.problems.length <= problemsOf(backup).length) return null
-  return { status: 'failed', message: messageOf(past.problems), remote: null }
+  if (!isRecord(backup)) return null
+  const ofBackup = problemsOf(backup).filter(isRecord).map(({ message }) => message)
+  const ofSync = past.problems.filter(({ severity, message }) => severity === 'error' && !ofBackup.includes(message))
+  return ofSync.length === 0 ? null : { status: 'failed', message: messageOf(ofSync), remote: null }
 }
 
 /** Returns the last backup if it failed as a whole, before any stack. */
