@@ -26,6 +26,8 @@ export class StackbkError extends Error {
   /** Kebab-case, for `--json`. */
   readonly code: string
   readonly problems: readonly Problem[]
+  /** The command that holds the lock (`stackbk backup`), if this is about a lock and the holder says so. */
+  readonly holder: string | null
 
   constructor(error: {
     kind: ErrorKind
@@ -34,6 +36,7 @@ export class StackbkError extends Error {
     fix?: string
     code?: string
     problems?: readonly Problem[]
+    holder?: string | null
   }) {
     super(error.message)
     this.kind = error.kind
@@ -41,6 +44,7 @@ export class StackbkError extends Error {
     this.fix = error.fix ?? ''
     this.code = error.code ?? error.kind
     this.problems = error.problems ?? []
+    this.holder = error.holder ?? null
   }
 }
 

@@ -243,6 +243,7 @@ function interpret(file: string, exists: boolean, source: Source): Omit<Configur
     hostname: text('local_backup', 'HOSTNAME') || hostname(),
     formerMachines: list('local_backup', 'FORMER_MACHINES'),
     retention: {
+      withinMs: number('local_backup', 'KEEP_WITHIN'),
       last: number('local_backup', 'KEEP_LAST'),
       daily: number('local_backup', 'KEEP_DAILY'),
       weekly: number('local_backup', 'KEEP_WEEKLY'),

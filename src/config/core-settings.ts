@@ -28,6 +28,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'local_backup', key: 'STALL_TIMEOUT', type: 'duration', default: 600 * second, range: { min: second, max: 30 * day }, help: 'how long a tool may show no progress' },
   { section: 'local_backup', key: 'HOSTNAME', type: 'string', help: "the host's name in every snapshot; the system's by default" },
   { section: 'local_backup', key: 'FORMER_MACHINES', type: 'list', default: [], help: 'IDs of machines that this one has replaced: their snapshots under its hostname count as its own' },
+  { section: 'local_backup', key: 'KEEP_WITHIN', type: 'duration', default: 48 * hour, range: { min: 0, max: 3650 * day }, help: 'every snapshot of a stack that is at most this much older than its newest one is kept, in addition to the numbers below; 0 for none' },
   { key: 'KEEP_LAST', default: 0, ...keep, help: 'newest snapshots to keep' },
   { key: 'KEEP_DAILY', default: 7, ...keep, help: 'daily snapshots to keep' },
   { key: 'KEEP_WEEKLY', default: 4, ...keep, help: 'weekly snapshots to keep' },

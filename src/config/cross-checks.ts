@@ -30,14 +30,16 @@ export function crossChecks(configuration: WholeConfiguration, descriptors: read
 }
 
 function keepsNothing({ file, backup }: WholeConfiguration): FileProblem[] {
-  const keepsAny = Object.values(backup.retention).some((count) => count > 0)
+  // KEEP_WITHIN alone would forget everything older than two days by its default.
+  const { withinMs: _, ...numbers } = backup.retention
+  const keepsAny = Object.values(numbers).some((count) => count > 0)
   if (keepsAny || !backup.autoPrune) return []
   return [
     problemAt(file, {
       severity: 'error',
       code: 'keeps-nothing',
       line: 0,
-      message: 'every KEEP_... is 0 while AUTO_PRUNE is on: no snapshot would be kept',
+      message: 'KEEP_LAST, KEEP_DAILY, KEEP_WEEKLY, KEEP_MONTHLY and KEEP_YEARLY are all 0 while AUTO_PRUNE is on: no snapshot would be kept for long',
       fix: 'Set one of them above 0, or AUTO_PRUNE=false.',
     }),
   ]

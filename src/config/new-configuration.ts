@@ -152,6 +152,7 @@ ${name('local_backup', 'REPOSITORY')}=${writeValue(placeOf(request.repository))}
 # The password alone in a file. Without it nothing can be restored: keep a copy of it elsewhere
 ${name('local_backup', 'PASSWORD_FILE')}=${writeValue(request.passwordFile)}
 # How many snapshots of each stack are kept
+#KEEP_WITHIN=48h
 #KEEP_LAST=0
 #KEEP_DAILY=7
 #KEEP_WEEKLY=4

@@ -112,6 +112,7 @@ export class RunLock {
     return new StackbkError({
       kind: 'busy',
       message: 'another stackbk run is at work',
+      holder: holder?.command ?? null,
       detail: `${describe(holder)}; ${what}`,
       fix: `Wait until it has ended${this.#options.waitMs === undefined ? '' : ' (--wait does so)'}${kill}`,
     })

@@ -21,6 +21,8 @@ export interface StateFolder {
   readonly recoveries: string
   /** One file a run that is under way, or of whose end somebody is still to be told. */
   readonly runs: string
+  /** Which failures were delivered to which notifier, until the first success after them was too. */
+  readonly reportedFailures: string
   readonly log: string
   /** One line a run. */
   readonly history: string
@@ -53,6 +55,7 @@ export function stateFolder(environment: Environment): StateFolder {
     frozen: join(root, 'frozen'),
     recoveries: join(root, 'recoveries'),
     runs: join(root, 'runs'),
+    reportedFailures: join(root, 'reported-failures.json'),
     log: join(root, 'stackbk.log'),
     history: join(root, 'history.jsonl'),
     stacks: join(root, 'stacks'),

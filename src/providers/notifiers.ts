@@ -55,11 +55,15 @@ export class Notifiers {
 
   /**
    * Tells all who want to hear it, at once, each within its limit: those that hear all of everything, the others of the digest
-   * alone, as their `ON` says. Gives back who could not be told; throws nothing. `only`: of these, by their names.
+   * alone, as their `ON` says. Gives back who could not be told; throws nothing. `only`: of these, by their names. `recovers`:
+   * those that reported a failure before this success, with its time: they receive it whatever their `ON` is.
    */
-  async tell(event: StackbkEvent, severity: Severity, only: readonly string[] | null = null): Promise<readonly Untold[]> {
+  async tell(event: StackbkEvent, severity: Severity, only: readonly string[] | null = null, recovers: ReadonlyMap<string, string> = new Map()): Promise<readonly Untold[]> {
     const sections = this.sections.filter(({ name }) => only === null || only.includes(name))
-    const untold = await Promise.all(sections.map((section) => this.#tellOne(section, event, severity)))
+    const untold = await Promise.all(sections.map((section) => {
+      const recoversFrom = recovers.get(section.name)
+      return this.#tellOne(section, recoversFrom === undefined ? event : { ...event, recoversFrom }, severity)
+    }))
     return untold.filter((one) => one !== null)
   }
 
@@ -168,7 +172,7 @@ export class Notifiers {
 /** Whether `ON` asks for it. One digest a run is all that one hears who does not hear all. */
 function wants(on: NotificationSection['on'], event: StackbkEvent, severity: Severity): boolean {
   if (event.event !== 'run-finished') return false
-  if (event.isTest === true) return true
+  if (event.isTest === true || event.recoversFrom !== undefined) return true
   switch (on) {
     case 'always':
       return true

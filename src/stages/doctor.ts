@@ -12,7 +12,9 @@ import { selectStacks, strangeSections } from '../stacks/selection.js'
 import { coverageOf } from './backup/coverage.js'
 import { frozenRecords } from './backup/frozen-record.js'
 import { requestedStopMode } from './backup/stack-plan.js'
-import { remoteKeys, repositoryKey } from './advice.js'
+import { repositoryKey } from './advice.js'
+import { missingRemote } from './missing-remote.js'
+import { sharedDiskFindings } from './repository-disk.js'
 import { knownRepository } from './repository-memory.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -35,7 +37,7 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   findings.push(...(await layerFindings(run)), ...(await absentFindings(run)))
   findings.push(...(await guarded('stacks.uncovered', () => uncoveredProjects(run))))
   findings.push(...(await guarded('engine', () => engineFindings(run))))
-  findings.push(...(await guarded('transport', () => transportFindings(run))))
+  findings.push(...(await guarded('transport', () => transportFindings(run, offers))))
   for (const id of run.freezerIds()) findings.push(...(await freezerFindings(run, id)))
   findings.push(...(await run.notifiers.examine(run.signal)))
   findings.push(...(await guarded('schedule', () => examineSchedules(run, { environment: process.env, dataFolder }))))
@@ -188,7 +190,12 @@ async function engineFindings(run: Run): Promise<Finding[]> {
     const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade
     return isMissing ? { ...finding, status: 'warning', fix: 'If it is new: the first backup makes it' } : finding
   })
-  return path === null ? findings : [...findings, spaceFinding(path)]
+  return path === null ? findings : [...findings, spaceFinding(path), ...sharedDiskFindings(run, path, display, await remoteLocation(run))]
+}
+
+/** That the transport cannot be set up is said by its own finding. */
+async function remoteLocation(run: Run): Promise<string> {
+  return run.transport().then(({ location }) => location, () => '')
 }
 
 function spaceFinding(path: string): Finding {
@@ -198,12 +205,12 @@ function spaceFinding(path: string): Finding {
   return { id: 'repository.space', status: isLittle ? 'warning' : 'ok', found: `${(free / 1024 ** 3).toFixed(1)} GiB free`, needed: '1 GiB free', fix: isLittle ? 'Make room on the disk of the repository' : '' }
 }
 
-async function transportFindings(run: Run): Promise<readonly Finding[]> {
+async function transportFindings(run: Run, offers: Offers): Promise<readonly Finding[]> {
   const transport = await run.transport()
   const hasRemote = transport.location !== ''
   const found = hasRemote ? await examined('transport', transport, run.signal) : await transport.examine({ signal: run.signal })
   // Without a remote nothing of it is needed, the tool neither.
-  if (!hasRemote) return [...found.filter(({ status }) => status === 'ok'), { id: 'remote', status: 'warning', found: 'not configured', needed: `${remoteKeys(run)}, for sync and restore`, fix: 'Run: stackbk config init --remote NAME' }]
+  if (!hasRemote) return [...found.filter(({ status }) => status === 'ok'), missingRemote(run.configuration, offers)]
   return [...found, ...(found.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
 }
 

@@ -161,6 +161,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
     telling,
     notes: {},
     replayed: { problems: [] },
+    isUnattended: !request.isAttended,
     runtime: () => providers.get('runtime'),
     engine: () => providers.get('engine'),
     transport: () => providers.get('transport'),

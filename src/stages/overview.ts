@@ -6,6 +6,7 @@ import { Journal } from '../stacks/journal.js'
 import { recallStack } from '../stacks/stack-memory.js'
 import { isDatedInFuture } from './dated-in-future.js'
 import { type PastRun, readRuns } from './history.js'
+import { lastFailedSync } from './last-failures.js'
 
 /** How the host stands, as far as its own notes tell: no tool is asked, so it costs next to nothing. */
 export interface Overview {
@@ -15,6 +16,8 @@ export interface Overview {
   readonly lastBackup: { readonly ageMs: number; readonly status: string } | null
   /** The last copy to the cloud that went well. */
   readonly lastSync: { readonly ageMs: number } | null
+  /** How long ago the last sync failed. Absent if it went well, or there was none. */
+  readonly lastSyncFailed?: { readonly ageMs: number }
   /** Enabled stacks whose last good snapshot is older than MAX_AGE; `null`: there is none at all. */
   readonly overdue: readonly { readonly name: string; readonly ageMs: number | null }[]
   /** What an interrupted run left stopped. */
@@ -29,6 +32,7 @@ export function overview(configuration: Configuration, state: Pick<StateFolder, 
   const runs = readRuns(state.history)
   const last = runs.findLast(({ command }) => command === 'backup' || command === 'run')
   const lastSync = runs.findLast(hasSynced)
+  const failedSync = lastFailedSync(runs, null)
   const ages = enabled.map(({ name, stack }) => {
     const good = stack === null ? null : (recallStack(state.stacks, stackKey(stack))?.lastGood ?? null)
     return { name, ageMs: good === null || isDatedInFuture(good, now) ? null : Math.max(0, now - Date.parse(good.time)) }
@@ -38,6 +42,7 @@ export function overview(configuration: Configuration, state: Pick<StateFolder, 
     stacks: { enabled: enabled.length, known: stacks.length },
     lastBackup: last === undefined ? null : { ageMs: ageOf(last, now), status: last.status },
     lastSync: lastSync === undefined ? null : { ageMs: ageOf(lastSync, now) },
+    ...(failedSync === null ? {} : { lastSyncFailed: { ageMs: Math.max(0, now - Date.parse(failedSync.at)) } }),
     overdue: ages.filter(({ ageMs }) => ageMs === null || ageMs > backup.maxAgeMs),
     leftStopped: new Journal(state.journal).waiting(),
   }

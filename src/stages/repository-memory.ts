@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -39,6 +39,15 @@ export function knownRepository(folder: string, location: string): KnownReposito
   }
   const known = parsed(text)
   return known ?? unreadable(path, location)
+}
+
+/** Returns true if this host ever used a repository, at whatever location. */
+export function anyRepositoryKnown(folder: string): boolean {
+  try {
+    return readdirSync(folder).some((name) => /^[0-9a-f]{32}\.json$/.test(name))
+  } catch (error) {
+    return !isAbsence(error)
+  }
 }
 
 /**

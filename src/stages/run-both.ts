@@ -1,4 +1,4 @@
-import { errorFrom, exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { backup, type BackupChoices } from './backup.js'
 import type { BackupResult } from './backup/backup-result.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -15,12 +15,23 @@ export interface RunBothBody {
 
 export type RunBothResult = ResultHeader & RunBothBody
 
+export interface RunBothChoices extends BackupChoices {
+  readonly sync: boolean
+  /** A schedule calls it: a lock that something else than a backup holds means that no backup is made tonight, which is a failure. */
+  readonly isScheduled?: boolean
+}
+
+/** While one of these holds the lock, a backup is being made, and that run reports it. */
+const backupCommands: readonly string[] = ['stackbk run', 'stackbk backup']
+
 /** After these the backup is not followed by a sync: nothing may be touched, or the repository does not open for it either. */
 const endsTheRun: readonly StackbkError['kind'][] = ['busy', 'usage', 'configuration', 'nothing-to-do', 'repository-missing', 'repository-locked', 'wrong-password', 'cancelled']
 
-/** `run`: the backup, then the sync, under one lock and in one report. The sync follows also when the backup was partial. */
-export async function runBoth(run: Run, choices: BackupChoices & { readonly sync: boolean }): Promise<Outcome<RunBothResult>> {
-  if (choices.sync) await refuseWrongTransport(run)
+/**
+ * `run`: the backup, then the sync, under one lock and in one report. The sync follows also when the backup was partial. A remote
+ * that is unknown, or whose transport cannot be set up, prevents no backup: the run fails with the code of the sync afterwards.
+ */
+export async function runBoth(run: Run, choices: RunBothChoices): Promise<Outcome<RunBothResult>> {
   const problems: Problem[] = []
   const codes: number[] = []
   const attempt = async <T extends ResultHeader>(command: string, stage: (run: Run) => Promise<Outcome<T>>): Promise<T | null> => {
@@ -31,6 +42,7 @@ export async function runBoth(run: Run, choices: BackupChoices & { readonly sync
       run.events.add('stage-finished', { stage: command, result })
       return result
     } catch (error) {
+      if (command === 'backup' && choices.isScheduled === true && error instanceof StackbkError && error.kind === 'busy' && !backupCommands.includes(error.holder ?? '')) throw noBackupTonight(error)
       // What the sync meets must not hide what the backup has done.
       if (!(error instanceof StackbkError) || (command === 'backup' && endsTheRun.includes(error.kind))) throw error
       codes.push(exitCodeOf(error))
@@ -47,8 +59,6 @@ export async function runBoth(run: Run, choices: BackupChoices & { readonly sync
   return concluded(run, { backup: saved, sync: copied }, { status, problems, codes: [exitCodes.first(codes)] })
 }
 
-/** What can only be a wrong configuration is said before the backup. That a tool or the remote does not answer keeps no backup from being made. */
-async function refuseWrongTransport(run: Run): Promise<void> {
-  const ready = await (await run.transport()).ready({ signal: run.signal })
-  if (!ready.ok && exitCodes.ofKind(ready.failure.kind) === exitCodes.ofKind('configuration')) throw errorFrom(ready.failure)
+function noBackupTonight({ message, detail, fix }: StackbkError): StackbkError {
+  return new StackbkError({ kind: 'failed', code: 'busy-without-backup', message: 'no backup was made, because another command than a backup holds the lock', detail: `${message}: ${detail}`, fix })
 }

@@ -33,6 +33,8 @@ export interface Run extends RunFacts {
   /** What goes into the history beside the result. */
   readonly notes: RunNotes
   readonly replayed: ReplayFindings
+  /** No person watches the run: there is no terminal. Absent: one may. */
+  readonly isUnattended?: boolean
   /** For what the core itself needs a tool for. */
   readonly exec: Exec
   /**

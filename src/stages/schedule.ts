@@ -10,7 +10,7 @@ import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
 import { asCron, cronBlock, fieldsIn } from './schedule/cron-block.js'
 import { earliest, type InstalledSchedule, installedSchedules, nextOfCron, timerRecord } from './schedule/installed.js'
-import type { ScheduleRecord } from './schedule/record.js'
+import { extrasOf, recordIn, type ScheduleRecord } from './schedule/record.js'
 import { hasCloud, sourcesOf } from './schedule/sources.js'
 import { type Surroundings, surroundingsOf } from './schedule/surroundings.js'
 import { putTimer, removeTimer } from './schedule/timer.js'
@@ -27,6 +27,9 @@ export interface ScheduleInstallBody {
   readonly nextRun: string | null
   /** The units, or the lines for the crontab under the name `crontab`. */
   readonly files: readonly UnitFile[]
+  /** When a verify or a drill runs. Absent: it is not scheduled. */
+  readonly verify?: string
+  readonly drill?: string
   /** What was there of the other kind, and is gone: both would run every night. */
   readonly replaced: readonly InstalledSchedule['kind'][]
 }
@@ -47,6 +50,9 @@ export type ScheduleShowResult = ResultHeader & ScheduleShowBody
 export interface ScheduleInstallRequest {
   /** `undefined`: as it is now, else at night. */
   readonly at: string | undefined
+  /** When `verify` and `drill` run. `undefined`: as it is now, else never. `none`: never. */
+  readonly verify?: string | undefined
+  readonly drill?: string | undefined
   readonly user: boolean
   readonly cron: boolean
   /** Only say what would be written. */
@@ -78,7 +84,8 @@ export async function installSchedule(run: Run, request: ScheduleInstallRequest)
     const dataFolder = scope === 'system' ? systemDataFolder(request.environment) : request.dataFolder
     const surroundings = surroundingsOf({ configuration: run.configuration, ...request, scope, dataFolder })
     const at = request.at ?? (await presentTime(run, request, scope)) ?? usualTime
-    const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, sync: await hasCloud(run), program: request.program, dataFolder }
+    const extras = await extrasFor(run, request, scope)
+    const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, sync: await hasCloud(run), ...extras, program: request.program, dataFolder }
     const plan = { request, scope, record, surroundings, problems: [...run.configuration.problems, ...surroundings.problems, ...(record.sync ? [] : [withoutCloud])] }
     return request.cron ? installCron(run, plan) : installTimer(run, plan)
   })
@@ -153,12 +160,32 @@ async function presentTime(run: Run, { cron, environment }: ScheduleInstallReque
   return fieldsIn(blockIn((await new Crontab(run.exec, run.signal).read()) ?? '') ?? [])
 }
 
+/** A second install without a time keeps the first one's, also that of a schedule of the other kind, which it replaces. */
+async function extrasFor(run: Run, { verify, drill, environment }: ScheduleInstallRequest, scope: UnitScope): Promise<Pick<ScheduleRecord, 'verify' | 'drill'>> {
+  const cron = (blockIn((await new Crontab(run.exec, run.signal).read()) ?? '') ?? []).join('\n')
+  const present = timerRecord(unitFolder(scope, environment)) ?? recordIn(cron)
+  const chosen = (given: string | undefined, now: string | undefined): string | undefined => (given === undefined ? now : given.trim().toLowerCase() === 'none' ? undefined : given)
+  const [verifyAt, drillAt] = [chosen(verify, present?.verify), chosen(drill, present?.drill)]
+  return { ...(verifyAt === undefined ? {} : { verify: verifyAt }), ...(drillAt === undefined ? {} : { drill: drillAt }) }
+}
+
+function extrasIn({ verify, drill }: ScheduleRecord): Pick<ScheduleInstallBody, 'verify' | 'drill'> {
+  return { ...(verify === undefined ? {} : { verify }), ...(drill === undefined ? {} : { drill }) }
+}
+
+/** Throws `usage` for a time that systemd does not know or that never comes. Returns `null` if nothing here can say so. */
+async function assertCalendar(run: Run, at: string): Promise<Awaited<ReturnType<typeof lookAtCalendar>>> {
+  const look = await lookAtCalendar(run.exec, at, run.signal)
+  if (look !== null && look.next === null) {
+    throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${at}' never comes again`, detail: `systemd reads it as ${look.normalized}`, fix: "Give a time that comes again, such as '*-*-* 02:30:00'" })
+  }
+  return look
+}
+
 async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInstallResult>> {
   const { request, scope, record, surroundings } = plan
-  const look = await lookAtCalendar(run.exec, record.at, run.signal)
-  if (look !== null && look.next === null) {
-    throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${record.at}' never comes again`, detail: `systemd reads it as ${look.normalized}`, fix: "Give a time that comes again, such as '*-*-* 02:30:00'" })
-  }
+  const look = await assertCalendar(run, record.at)
+  for (const extra of extrasOf(record)) await assertCalendar(run, extra.at)
   const sources = await sourcesOf(run)
   const folder = unitFolder(scope, request.environment)
   const files = scheduleUnits({ folder, scope, record, surroundings, docker: { healthTimeoutMs: run.configuration.docker.healthTimeoutMs, graceSeconds: longestGraceSeconds(run) }, sources: sources.paths, runsForeignCommands: runsForeignCommands(run) })
@@ -167,7 +194,7 @@ async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInsta
   const problems = [...plan.problems, ...sources.problems, ...(look === null ? [unchecked] : []), ...lingering(scope)]
   // systemd reckons in the machine's time, this shell perhaps in another.
   const placed = request.print ? undefined : (await installedSchedules({ exec: run.exec, environment: request.environment, signal: run.signal })).find((found) => found.kind === 'systemd' && found.scope === scope)
-  return concluded(run, { kind: 'systemd', scope, at: record.at, nextRun: placed?.nextRun ?? look?.next ?? null, files, replaced }, { status: 'ok', problems })
+  return concluded(run, { kind: 'systemd', scope, at: record.at, nextRun: placed?.nextRun ?? look?.next ?? null, ...extrasIn(record), files, replaced }, { status: 'ok', problems })
 }
 
 const unchecked: Problem = { severity: 'warning', code: 'calendar-unchecked', message: 'there is no systemd-analyze here to say whether the time is one', fix: 'Where the units go, run: systemd-analyze calendar' }
@@ -185,18 +212,22 @@ function runsForeignCommands(run: Run): boolean {
     .some(({ declaration, value, origin }) => value !== null && (origin.kind === 'file' || origin.kind === 'environment') && (/(?:^|_)COMMAND$/.test(declaration.key) || (declaration.key === 'TYPE' && value === 'command')))
 }
 
+async function assertCronTime(at: string): Promise<{ readonly fields: string; readonly nextRun: string }> {
+  const fields = asCron(at)
+  const nextRun = fields === null ? null : await nextOfCron(fields)
+  if (fields !== null && nextRun !== null) return { fields, nextRun }
+  throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${at}' is no time that cron knows`, detail: fields === null ? 'it takes five fields, or a time of day on some days of the week' : `the fields '${fields}' are wrong, or never come`, fix: "Give five fields, such as '30 2 * * *', or a time such as 'Mon..Fri 02:30'" })
+}
+
 async function installCron(run: Run, plan: Plan): Promise<Outcome<ScheduleInstallResult>> {
   const { request, scope, record, surroundings, problems } = plan
-  const fields = asCron(record.at)
-  const nextRun = fields === null ? null : await nextOfCron(fields)
-  if (fields === null || nextRun === null) {
-    throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${record.at}' is no time that cron knows`, detail: fields === null ? 'it takes five fields, or a time of day on some days of the week' : `the fields '${fields}' are wrong, or never come`, fix: "Give five fields, such as '30 2 * * *', or a time such as 'Mon..Fri 02:30'" })
-  }
+  const { fields, nextRun } = await assertCronTime(record.at)
+  for (const extra of extrasOf(record)) await assertCronTime(extra.at)
   const block = cronBlock(record, fields, surroundings)
   if (!request.print) await writeCron(run, block)
   const hadTimer = request.print ? [] : [process.getuid?.() === 0 && (await removeTimer(run, 'system', request.environment)), await removeTimer(run, 'user', request.environment)]
   const replaced = hadTimer.includes(true) ? (['systemd'] as const) : []
-  return concluded(run, { kind: 'cron', scope, at: record.at, nextRun, files: [{ file: 'crontab', text: withBlock('', block) }], replaced }, { status: 'ok', problems })
+  return concluded(run, { kind: 'cron', scope, at: record.at, nextRun, ...extrasIn(record), files: [{ file: 'crontab', text: withBlock('', block) }], replaced }, { status: 'ok', problems })
 }
 
 /** Of all stacks: the unit must not be killed while one of them still stops. */

@@ -6,6 +6,7 @@ import type { EventQueue } from '../providers/events.js'
 import type { Notifiers, Untold } from '../providers/notifiers.js'
 import type { ResultHeader, RunFacts } from './result.js'
 import { loggedBy } from './telling/log-tail.js'
+import { ReportedFailures } from './telling/reported-failures.js'
 import { type RunRecord, RunRecords } from './telling/run-record.js'
 import { severityOf } from './telling/severity.js'
 
@@ -33,6 +34,7 @@ export interface TellingOptions {
 export class Telling {
   readonly #options: TellingOptions
   readonly #records: RunRecords
+  readonly #reported: ReportedFailures
   readonly #untold = new Map<string, Untold>()
   readonly #owedTo = new Map<string, readonly string[] | null>()
   #lost: readonly RunRecord[] = []
@@ -42,6 +44,7 @@ export class Telling {
   constructor(options: TellingOptions) {
     this.#options = options
     this.#records = new RunRecords(options.state.runs)
+    this.#reported = new ReportedFailures(options.state.reportedFailures)
   }
 
   /**
@@ -80,7 +83,9 @@ export class Telling {
   async tell(event: StackbkEvent): Promise<void> {
     const { notifiers, log, facts } = this.#options
     const severity = severityOf(event)
-    const untold = await notifiers.tell(event, severity, this.#owedTo.get(event.runId) ?? null)
+    const only = this.#owedTo.get(event.runId) ?? null
+    const recovers = event.event === 'run-finished' && severity !== 'failure' ? this.#reported.of(event.command) : new Map<string, string>()
+    const untold = await notifiers.tell(event, severity, only, recovers)
     for (const one of untold) this.#untold.set(one.name, one)
     if (event.event !== 'run-finished') return
     if (event.runId === facts.id) this.#isOver = true
@@ -88,6 +93,9 @@ export class Telling {
       // Good news of yesterday are none; bad ones are.
       if (severity === 'failure' && untold.length > 0) this.#records.write({ runId: event.runId, command: event.command, startedAt: startOf(event), event, owedTo: untold.map(({ name }) => name) })
       else this.#records.remove(event.runId)
+      const delivered = notifiers.sections.map(({ name }) => name).filter((name) => (only === null || only.includes(name)) && !untold.some((one) => one.name === name))
+      if (severity === 'failure') this.#reported.add(event.command, event.at, delivered)
+      else this.#reported.remove(event.command, delivered)
     } catch (error) {
       log('warning', 'what could not be told could not be noted either', { reason: String(error) })
     }

@@ -76,7 +76,7 @@ export function menuHeader(look: () => Overview, { exists, file }: { readonly ex
 }
 
 /** In three or four lines. */
-function presentOverview({ host, stacks, lastBackup, lastSync, overdue, leftStopped }: Overview, file: string): string[] {
+function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, overdue, leftStopped }: Overview, file: string): string[] {
   const ago = (ageMs: number): string => `${formatDuration(ageMs)} ago`
   const facts = [
     `${stacks.enabled} of ${stacks.known} stacks on`,
@@ -88,6 +88,7 @@ function presentOverview({ host, stacks, lastBackup, lastSync, overdue, leftStop
     `stackbk on ${host}, ${file}`,
     facts.join(' | '),
     ...(stacks.enabled === 0 ? [] : [late.length === 0 ? 'nothing is overdue' : `overdue: ${late.join(', ')}`]),
+    ...(lastSyncFailed === undefined ? [] : [`the last sync failed ${ago(lastSyncFailed.ageMs)}`]),
     ...(leftStopped.length === 0 ? [] : [`left stopped by an interrupted run: ${leftStopped.join(', ')}`]),
   ]
 }

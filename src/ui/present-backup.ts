@@ -14,6 +14,20 @@ export function presentBackup(result: BackupResult): string {
   ])
   const ok = result.stacks.filter((stack) => stack.status === 'ok').length
   const verdict = result.dryRun ? 'dry run: nothing was changed' : `backup ${result.status}: ${ok} of ${result.stacks.length} stacks in ${formatDuration(result.durationMs)}`
-  const forgotten = result.retention.status === 'ok' && result.retention.removed > 0 ? `, ${result.retention.removed} old ${result.retention.removed === 1 ? 'snapshot' : 'snapshots'} forgotten` : ''
-  return blocks(table(['STACK', 'RESULT', 'SNAPSHOT', 'NEW DATA', 'DOWN', 'MODE'], rows), presentProblems(result.problems), verdict + forgotten)
+  const { status, removed, forgotten: list = [] } = result.retention
+  const forgotten = status === 'ok' && removed > 0 ? `, ${removed} old ${removed === 1 ? 'snapshot' : 'snapshots'} forgotten${list.length === 0 ? '' : ':'}` : ''
+  return blocks(table(['STACK', 'RESULT', 'SNAPSHOT', 'NEW DATA', 'DOWN', 'MODE'], rows), presentProblems(result.problems), [verdict + forgotten, ...forgottenLines(list)].join('\n'))
+}
+
+/** A line for each stack that lost snapshots. */
+function forgottenLines(list: NonNullable<BackupResult['retention']['forgotten']>): string[] {
+  const stacks = [...new Set(list.map(({ stack }) => stack))]
+  return stacks.map((stack) => `  ${stack ?? 'other snapshots'}: ${list.filter((one) => one.stack === stack).map(({ id, time }) => `${id.slice(0, 8)} (${localTime(time)})`).join(', ')}`)
+}
+
+/** In the zone of this host, to the minute. */
+function localTime(time: string): string {
+  const date = new Date(time)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return Number.isNaN(date.getTime()) ? time : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
 }

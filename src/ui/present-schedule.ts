@@ -8,6 +8,8 @@ export function presentScheduleInstall(result: ScheduleInstallResult, isPrint: b
   const lines = [
     `scheduled  ${kindInWords(result)}, ${result.at}`,
     `next run   ${result.nextRun ?? 'not known'}`,
+    ...(result.verify === undefined ? [] : [`verify     ${result.verify}`]),
+    ...(result.drill === undefined ? [] : [`drill      ${result.drill}`]),
     ...(result.kind === 'cron' ? [] : [`files      ${result.files.map(({ file }) => file).join('\n           ')}`]),
     ...(result.replaced.length === 0 ? [] : [`replaced   ${result.replaced.map((kind) => (kind === 'cron' ? 'the lines in the crontab' : 'the systemd timer')).join(', ')}`]),
   ]
@@ -20,7 +22,10 @@ export function presentScheduleRemove(result: ScheduleRemoveResult): string {
 
 export function presentScheduleShow(result: ScheduleShowResult): string {
   if (result.schedules.length === 0) return 'nothing is scheduled\n  next: Run: stackbk schedule install'
-  const rows = result.schedules.map((schedule) => [kindInWords(schedule), schedule.at, schedule.nextRun ?? (schedule.active ? 'not known' : 'off'), schedule.configuration])
+  const rows = result.schedules.flatMap((schedule) => [
+    [kindInWords(schedule), schedule.at, schedule.nextRun ?? (schedule.active ? 'not known' : 'off'), schedule.configuration],
+    ...(schedule.extras ?? []).map(({ command, at, nextRun }) => [`  ${command}`, at, nextRun ?? 'off', '']),
+  ])
   return blocks(table(['SCHEDULE', 'AT', 'NEXT RUN', 'CONFIGURATION'], rows), presentProblems(result.problems))
 }
 

@@ -18,7 +18,7 @@ let containers: string
 let watch: EngineWatch
 
 beforeAll(async () => {
-  world = await makeWorld()
+  world = await makeWorld({ settings: { cloud_sync: { RETRIES: 0 } } })
   web = await world.stack('web', { model: oneService })
   await world.stack('off', { model: oneService, isUp: false, isEnabled: false })
   containers = await web.containers()

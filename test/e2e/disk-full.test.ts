@@ -168,7 +168,7 @@ describe.skipIf(!canMakeDisks)('a full disk under the repository', () => {
   let repository: string
 
   beforeAll(async () => {
-    world = await makeWorld({ settings: { docker: { WARM_PASS: false }, local_backup: { KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
+    world = await makeWorld({ settings: { docker: { WARM_PASS: false }, local_backup: { KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
     disk = await makeSmallDisk({ path: join(world.root, 'disk'), bytes: 150 << 20 })
     repository = join(disk.path, 'repository')
     makeQuickRepository(repository, 'secret')

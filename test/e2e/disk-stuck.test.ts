@@ -24,7 +24,7 @@ describe.skipIf(!canMakeDisks)('a repository whose disk hangs in mid-snapshot', 
   let disk: SmallDisk
 
   beforeAll(async () => {
-    world = await makeWorld({ settings: { docker: { WARM_PASS: false }, local_backup: { KEEP_LAST: 2, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
+    world = await makeWorld({ settings: { docker: { WARM_PASS: false }, local_backup: { KEEP_WITHIN: 0, KEEP_LAST: 2, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
     disk = await makeSmallDisk({ path: join(world.root, 'disk'), bytes: 2 ** 31, kind: 'ext4' })
     const repository = join(disk.path, 'repository')
     makeQuickRepository(repository, 'secret')

@@ -21,7 +21,7 @@ let environment: { readonly PATH: string }
 
 beforeAll(async () => {
   // Retention wants the repository for itself: any lock that is left is in its way.
-  world = await makeWorld({ settings: { local_backup: { LOCK_TIMEOUT: 1, ENABLE_VERIFICATION: false, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
+  world = await makeWorld({ settings: { local_backup: { LOCK_TIMEOUT: 1, ENABLE_VERIFICATION: false, KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
   environment = slowRestic(world, 2_000)
   web = await world.stack('web', { services: { app: polite } })
   other = await world.stack('other', { services: { app: polite } })

@@ -20,7 +20,7 @@ describe('retention', () => {
   let other: WorldStack
 
   beforeAll(async () => {
-    world = await makeWorld({ settings: { local_backup: { KEEP_LAST: 2, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0, ENABLE_VERIFICATION: false } } })
+    world = await makeWorld({ settings: { local_backup: { KEEP_WITHIN: 0, KEEP_LAST: 2, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0, ENABLE_VERIFICATION: false } } })
     web = await world.stack('web', { model: oneService, isUp: false })
     other = await world.stack('other', { model: oneService, isUp: false })
   })

@@ -28,7 +28,7 @@ describe.skipIf(!canMakeDisks).each(sampled(['down', 'stop'] as const))('a stack
   let good: readonly string[]
 
   beforeAll(async () => {
-    world = await makeWorld({ settings: { docker: { STOP_MODE: mode, DOCKER_TIMEOUT: 60 }, local_backup: { ENABLE_VERIFICATION: false, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
+    world = await makeWorld({ settings: { docker: { STOP_MODE: mode, DOCKER_TIMEOUT: 60 }, local_backup: { ENABLE_VERIFICATION: false, KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
     disk = await makeSmallDisk({ path: join(world.stacks, 'media', 'disk'), bytes: 8_000_000, kind: 'ext4' })
     mkdirSync(join(disk.path, 'data'))
     writeFileSync(join(disk.path, 'data', 'rows'), 'all the rows\n')

@@ -17,7 +17,7 @@ let volumes: string
 const managers = new Set<string>()
 
 beforeAll(async () => {
-  world = await makeWorld({ settings: { docker: { WARM_PASS: false, STOP_MODE: 'stop' }, local_backup: { LOCK_TIMEOUT: 1, ENABLE_VERIFICATION: false, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
+  world = await makeWorld({ settings: { docker: { WARM_PASS: false, STOP_MODE: 'stop' }, local_backup: { LOCK_TIMEOUT: 1, ENABLE_VERIFICATION: false, KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
   web = await world.stack('web', { model: { services: { app: { image: testImage, command: politeCommand, network_mode: 'none', volumes: ['./data:/data', 'vol:/vol'] } }, volumes: { vol: {} } }, files: { 'data/file': 'x' } })
   await world.stack('other', { services: { app: { image: testImage, command: politeCommand, network_mode: 'none' } }, isEnabled: false, isUp: false })
   volumes = join((await docker('info', '--format', '{{.DockerRootDir}}')).trim(), 'volumes')

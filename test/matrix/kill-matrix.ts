@@ -77,7 +77,7 @@ export class KillMatrix {
     const world = await makeWorld({
       settings: {
         docker: { STOP_MODE: mode, HEALTH_TIMEOUT: 20 },
-        local_backup: { KEEP_LAST: 2, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 },
+        local_backup: { KEEP_WITHIN: 0, KEEP_LAST: 2, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 },
       },
     })
     world.configure(options.settings)

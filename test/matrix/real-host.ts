@@ -51,7 +51,7 @@ export async function makeRealHost(): Promise<RealHost> {
   const world = await makeWorld({
     settings: {
       docker: { DOCKER_TIMEOUT: 1, HEALTH_TIMEOUT: 10 },
-      local_backup: { KEEP_LAST: 0, KEEP_DAILY: 5, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 },
+      local_backup: { KEEP_WITHIN: 0, KEEP_LAST: 0, KEEP_DAILY: 5, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 },
       'stack:photos': { EXCLUDE: 'library' },
     },
   })

@@ -12,7 +12,7 @@ const { isFull, nights } = mirrorOptions()
 const dayMs = 24 * 60 * 60 * 1000
 
 it(`${nights} nights of ordinary retention, with a sync after each, are never refused`, async () => {
-  const world = await makeWorld({ settings: { local_backup: { KEEP_DAILY: isFull ? 7 : 2, KEEP_WEEKLY: isFull ? 4 : 0, KEEP_MONTHLY: isFull ? 6 : 0, KEEP_YEARLY: 0, ENABLE_VERIFICATION: false } } })
+  const world = await makeWorld({ settings: { local_backup: { KEEP_WITHIN: 0, KEEP_DAILY: isFull ? 7 : 2, KEEP_WEEKLY: isFull ? 4 : 0, KEEP_MONTHLY: isFull ? 6 : 0, KEEP_YEARLY: 0, ENABLE_VERIFICATION: false } } })
   try {
     const web = await world.stack('web', { model: oneService, isUp: false })
     const restic = execFileSync('sh', ['-c', 'command -v restic'], { encoding: 'utf8' }).trim()

@@ -13,7 +13,7 @@ const { isFull, nights } = mirrorOptions()
 const dayMs = 24 * 60 * 60 * 1000
 
 it(`${nights} nights of two hosts in one repository, of which one mirrors it, are never refused, and nothing stays in the copy that both have forgotten`, async () => {
-  const keep = { KEEP_DAILY: isFull ? 7 : 1, KEEP_WEEKLY: isFull ? 4 : 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 }
+  const keep = { KEEP_WITHIN: 0, KEEP_DAILY: isFull ? 7 : 1, KEEP_WEEKLY: isFull ? 4 : 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 }
   const world = await makeWorld({ settings: { local_backup: { ...keep, ENABLE_VERIFICATION: false } } })
   try {
     const web = await world.stack('web', { model: oneService, isUp: false })

@@ -65,6 +65,8 @@ export interface StackbkEvent {
   readonly result?: unknown
   /** Of a `run-finished`: what the command exits with; 137 for a run that was killed. */
   readonly exitCode?: number
+  /** Of a `run-finished` that went well: when the failure of this command happened that this notifier reported last. The first success after a failure is sent whatever `ON` says. ISO 8601 UTC. */
+  readonly recoversFrom?: string
   /** Of a `run-finished`: the last lines of its run log, for people, without secrets. */
   readonly log?: string
   /** Nothing has happened: somebody tries whether a message arrives. Nobody's figures may change by it. */

@@ -43,6 +43,7 @@ export function digestOf(event: StackbkEvent): Digest {
   const verdict: Verdict = event.isTest === true ? 'test' : (exitCode ?? (status === 'ok' ? 0 : 1)) !== 0 ? 'failed' : problems.length > 0 ? 'warning' : 'ok'
   const title = titleOf(event, { verdict, status, problems, stacks })
   const lines = [
+    event.recoversFrom === undefined ? '' : `all is well again after the failure of ${event.recoversFrom.slice(0, 19).replace('T', ' ')} UTC`,
     ...capped(stacks.map(stackLine)),
     ...capped(problems.map(({ severity, stack, message, fix }) => `${severity}: ${stack === null ? '' : `${stack}: `}${message}${fix === '' ? '' : ` (${fix})`}`)),
     ...syncLines(result),
@@ -77,17 +78,18 @@ function stacksOf(result: Readonly<Record<string, unknown>>): DigestedStack[] {
   })
 }
 
-function titleOf({ command, host, exitCode }: StackbkEvent, { verdict, status, problems, stacks }: Pick<Digest, 'verdict' | 'status' | 'problems' | 'stacks'>): string {
+function titleOf({ command, host, exitCode, recoversFrom }: StackbkEvent, { verdict, status, problems, stacks }: Pick<Digest, 'verdict' | 'status' | 'problems' | 'stacks'>): string {
   const what = `stackbk ${command}${host === undefined || host === '' ? '' : ` on ${host}`}`
   const bad = stacks.filter((stack) => stack.status !== 'ok').map(({ name }) => name)
   const named = bad.length === 0 ? '' : ` (${bad.slice(0, 3).join(', ')}${bad.length > 3 ? ` and ${bad.length - 3} more` : ''})`
+  const again = recoversFrom === undefined ? '' : ' again'
   switch (verdict) {
     case 'test':
       return `${what}: a test`
     case 'ok':
-      return `${what}: ok`
+      return `${what}: ok${again}`
     case 'warning':
-      return `${what}: ok, ${problems.length} ${problems.length === 1 ? 'warning' : 'warnings'}`
+      return `${what}: ok${again}, ${problems.length} ${problems.length === 1 ? 'warning' : 'warnings'}`
     case 'failed':
       return `${what}: ${status === 'ok' ? `failed (exit code ${exitCode ?? 1})` : status}${named}`
   }

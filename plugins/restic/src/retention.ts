@@ -77,9 +77,10 @@ export async function forgetSnapshots(
 }
 
 function keepFlags(policy: RetentionPolicy): string[] {
-  return (['last', 'daily', 'weekly', 'monthly', 'yearly'] as const)
-    .filter((period) => policy[period] > 0)
-    .map((period) => `--keep-${period}=${policy[period]}`)
+  const numbers = (['last', 'daily', 'weekly', 'monthly', 'yearly'] as const).filter((period) => policy[period] > 0).map((period) => `--keep-${period}=${policy[period]}`)
+  const { withinMs = 0 } = policy
+  // restic counts in whole hours.
+  return numbers.length === 0 || withinMs <= 0 ? numbers : [...numbers, `--keep-within=${Math.ceil(withinMs / 3_600_000)}h`]
 }
 
 /** The list alone: what a prune says before and after it is no JSON in every version. */

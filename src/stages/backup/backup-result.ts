@@ -49,7 +49,12 @@ export interface StackReport {
 
 export interface BackupBody {
   readonly stacks: readonly StackReport[]
-  readonly retention: { readonly status: 'ok' | 'failed' | 'skipped'; readonly removed: number }
+  readonly retention: {
+    readonly status: 'ok' | 'failed' | 'skipped'
+    readonly removed: number
+    /** The snapshots that were forgotten, oldest first. Absent if there are none. */
+    readonly forgotten?: readonly { readonly id: string; readonly time: string; readonly stack: string | null }[]
+  }
 }
 
 export type BackupResult = ResultHeader & BackupBody

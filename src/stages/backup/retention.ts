@@ -62,7 +62,12 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   }
   repository.record.didForget(retained.value.removed)
   run.log('info', 'retention', { removed: retained.value.removed.length, kept: retained.value.kept.length })
-  return { report: { status: 'ok', removed: retained.value.removed.length }, problems }
+  const removed = new Set(retained.value.removed)
+  const forgotten = repository.snapshots
+    .filter(({ id }) => removed.has(id))
+    .map((snapshot) => ({ id: snapshot.id, time: snapshot.time, stack: stackOf(snapshot) }))
+    .toSorted((one, other) => one.time.localeCompare(other.time))
+  return { report: { status: 'ok', removed: retained.value.removed.length, ...(forgotten.length === 0 ? {} : { forgotten }) }, problems }
 }
 
 function clockBehind(stack: string, { id, time }: Snapshot): Problem {

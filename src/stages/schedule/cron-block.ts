@@ -1,7 +1,7 @@
 import { shellWord } from '@stackbk/contract'
 
 import { StackbkError } from '../../errors.js'
-import { recordLine, runWords, type ScheduleRecord } from './record.js'
+import { extrasOf, extraWords, recordLine, runWords, type ScheduleRecord } from './record.js'
 import type { Surroundings } from './surroundings.js'
 
 /** cron(8) of Debian and of Red Hat refuse a longer command. Characters. */
@@ -72,6 +72,7 @@ export function cronBlock(record: ScheduleRecord, fields: string, surroundings: 
     recordLine(record),
     `# Back up all enabled stacks${record.sync ? ', then sync' : ''}. It says something only where something is wrong: cron mails that.`,
     `${fields} ${cronCommand(call(...runWords(record)))}`,
+    ...extrasOf(record).flatMap(({ command, at }) => [`# ${command === 'verify' ? 'Check the repository' : 'Test a full recovery, isolated from production'}.`, `${asCron(at) ?? at} ${cronCommand(call(...extraWords(command, record)))}`]),
     '# At boot, start what an interrupted run left stopped, as soon as the engine answers.',
     `@reboot ${cronCommand(resume)}`,
   ]

@@ -7,9 +7,9 @@ import type { Environment } from '../../config/configuration.js'
 import { blockIn, Crontab } from '../../host/crontab.js'
 import { realPathSoFar } from '../../host/mounts.js'
 import { isSystemdHere, Systemd, timeOf, unitFolder, type UnitScope } from '../../host/systemd.js'
-import { fieldsIn } from './cron-block.js'
-import { recordIn, type ScheduleRecord } from './record.js'
-import { timerUnit } from './units.js'
+import { asCron, fieldsIn } from './cron-block.js'
+import { type ExtraCommand, extrasOf, recordIn, type ScheduleRecord } from './record.js'
+import { timerOf, timerUnit } from './units.js'
 
 /** A schedule that is in place. */
 export interface InstalledSchedule {
@@ -22,6 +22,16 @@ export interface InstalledSchedule {
   /** It is switched on. */
   readonly active: boolean
   /** ISO 8601 UTC; `null` where it is not switched on, or that cannot be told. */
+  readonly nextRun: string | null
+  /** What else is scheduled. Absent: only the run. */
+  readonly extras?: readonly ScheduledExtra[]
+}
+
+/** A verify or a drill that is scheduled besides the nightly run. */
+export interface ScheduledExtra {
+  readonly command: ExtraCommand
+  readonly at: string
+  /** ISO 8601 UTC; `null` if it is switched off, or unknown. */
   readonly nextRun: string | null
 }
 
@@ -42,10 +52,10 @@ export async function installedSchedules(look: Look): Promise<readonly FoundSche
   return found.filter((schedule) => schedule !== null)
 }
 
-/** When the next scheduled run with this configuration is due. ISO 8601 UTC; `null` without any. */
-export async function nextScheduledRun(look: Look, configuration: string): Promise<string | null> {
+/** Returns the schedules that use this configuration. */
+export async function schedulesOf(look: Look, configuration: string): Promise<readonly InstalledSchedule[]> {
   const own = realPathSoFar(configuration)
-  return earliest((await installedSchedules(look)).filter((schedule) => realPathSoFar(schedule.configuration) === own))
+  return (await installedSchedules(look)).filter((schedule) => realPathSoFar(schedule.configuration) === own)
 }
 
 /** The first of their next runs. */
@@ -67,10 +77,14 @@ async function timer({ exec, environment, signal }: Look, scope: UnitScope): Pro
   const record = timerRecord(unitFolder(scope, environment))
   if (record === null) return null
   const none = new Map<string, string>()
-  const known = isSystemdHere() ? await new Systemd(exec, scope, signal).properties(timerUnit, ['ActiveState', 'NextElapseUSecRealtime']).catch(() => none) : none
-  const active = known.get('ActiveState') === 'active'
-  const nextRun = active ? timeOf(known.get('NextElapseUSecRealtime') ?? '') : null
-  return { kind: 'systemd', scope, at: record.at, configuration: record.configuration, active, nextRun, record }
+  const look = async (unit: string): Promise<{ readonly active: boolean; readonly nextRun: string | null }> => {
+    const known = isSystemdHere() ? await new Systemd(exec, scope, signal).properties(unit, ['ActiveState', 'NextElapseUSecRealtime']).catch(() => none) : none
+    const active = known.get('ActiveState') === 'active'
+    return { active, nextRun: active ? timeOf(known.get('NextElapseUSecRealtime') ?? '') : null }
+  }
+  const { active, nextRun } = await look(timerUnit)
+  const extras = await Promise.all(extrasOf(record).map(async ({ command, at }): Promise<ScheduledExtra> => ({ command, at, nextRun: (await look(timerOf(command))).nextRun })))
+  return { kind: 'systemd', scope, at: record.at, configuration: record.configuration, active, nextRun, ...(extras.length === 0 ? {} : { extras }), record }
 }
 
 async function crontab({ exec, signal }: Look): Promise<FoundSchedule | null> {
@@ -79,7 +93,8 @@ async function crontab({ exec, signal }: Look): Promise<FoundSchedule | null> {
   if (block === null || record === null) return null
   const fields = fieldsIn(block)
   const nextRun = fields === null ? null : await nextOfCron(fields)
-  return { kind: 'cron', scope: 'user', at: fields ?? record.at, configuration: record.configuration, active: nextRun !== null, nextRun, record }
+  const extras = await Promise.all(extrasOf(record).map(async ({ command, at }): Promise<ScheduledExtra> => ({ command, at, nextRun: await nextOfCron(asCron(at) ?? at) })))
+  return { kind: 'cron', scope: 'user', at: fields ?? record.at, configuration: record.configuration, active: nextRun !== null, nextRun, ...(extras.length === 0 ? {} : { extras }), record }
 }
 
 /** In this host's time, as cron reckons; `null` for what is no crontab's time, or never comes. */

@@ -7,6 +7,9 @@ export interface ScheduleRecord {
   readonly configuration: string
   /** The run copies to the cloud too: not where none was configured. */
   readonly sync: boolean
+  /** When `stackbk verify` and `stackbk drill` run, as it was asked for. Absent: they are not scheduled. */
+  readonly verify?: string
+  readonly drill?: string
   /** Node and the program. */
   readonly program: readonly string[]
   /** Where its calls look for plugins that the user installed. */
@@ -32,7 +35,23 @@ export function recordIn(text: string): ScheduleRecord | null {
   }
 }
 
-/** The command of the nightly call. It waits for another run, such as a long drill. */
+/** A command that is scheduled besides the nightly run. */
+export type ExtraCommand = 'verify' | 'drill'
+
+/** Returns the scheduled commands besides the nightly run, with their times. */
+export function extrasOf(record: ScheduleRecord): readonly { readonly command: ExtraCommand; readonly at: string }[] {
+  return (['verify', 'drill'] as const).flatMap((command) => {
+    const at = record[command]
+    return typeof at === 'string' ? [{ command, at }] : []
+  })
+}
+
+/** Returns the arguments of a scheduled verify or drill. Without a cloud a drill takes the local repository. */
+export function extraWords(command: ExtraCommand, { sync }: ScheduleRecord): readonly string[] {
+  return [command, ...(command === 'drill' && !sync ? ['--local'] : []), '--wait']
+}
+
+/** Returns the arguments of the nightly call. It waits for another run, such as a long drill, and fails if that one does not end. */
 export function runWords({ sync }: ScheduleRecord): readonly string[] {
-  return [...(sync ? ['run'] : ['run', '--no-sync']), '--wait']
+  return [...(sync ? ['run'] : ['run', '--no-sync']), '--wait', '--scheduled']
 }

@@ -4,13 +4,29 @@ import type { Configuration } from '../../config/configuration.js'
 import { mountPointOf } from '../../host/mounts.js'
 import type { UnitScope } from '../../host/systemd.js'
 import { commandWord, mountUnit, pathWord, plainText, unitWord } from '../../host/systemd-text.js'
-import { recordLine, runWords, type ScheduleRecord } from './record.js'
+import { type ExtraCommand, extrasOf, extraWords, recordLine, runWords, type ScheduleRecord } from './record.js'
 import type { Surroundings, UnitCredential } from './surroundings.js'
 
 export const serviceUnit = 'stackbk.service'
 export const timerUnit = 'stackbk.timer'
 export const resumeUnit = 'stackbk-resume.service'
 export const resumeWithoutDisksUnit = 'stackbk-resume-without-disks.service'
+
+const extraUnits: Readonly<Record<ExtraCommand, { readonly service: string; readonly timer: string; readonly description: string }>> = {
+  verify: { service: 'stackbk-verify.service', timer: 'stackbk-verify.timer', description: 'stackbk: check the repository' },
+  drill: { service: 'stackbk-drill.service', timer: 'stackbk-drill.timer', description: 'stackbk: test a full recovery, isolated from production' },
+}
+
+/** Returns the timer unit of a command that is scheduled besides the nightly run. */
+export function timerOf(command: ExtraCommand): string {
+  return extraUnits[command].timer
+}
+
+/** All timer units that a schedule may have. */
+export const timerUnits: readonly string[] = [timerUnit, ...Object.values(extraUnits).map(({ timer }) => timer)]
+
+/** All service units that a schedule may have. */
+export const serviceUnits: readonly string[] = [serviceUnit, resumeUnit, resumeWithoutDisksUnit, ...Object.values(extraUnits).map(({ service }) => service)]
 
 /** A file of a schedule. */
 export interface UnitFile {
@@ -56,7 +72,7 @@ export function scheduleUnits(request: UnitsRequest): readonly UnitFile[] {
         '# A run that was killed leaves stacks stopped: they are started at once.',
         `OnFailure=${resumeUnit}`,
       ],
-      [...serviceLines(request, runWords(record)), '# Another run was at work: that one reports.', 'SuccessExitStatus=75', '# A tool that the kernel ends for want of memory is an answer, and no reason to end the run.', 'OOMPolicy=continue'],
+      [...serviceLines(request, runWords(record)), '# A backup was at work: that run reports. While anything else held the lock, the exit code is 1.', 'SuccessExitStatus=75', '# A tool that the kernel ends for want of memory is an answer, and no reason to end the run.', 'OOMPolicy=continue'],
     ),
     unit(
       timerUnit,
@@ -90,12 +106,20 @@ export function scheduleUnits(request: UnitsRequest): readonly UnitFile[] {
       resumeWithoutDisksUnit,
       [...serviceLines(request, ['resume']), 'SuccessExitStatus=75'],
     ),
+    ...extrasOf(record).flatMap(({ command, at }) => {
+      const { service, timer, description } = extraUnits[command]
+      const unitLines = ['[Unit]', `Description=${description}`, ...(scope === 'system' ? ['Wants=network-online.target', 'After=network-online.target'] : []), `After=${engineUnits.join(' ')}`, ...wantedMounts(request.sources)]
+      return [
+        unit(service, unitLines, [...serviceLines(request, extraWords(command, record)), 'OOMPolicy=continue']),
+        unit(timer, ['[Timer]', `OnCalendar=${plainText(at)}`, 'Persistent=true', `Unit=${service}`], ['[Install]', 'WantedBy=timers.target']),
+      ]
+    }),
   ]
 }
 
 /** All that the units of a folder may be called, for their removal. */
 export function unitPaths(folder: string): readonly string[] {
-  return [serviceUnit, timerUnit, resumeUnit, resumeWithoutDisksUnit].map((name) => join(folder, name))
+  return [...serviceUnits, ...timerUnits].map((name) => join(folder, name))
 }
 
 /** Waited for, and not required: a run whose disk is missing must run, to tell so. */

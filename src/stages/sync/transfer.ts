@@ -55,14 +55,14 @@ export async function asked<T>(run: Run, ask: () => Promise<Answer<T>>): Promise
         signal: run.signal,
         onFailedAttempt: ({ error, retriesLeft }) => {
           if (retriesLeft === 0) return
-          run.log('warning', 'a transfer failed and is tried again', { reason: error.message, retriesLeft })
+          run.log('warning', 'a call to the remote failed and is tried again', { reason: error.message, retriesLeft })
           run.reporter.warning(`${error.message}; trying again (${retriesLeft} left)`)
         },
       },
     )
   } catch (error) {
     if (error instanceof TransferError) return { ok: false, failure: error.failure }
-    if (run.signal.aborted) return { ok: false, failure: { kind: 'cancelled', message: 'the transfer was interrupted' } }
+    if (run.signal.aborted) return { ok: false, failure: { kind: 'cancelled', message: 'the call to the remote was interrupted' } }
     throw error
   }
 }

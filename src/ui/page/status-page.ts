@@ -1,6 +1,7 @@
 import type { BackupPoint, Series, SizePoint } from '../../stages/series.js'
 import type { StackStatusReport, StatusResult } from '../../stages/status.js'
 import { formatBytes, formatDuration } from '../table.js'
+import { behindInWords, isRepositoryUnread } from '../unread-repository.js'
 import { backupTable, shownBackups } from './backup-table.js'
 import { badge, pageDocument, time, toneOf } from './document.js'
 import { html, type Html } from './html.js'
@@ -19,21 +20,23 @@ export function statusPage(result: StatusResult, { series, plots, host }: { read
     head: html`<p class="verdict">${verdict}</p>${problemList(result.problems)}`,
     body: html`${tiles(result)}
 <h2>Stacks</h2>
-${stacks.length === 0 ? html`<p class="soft">There are none.</p>` : html`<div class="grid">${stacks.map((stack) => card(stack, series.stacks.get(stack.name) ?? [], plots))}</div>`}
+${stacks.length === 0 ? html`<p class="soft">There are none.</p>` : html`<div class="grid">${stacks.map((stack) => card(stack, series.stacks.get(stack.name) ?? [], plots, isRepositoryUnread(result)))}</div>`}
 <h2>Repository</h2>
 <div class="grid">${repositoryCard(result, series.repository, plots)}${drillCard(result)}</div>`,
   })
 }
 
-function tiles({ stacks, repository, cloud, lastDrill, nextRun }: StatusResult): Html {
+function tiles(result: StatusResult): Html {
+  const { stacks, repository, cloud, lastDrill, nextRun } = result
+  const isUnread = isRepositoryUnread(result)
   const enabled = stacks.filter((stack) => stack.enabled)
   const ages = enabled.flatMap(({ ageMs }) => ageMs ?? [])
   const late = enabled.filter(({ overdue }) => overdue).length
   const oldest = ages.length === 0 ? null : Math.max(...ages)
   return html`<dl class="tiles">
-${tile('Oldest good snapshot', oldest === null ? 'none' : formatDuration(oldest), late === 0 ? `of ${enabled.length} enabled ${enabled.length === 1 ? 'stack' : 'stacks'}` : `${late} of ${enabled.length} enabled stacks overdue`)}
-${tile('Repository', formatBytes(repository.bytes), repository.reachable ? `${repository.snapshots ?? 0} snapshots` : 'not reachable', { key: 'repository-bytes', value: repository.bytes })}
-${tile('Cloud copy', cloud === null ? 'none' : cloud.lastSync === null ? 'never' : `${formatDuration(cloud.ageMs)} old`, cloud === null ? 'not configured' : `${cloud.behindSnapshots ?? 0} snapshots behind${cloud.overdue ? ', overdue' : ''}`, { key: 'cloud-age-ms', value: cloud?.ageMs ?? null })}
+${tile('Oldest good snapshot', oldest === null ? (isUnread ? 'unknown' : 'none') : formatDuration(oldest), late === 0 ? `of ${enabled.length} enabled ${enabled.length === 1 ? 'stack' : 'stacks'}` : `${late} of ${enabled.length} enabled stacks overdue`)}
+${tile('Repository', formatBytes(repository.bytes), repository.reachable ? `${repository.snapshots ?? 'unknown'} snapshots` : 'not reachable', { key: 'repository-bytes', value: repository.bytes })}
+${tile('Cloud copy', cloud === null ? 'none' : cloud.lastSync === null ? (repository.id === null && isUnread ? 'unknown' : 'never') : `${formatDuration(cloud.ageMs)} old`, cloud === null ? 'not configured' : `${behindInWords(cloud.behindSnapshots)}${cloud.overdue ? ', overdue' : ''}`, { key: 'cloud-age-ms', value: cloud?.ageMs ?? null })}
 ${tile('Last drill', lastDrill === null ? 'never' : time(lastDrill.at), lastDrill === null ? 'no rehearsal so far' : lastDrill.status)}
 ${tile('Next run', nextRun === null ? 'not scheduled' : time(nextRun), '')}
 </dl>`
@@ -43,13 +46,13 @@ function tile(name: string, figure: Html | string, remark: string, exact: { read
   return html`<div class="card"><dt>${name}</dt><dd><span class="big" data-figure="${exact?.key ?? ''}" data-value="${exact?.value ?? ''}">${figure}</span>${remark === '' ? '' : html`<br><span class="soft">${remark}</span>`}</dd></div>`
 }
 
-function card(stack: StackStatusReport, points: readonly BackupPoint[], plots: Plots): Html {
+function card(stack: StackStatusReport, points: readonly BackupPoint[], plots: Plots, isUnread: boolean): Html {
   const { name, enabled, state, lastSnapshot, newestSnapshot, ageMs, lastDowntimeMs, lastReadyMs, overdue } = stack
   const mark = overdue ? badge('bad', 'overdue') : enabled ? badge('ok', 'ok') : badge('off', 'off')
   return html`<section class="card${overdue ? ' late' : ''}" data-stack="${name}" data-age-ms="${ageMs}" data-last-downtime-ms="${lastDowntimeMs}" data-last-ready-ms="${lastReadyMs}" data-state="${state}" data-enabled="${String(enabled)}" data-overdue="${String(overdue)}" data-snapshot="${lastSnapshot?.id ?? null}">
 <div class="head"><h3>${name}</h3>${mark}</div>
-<p><span class="big">${lastSnapshot === null ? 'never saved' : `${formatDuration(ageMs)} old`}</span></p>
-<p class="soft">${lastSnapshot === null ? 'There is no good snapshot' : html`Snapshot <code>${lastSnapshot.id.slice(0, 8)}</code> of ${time(lastSnapshot.time)}`}${newestSnapshot === null || newestSnapshot.marks.length === 0 ? '' : html`; the newest, <code>${newestSnapshot.id.slice(0, 8)}</code> of ${time(newestSnapshot.time)}, is marked ${newestSnapshot.marks.join(', ')}`}; ${state}. ${lastDowntimeMs === null ? '' : `Last down ${formatDuration(lastDowntimeMs)}, healthy after ${formatDuration(lastReadyMs)}.`}</p>
+<p><span class="big">${lastSnapshot === null ? (isUnread ? 'unknown' : 'never saved') : `${formatDuration(ageMs)} old`}</span></p>
+<p class="soft">${lastSnapshot === null ? (isUnread ? 'The repository could not be read' : 'There is no good snapshot') : html`Snapshot <code>${lastSnapshot.id.slice(0, 8)}</code> of ${time(lastSnapshot.time)}`}${newestSnapshot === null || newestSnapshot.marks.length === 0 ? '' : html`; the newest, <code>${newestSnapshot.id.slice(0, 8)}</code> of ${time(newestSnapshot.time)}, is marked ${newestSnapshot.marks.join(', ')}`}; ${state}. ${lastDowntimeMs === null ? '' : `Last down ${formatDuration(lastDowntimeMs)}, healthy after ${formatDuration(lastReadyMs)}.`}</p>
 ${plots.downtime(points)}${plots.newData(points)}${backupTable(name, points)}
 </section>`
 }

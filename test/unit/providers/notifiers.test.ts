@@ -45,6 +45,13 @@ describe('whom to tell', () => {
     expect(heard).toHaveLength(count)
   })
 
+  it.each(['two', 'one'])('with ON=failure, a success is sent only to those that reported a failure before (%s)', async (name) => {
+    const received: (string | undefined)[] = []
+    const notifiers = notifiersOf(async () => done, 'failure', { notify: async (event) => (received.push(event.recoversFrom), done) }, ['one', 'two'])
+    expect(await notifiers.tell(digest, 'good', null, new Map([[name, '2025-12-31T00:00:00.000Z']]))).toEqual([])
+    expect(received).toEqual(['2025-12-31T00:00:00.000Z'])
+  })
+
   it('one that hears all gets every event, whatever its ON', async () => {
     const notifiers = notifiersOf(async () => done, 'failure', { hearsAll: true })
     await notifiers.tell({ ...digest, event: 'run-started' }, 'good')

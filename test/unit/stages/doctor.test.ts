@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 
 import { doctor } from '../../../src/stages/doctor.js'
 import { StackbkError } from '../../../src/errors.js'
+import { rememberRepository } from '../../../src/stages/repository-memory.js'
+import { KnownRemotes } from '../../../src/stages/sync/known-remotes.js'
 import { at, container, failure, ok, source, stateOf, testRun, write } from './fixtures.js'
 
 describe('a doctor who looks at mounts', () => {
@@ -73,5 +75,38 @@ describe('a doctor who examines providers', () => {
     const run = { ...testRun(), transport: () => Promise.reject(new StackbkError({ kind: 'configuration', message: 'the transport "x" of p could not be set up', detail: 'its create() gave a transport without ready()', fix: 'Update the plugin; see: stackbk plugins' })) }
     const { result } = await doctor(run, { usable: [], unusable: [], plugins: [] }, [], at('data'))
     expect(result.checks.find(({ id }) => id === 'transport')).toMatchObject({ found: 'the transport "x" of p could not be set up: its create() gave a transport without ready()', fix: expect.not.stringContaining('doctor') as string })
+  })
+})
+
+describe('a doctor who looks at the copies', () => {
+  async function checks(location: string, isCopied = false): Promise<readonly string[]> {
+    write('stacks/web/compose.yaml', 'services: {}')
+    write('dirlist', 'web=true\n')
+    write('repository/config', '')
+    const run = testRun({
+      runtime: { examine: () => Promise.resolve([]), inspect: () => Promise.resolve(ok([])) },
+      engine: { location: () => ({ display: at('repository'), path: at('repository') }), examine: () => Promise.resolve([]) },
+      transport: { location, examine: () => Promise.resolve([]), traits: () => Promise.resolve(failure('failed')) },
+    })
+    const { docker } = run.configuration
+    if (isCopied) {
+      rememberRepository(run.state.repositories, at('repository'), { id: 'id', location: at('repository'), path: at('repository') })
+      new KnownRemotes(run.state.repositories, 'id', at('repository')).record({ remote: location, at: new Date().toISOString(), snapshots: 1 })
+    }
+    const changed = { ...run, configuration: { ...run.configuration, exists: true, docker: { ...docker, dirlist: at('dirlist'), stacksDirectory: at('stacks') } } } as typeof run
+    const rclone = { plugin: 'p', origin: 'bundled', ownId: 'rclone', descriptor: { kind: 'transport', id: 'rclone', title: 't', settings: [{ section: 'cloud_sync', key: 'RCLONE_REMOTE', type: 'string', required: true, help: '' }] } }
+    const { result } = await doctor(changed, { usable: [rclone] as never, unusable: [], plugins: [] }, [], at('data'))
+    return result.checks.filter(({ id }) => id === 'repository.disk' || id === 'remote').map(({ id, status, fix }) => `${id} ${status} ${fix}`)
+  }
+
+  it('names the line and the file where no remote is configured, and warns of a repository on the disk of the stacks', async () => {
+    const found = await checks('')
+    expect(found).toContainEqual(expect.stringMatching(/^repository\.disk warning Move the repository/))
+    expect(found).toContainEqual(expect.stringMatching(/^remote warning .*add the line RCLONE_REMOTE=\.\.\. below \[cloud_sync\] in .*config\.ini$/))
+  })
+
+  it('warns also while nothing was copied to the remote yet, and no longer after that', async () => {
+    expect(await checks('cloud:')).toEqual([expect.stringMatching(/^repository\.disk warning Run: stackbk sync/)])
+    expect(await checks('cloud:', true)).toEqual([])
   })
 })

@@ -47,6 +47,7 @@ describe('how the host stands', () => {
       stacks: { enabled: 2, known: 3 },
       lastBackup: { ageMs: 3 * hour, status: 'partial' },
       lastSync: { ageMs: 3 * hour },
+      lastSyncFailed: { ageMs: 2 * hour },
       overdue: [{ name: 'db', ageMs: 30 * hour }],
       leftStopped: [],
     })

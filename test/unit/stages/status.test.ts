@@ -6,6 +6,7 @@ import { rememberStack } from '../../../src/stacks/stack-memory.js'
 import { listSnapshots } from '../../../src/stages/snapshots.js'
 import { status } from '../../../src/stages/status.js'
 import { KnownRemotes } from '../../../src/stages/sync/known-remotes.js'
+import { presentStatus } from '../../../src/ui/present-status.js'
 import { failure, ok, snapshotOf, stackAt, stateOf, testRun, write, type TestRun } from './fixtures.js'
 
 const hour = 60 * 60 * 1000
@@ -81,5 +82,30 @@ describe('status', () => {
     const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('a', { time: from(-hour) })])) }, transport: { location: 'cloud:' } })
     new KnownRemotes(run.state.repositories, 'id', 'place').record({ remote: 'cloud:', at: from(1000 * hour), snapshots: 1 })
     expect((await status(run)).result.cloud).toMatchObject({ lastSync: null, behindSnapshots: 1, overdue: true })
+  })
+
+  it('says unknown where the repository cannot be read, and takes no record of another repository for it', async () => {
+    const missing = (): Promise<ReturnType<typeof failure>> => Promise.resolve(failure('repository-missing'))
+    const run = runWith({ engine: { open: missing, snapshots: missing }, transport: { location: 'cloud:' } })
+    const fresh = await status(run)
+    expect([fresh.exitCode, presentStatus(fresh.result)]).toEqual([3, expect.stringMatching(/web .* never/) as string])
+
+    const stack = stackAt('web')
+    rememberStack(run.state.stacks, stackKey(stack), { schemaVersion: 1, name: 'web', directory: stack.directory, lastGood: { id: 'a', time: from(-hour), repositoryId: 'another', files: 1, bytes: 1 }, lastDowntimeMs: null, lastReadyMs: null })
+    const { result, exitCode } = await status(run)
+    expect(exitCode).toBe(10)
+    expect(result).toMatchObject({ cloud: { behindSnapshots: null, lastSync: null }, stacks: [{ lastSnapshot: null, overdue: true }] })
+    expect(presentStatus(result)).toMatch(/web .* unknown/)
+    expect(presentStatus(result)).toContain('unknown how many snapshots behind')
+  })
+
+  it('names the last backup and sync that failed, and counts them', async () => {
+    const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('a', { time: from(-2 * hour) })])) }, transport: { location: 'cloud:' } })
+    new KnownRemotes(run.state.repositories, 'id', 'place').record({ remote: 'cloud:', at: from(-hour), snapshots: 1 })
+    expect((await status(run)).exitCode).toBe(0)
+    write('state/history.jsonl', `${JSON.stringify({ schemaVersion: 1, command: 'sync', runId: 'r', status: 'failed', startedAt: from(-6000), finishedAt: from(-6000), durationMs: 1, exitCode: 5, problems: [{ severity: 'error', code: 'remote-unreachable', message: 'reaching cloud: failed', fix: '' }] })}\n`)
+    const { result, exitCode } = await status(run)
+    expect([exitCode, result.failures]).toEqual([3, [{ stage: 'sync', at: expect.any(String) as string, message: 'reaching cloud: failed' }]])
+    expect(result.problems).toContainEqual(expect.objectContaining({ code: 'last-sync-failed', message: expect.stringMatching(/^the last sync failed \d+ s ago: reaching cloud: failed$/) as string, fix: 'Run: stackbk sync' }))
   })
 })

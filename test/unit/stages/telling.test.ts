@@ -14,6 +14,7 @@ import { at } from './fixtures.js'
 interface Told {
   readonly event: StackbkEvent
   readonly only: readonly string[] | null
+  readonly recovers: readonly string[]
 }
 
 /** A run of this ID in the test's state folder, and what it tells whom. */
@@ -21,8 +22,8 @@ function runCalled(id: string, deaf: readonly string[] = []) {
   const state = stateFolder({ STACKBK_STATE_DIR: at('state') })
   const told: Told[] = []
   const remembered: object[] = []
-  const tell = async (event: StackbkEvent, _: unknown, only: readonly string[] | null): Promise<readonly Untold[]> => {
-    told.push({ event, only })
+  const tell = async (event: StackbkEvent, _: unknown, only: readonly string[] | null, recovers: ReadonlyMap<string, string>): Promise<readonly Untold[]> => {
+    told.push({ event, only, recovers: [...recovers.keys()] })
     return deaf.map((name) => ({ name, type: 'webhook', message: 'nobody there', fix: '' }))
   }
   const queue = new EventQueue({ plugins: new Map(), runHook: () => Promise.resolve({ successes: [], failures: [] }) }, { id, command: 'backup', dryRun: false, host: 'h' }, () => {}, (event) => telling.tell(event))
@@ -30,7 +31,7 @@ function runCalled(id: string, deaf: readonly string[] = []) {
     facts: { id, command: 'backup', dryRun: false, startedAt: new Date('2026-01-01T00:00:00.000Z'), interruptedBy: () => null },
     host: 'h',
     state,
-    notifiers: { tell } as unknown as Notifiers,
+    notifiers: { tell, sections: [{ name: 'phone', type: 'webhook', on: 'failure' }] } as unknown as Notifiers,
     events: () => queue,
     log: () => {},
     remember: (result, exitCode) => remembered.push({ ...result, exitCode }),
@@ -127,4 +128,28 @@ it('the end of a log is short, and says nothing of tools that ended well', () =>
   expect(tail.text()).toMatch(/^\S+ debug: tool ended tool=restic outcome=exited exitCode=1 stderr=Fatal: \| no$/)
   for (let line = 0; line < 1000; line++) tail.add('info', 'x'.repeat(1000))
   expect(tail.text().length).toBeLessThanOrEqual(8_100)
+})
+
+describe('the first success after a failure', () => {
+  it('is marked for those that received the failure, once', async () => {
+    await runCalled('bad').finish(1)
+    const good = runCalled('good')
+    await good.finish(0)
+    const later = runCalled('later')
+    await later.finish(0)
+    expect([good.told[0]?.recovers, later.told[0]?.recovers]).toEqual([['phone'], []])
+  })
+
+  it('is marked again in the next run if it could not be delivered, and never for a failure that was not', async () => {
+    await runCalled('bad').finish(1)
+    await runCalled('good', ['phone']).finish(0)
+    const later = runCalled('later')
+    await later.finish(0)
+    expect(later.told.at(-1)?.recovers).toEqual(['phone'])
+
+    await runCalled('unheard', ['phone']).finish(1)
+    const next = runCalled('next')
+    await next.finish(0)
+    expect(next.told.at(-1)?.recovers).toEqual([])
+  })
 })

@@ -19,7 +19,7 @@ describe('retention', () => {
 
   it('is noted, so that the copies may follow', async () => {
     const { end, record } = await retain(new Date())
-    expect(end.report).toEqual({ status: 'ok', removed: 1 })
+    expect(end.report).toEqual({ status: 'ok', removed: 1, forgotten: [{ id: 'old', time: snapshotOf('old').time, stack: 'web' }] })
     expect([record.wasForgotten('old'), record.wasForgotten('newest')]).toEqual([true, false])
   })
 

@@ -34,14 +34,22 @@ it('the next run is told in this host’s time, and none for what never comes or
 describe('the lines of a crontab', () => {
   it('call node and the program by their paths, with the configuration, and escape what cron would cut', () => {
     const block = cronBlock(record, '0 0 * * *', surroundings)
-    expect(block).toContain("0 0 * * * /usr/bin/env PATH=/usr/bin /usr/bin/node /opt/run.js run --wait --config '/etc/100\\% sure/config.ini' --quiet")
+    expect(block).toContain("0 0 * * * /usr/bin/env PATH=/usr/bin /usr/bin/node /opt/run.js run --wait --scheduled --config '/etc/100\\% sure/config.ini' --quiet")
     expect(block.some((line) => line.startsWith('@reboot ') && line.includes(' resume --config '))).toBe(true)
     expect(fieldsIn(block)).toBe('0 0 * * *')
     expect(recordIn(block.join('\n'))).toEqual(record)
   })
 
   it('only back up where no cloud is configured', () => {
-    expect(cronBlock({ ...record, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' run --no-sync --wait --config ')
+    expect(cronBlock({ ...record, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' run --no-sync --wait --scheduled --config ')
+  })
+
+  it('run a verify and a drill at their own times, and keep the nightly run first', () => {
+    const withExtras: ScheduleRecord = { ...record, verify: 'weekly', drill: 'monthly' }
+    const block = cronBlock(withExtras, '0 0 * * *', surroundings)
+    expect(block.filter((line) => / (?:verify|drill) --wait --config /.test(line)).map((line) => line.split(' /usr/bin/env')[0])).toEqual(['0 0 * * 1', '0 0 1 * *'])
+    expect([fieldsIn(block), recordIn(block.join('\n'))]).toEqual(['0 0 * * *', withExtras])
+    expect(cronBlock({ ...withExtras, sync: false }, '0 0 * * *', surroundings).join('\n')).toContain(' drill --local --wait ')
   })
 
   it('are refused where cron would cut them off or has no credentials to give', () => {
