@@ -92,11 +92,16 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
     const runId = owner?.runId ?? name.slice(0, -'.jsonl'.length)
     deadRuns.push(runId)
     if (owner === undefined || owner.bootId === bootId()) {
+      // One that hangs in the kernel stays after all of that: it is not waited for a second time, since stacks may be down meanwhile.
+      const groups = new Set<number>()
       for (const child of owner === undefined ? [] : stillRunning(lines)) {
+        groups.add(child.process.pid)
         await endProcessGroup(child.process.pid, child.manner)
         ended.push({ runId, pid: child.process.pid, file: child.file })
       }
       for (const stray of marked(runId)) {
+        if (groups.has(stray.processGroup)) continue
+        groups.add(stray.processGroup)
         await endProcessGroup(stray.processGroup, { signal: 'SIGTERM', graceMs: leftoverGraceMs })
         ended.push({ runId, pid: stray.pid, file: stray.command })
       }
