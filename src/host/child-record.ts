@@ -92,7 +92,7 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
     const runId = owner?.runId ?? name.slice(0, -'.jsonl'.length)
     deadRuns.push(runId)
     if (owner === undefined || owner.bootId === bootId()) {
-      // One that hangs in the kernel stays after all of that: it is not waited for a second time, since stacks may be down meanwhile.
+      // Each group is waited for once. A tool that hangs in the kernel survives even SIGKILL, and stacks may be down meanwhile.
       const groups = new Set<number>()
       for (const child of owner === undefined ? [] : stillRunning(lines)) {
         groups.add(child.process.pid)
