@@ -92,11 +92,16 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
     const runId = owner?.runId ?? name.slice(0, -'.jsonl'.length)
     deadRuns.push(runId)
     if (owner === undefined || owner.bootId === bootId()) {
+      // Each group is waited for once. A tool that hangs in the kernel survives even SIGKILL, and stacks may be down meanwhile.
+      const groups = new Set<number>()
       for (const child of owner === undefined ? [] : stillRunning(lines)) {
+        groups.add(child.process.pid)
         await endProcessGroup(child.process.pid, child.manner)
         ended.push({ runId, pid: child.process.pid, file: child.file })
       }
       for (const stray of marked(runId)) {
+        if (groups.has(stray.processGroup)) continue
+        groups.add(stray.processGroup)
         await endProcessGroup(stray.processGroup, { signal: 'SIGTERM', graceMs: leftoverGraceMs })
         ended.push({ runId, pid: stray.pid, file: stray.command })
       }

@@ -51,12 +51,12 @@ export interface DockerOptions {
 /** @param requestedVariables names from COMPOSE_ENV, which Compose gets too */
 export function createDocker(exec: Exec, requestedVariables: readonly string[] = [], { socketPath = localSocket, log = () => {}, findPlugin = findComposePlugin }: DockerOptions = {}): Docker {
   const confidential = new Confidential()
-  const asked = createEngine({ socketPath, confidential, log })
-  const listing = new HostListing(asked)
+  const plain = createEngine({ socketPath, confidential, log })
+  const listing = new HostListing(plain)
   const engine: Engine = {
-    request: (call) => ((call.method ?? 'GET') === 'GET' ? asked.request(call) : listing.changing(() => asked.request(call))),
-    stream: (call) => asked.stream(call),
-    close: () => asked.close(),
+    request: (call) => ((call.method ?? 'GET') === 'GET' ? plain.request(call) : listing.changing(() => plain.request(call))),
+    stream: (call) => plain.stream(call),
+    close: () => plain.close(),
   }
   let composePlugin: Promise<string | null> | null = null
 

@@ -15,7 +15,7 @@ import type { CorruptFile, VerifyChoices, VerifyResult } from './verify-result.j
 export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
   const ready = await engine.ready({ signal: run.signal })
   if (!ready.ok) throw errorFrom(ready.failure)
-  const { keys, repositoryId } = await openOrMend(run, engine, choices.repair)
+  const { keys, repositoryId } = await openOrRepair(run, engine, choices.repair)
   run.reporter.step('checking the repository')
   const percent = choices.percent ?? 0
   const rotation = new LocalRotation(run.state.repositories, repositoryId, percent)
@@ -63,15 +63,15 @@ async function assertStillOpens(engine: Engine, signal: AbortSignal): Promise<vo
   if (!opened.ok && opened.failure.kind !== 'corrupt') throw errorFrom(opened.failure)
 }
 
-/** With a rotten key nothing opens, so keys are compared and repaired first where that may be. Says which ones were. */
-async function openOrMend(run: Run, engine: Engine, mayMend: boolean): Promise<{ keys: readonly string[]; repositoryId: string }> {
+/** Nothing opens with a corrupt key, so keys are compared with their names first, and repaired where that is allowed. Returns those that were. */
+async function openOrRepair(run: Run, engine: Engine, mayRepair: boolean): Promise<{ keys: readonly string[]; repositoryId: string }> {
   const open = async (): Promise<string> => (await openRepository({ ...run, dryRun: true }, { mayInit: false }))?.repository.id ?? ''
   try {
     return { keys: [], repositoryId: await open() }
   } catch (error) {
     const { path } = engine.location()
     const layout = engine.layout?.()
-    if (!mayMend || path === null || layout === undefined || !(error instanceof StackbkError) || error.kind !== 'corrupt') throw error
+    if (!mayRepair || path === null || layout === undefined || !(error instanceof StackbkError) || error.kind !== 'corrupt') throw error
     const keys = (await frozenList(path, layout)).filter(({ group }) => group.role === 'key')
     const { corrupt } = await checkContents(path, keys, { signal: run.signal })
     const transport = await run.transport().catch(() => null)
