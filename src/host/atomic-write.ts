@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fchmodSync, fchownSync, fstatSync, fsyncSync, lstatSync, openSync, realpathSync, renameSync, type Stats, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, fchmodSync, fchownSync, fstatSync, fsyncSync, lstatSync, openSync, readdirSync, realpathSync, renameSync, rmSync, type Stats, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 /**
@@ -11,7 +11,7 @@ import { basename, dirname, join } from 'node:path'
 export function writeFileAtomically(path: string, content: string | Uint8Array, options: { mode?: number } = {}): void {
   const target = isThere(path) ? realpathSync.native(path) : path
   const before = statSync(target, { throwIfNoEntry: false })
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 200)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = join(dirname(target), `${temporaryStart(target)}${randomBytes(6).toString('hex')}.tmp`)
   const descriptor = openSync(temporary, 'wx', 0o600)
   try {
     try {
@@ -27,6 +27,23 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
     throw error
   }
   syncFolder(dirname(target))
+}
+
+/**
+ * Removes what killed writers of this file left next to it. Only for a caller that is the only writer of the file at the
+ * time, by a lock: the new file of another writer would go too. A folder that is not there holds none.
+ */
+export function removeUnfinishedWrites(path: string): void {
+  const folder = dirname(path)
+  const start = temporaryStart(path)
+  if (!isThere(folder)) return
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(start) && /^[0-9a-f]{12}\.tmp$/.test(name.slice(start.length))) rmSync(join(folder, name), { force: true })
+  }
+}
+
+function temporaryStart(target: string): string {
+  return `.${basename(target).slice(0, 200)}.`
 }
 
 /** What was created, renamed or removed in it survives a power cut only once the folder itself is on the disk. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { writeFileAtomically } from '../host/atomic-write.js'
+import { removeUnfinishedWrites, writeFileAtomically } from '../host/atomic-write.js'
 import { ensureFolder } from '../host/state-folder.js'
 
 /** What is remembered of one stack from run to run. Losing it costs no data: the repository knows the snapshots. */
@@ -46,7 +46,10 @@ export function recallStack(folder: string, key: string): StackMemory | null {
   }
 }
 
+/** Only for a run that holds the lock of the stacks. */
 export function rememberStack(folder: string, key: string, memory: StackMemory): void {
+  const path = join(folder, `${key}.json`)
   ensureFolder(folder)
-  writeFileAtomically(join(folder, `${key}.json`), `${JSON.stringify(memory, null, 2)}\n`, { mode: 0o600 })
+  removeUnfinishedWrites(path)
+  writeFileAtomically(path, `${JSON.stringify(memory, null, 2)}\n`, { mode: 0o600 })
 }

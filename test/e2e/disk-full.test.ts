@@ -14,9 +14,9 @@ import { testImage } from '../fixtures/busybox-image.js'
 import { makeWorld, says, type World, type WorldStack } from '../fixtures/world.js'
 
 /** The tools' and the system's own words for it. */
+const noSpace = /no space left on device/i
 /** Of a tmpfs, as large as the largest that is common. */
 const pageBytes = 65_536
-const noSpace = /no space left on device/i
 
 /** Slow enough to stop and to start that a disk can be filled in between. */
 const slow = {

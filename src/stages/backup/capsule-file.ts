@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 import type { Capsule, ContainerEnd } from '@stackbk/contract'
 
-import { writeFileAtomically } from '../../host/atomic-write.js'
+import { removeUnfinishedWrites, writeFileAtomically } from '../../host/atomic-write.js'
 import { machineId } from '../../host/machine-id.js'
 import { realPathSoFar } from '../../host/mounts.js'
 import { capsulePath, ensureFolder } from '../../host/state-folder.js'
@@ -23,6 +23,7 @@ export function writeCapsule(run: Run, plan: StackPlan, ended: readonly Containe
   if (run.dryRun) return { paths: [], reason: null }
   const path = capsulePath(run.state, stackKey(plan.stack))
   try {
+    removeUnfinishedWrites(path)
     if (plan.capsule === null) {
       // That of an earlier run would say what ran then.
       rmSync(path, { force: true })

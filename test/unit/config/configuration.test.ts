@@ -78,7 +78,7 @@ describe('the settings', () => {
       backupTimeoutMs: null,
       stallTimeoutMs: 600_000,
       hostname: hostname(),
-      retention: { last: 0, daily: 7, weekly: 4, monthly: 6, yearly: 2 },
+      retention: { last: 0, daily: 7, weekly: 4, monthly: 6, yearly: 2, withinMs: 48 * 3_600_000 },
       autoInit: true,
       autoPrune: true,
       verification: true,

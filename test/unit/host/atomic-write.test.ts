@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { writeFileAtomically } from '../../../src/host/atomic-write.js'
+import { removeUnfinishedWrites, writeFileAtomically } from '../../../src/host/atomic-write.js'
 
 describe('an atomic write', () => {
   let folder = ''
@@ -68,5 +68,13 @@ describe('an atomic write', () => {
     symlinkSync(folder, occupied)
     expect(() => writeFileAtomically(occupied, 'b')).toThrow()
     expect(readdirSync(folder)).toEqual(['occupied'])
+  })
+
+  it('removes what a killed writer of this file left, and nothing else', () => {
+    const others = ['.state.json.0123456789ab.tmp.old', '.other.json.0123456789ab.tmp', '.state.json.x123456789ab.tmp', 'state.json']
+    for (const name of [...others, '.state.json.0123456789ab.tmp', '.state.json.ffffffffffff.tmp']) writeFileSync(join(folder, name), '')
+    removeUnfinishedWrites(join(folder, 'state.json'))
+    expect(readdirSync(folder).sort()).toEqual([...others].sort())
+    expect(() => removeUnfinishedWrites(join(folder, 'missing', 'state.json'))).not.toThrow()
   })
 })
