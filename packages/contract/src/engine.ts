@@ -52,6 +52,11 @@ export interface SnapshotRequest {
    */
   readonly excludePaths?: readonly string[]
   readonly bindMounts?: readonly BindMount[]
+  /**
+   * About how much the snapshot will hold, by an earlier one of the same stack. An engine may show its progress by this instead
+   * of counting all files first. Nothing else may depend on it.
+   */
+  readonly expected?: { readonly files: number; readonly bytes: number }
   /** For the snapshot's second phase; absent: no limit. */
   readonly timeoutMs?: number
   readonly stallTimeoutMs?: number

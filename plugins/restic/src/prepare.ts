@@ -195,6 +195,8 @@ function startBackup(restic: Restic, request: SnapshotRequest, gate: Gate, run: 
       request.parent === null ? '--force' : `--parent=${request.parent}`,
       ...(gate.patternsPath === null ? [] : [`--exclude-file=${gate.patternsPath}`]),
       `--iexclude-file=${gate.path}`,
+      // Only the progress needs restic's count of all files, and on a stopped stack the count would compete with the reading.
+      ...(request.expected === undefined ? [] : ['--no-scan']),
     ],
     // restic expands no pattern in arguments.
     operands: request.paths,
@@ -247,11 +249,11 @@ function watchSecondPhase({
   // restic repeats its status by the clock, also when nothing moves.
   let lastStatus = ''
   run.onStatus = (status) => {
-    const [bytesDone, bytesTotal, filesDone, filesTotal] = [
-      asNumber(status['bytes_done']),
-      asNumber(status['total_bytes']),
-      asNumber(status['files_done']),
-      asNumber(status['total_files']),
+    const [bytesDone, filesDone] = [asNumber(status['bytes_done']), asNumber(status['files_done'])]
+    // What has grown since the earlier snapshot is never more than all.
+    const [bytesTotal, filesTotal] = [
+      Math.max(asNumber(status['total_bytes']), bytesDone, request.expected?.bytes ?? 0),
+      Math.max(asNumber(status['total_files']), filesDone, request.expected?.files ?? 0),
     ]
     const now = [bytesDone, bytesTotal, filesDone, filesTotal].join()
     if (now === lastStatus) return
@@ -265,7 +267,7 @@ function watchSecondPhase({
       filesDone,
       filesTotal,
       ...(seconds > 0 ? { bytesPerSecond: Math.round(bytesDone / seconds) } : {}),
-      ...(typeof status['seconds_remaining'] === 'number' ? { remainingMs: status['seconds_remaining'] * 1000 } : {}),
+      ...remaining(status, { bytesDone, bytesTotal, seconds }),
     })
   }
   return {
@@ -277,6 +279,13 @@ function watchSecondPhase({
     },
     endedBecause: () => because,
   }
+}
+
+/** By restic's own word, which it gives only when it has counted; else by the speed so far. */
+function remaining(status: JsonObject, { bytesDone, bytesTotal, seconds }: { bytesDone: number; bytesTotal: number; seconds: number }): { readonly remainingMs?: number } {
+  if (typeof status['seconds_remaining'] === 'number') return { remainingMs: status['seconds_remaining'] * 1000 }
+  if (bytesDone === 0 || seconds < 1) return {}
+  return { remainingMs: Math.round(((bytesTotal - bytesDone) / bytesDone) * seconds) * 1000 }
 }
 
 /** Exit code 3 is a snapshot too, of what could be read. */

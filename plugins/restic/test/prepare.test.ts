@@ -217,6 +217,22 @@ describe('the second phase', () => {
     expect(seen.some(({ bytesDone = 0 }) => bytesDone > 0)).toBe(true)
   })
 
+  test('shows its progress by what an earlier snapshot held, and by more where more is there; restic does not count first', async () => {
+    const made = await benchWithRepository()
+    writeFileSync(join(made.source, 'big'), '')
+    truncateSync(join(made.source, 'big'), 2 * 1024 ** 3)
+    for (const bytes of [3 * 1024 ** 3, 5]) {
+      const prepared = made.engine.prepare(requestOf(made, { expected: { files: 7, bytes } }))
+      value(await prepared.ready)
+      expect(resticsOn(made.repository).map(({ args }) => args.includes('--no-scan'))).toEqual([true])
+      const seen: Progress[] = []
+      expect(value(await prepared.take({ onProgress: (progress) => seen.push(progress) })).bytesProcessed).toBe(2 * 1024 ** 3)
+      expect(seen.length).toBeGreaterThan(0)
+      expect(seen.map(({ bytesTotal }) => bytesTotal)).toEqual(seen.map(({ bytesDone = 0 }) => Math.max(bytesDone, bytes)))
+      expect(seen.map(({ filesTotal }) => filesTotal)).toEqual(seen.map(() => 7))
+    }
+  })
+
   test('ends when it is cancelled in the middle, and leaves nothing', async () => {
     const made = await benchWithRepository()
     bigFile(made)

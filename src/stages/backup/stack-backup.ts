@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 
 import { files as fileSystem } from '@stackbk/tool-runner/files'
-import { frozenFolderName, type Answer, type ContainerState, type PreparedSnapshot, type Runtime, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
+import { frozenFolderName, type Answer, type ContainerState, type PreparedSnapshot, type Runtime, type Snapshot, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
@@ -69,14 +69,15 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   // What is frozen is read with the stack running again: there is nothing to be gained by reading it before.
   const warming = warm === undefined && freezing.chosen === null ? await decideWarmPass(run, plan, repository) : { isWanted: false, problems: [] }
   const { paths: ownPaths, reason: whyNoCapsule } = writeCapsule(run, plan, [])
-  const parent = lastGoodSnapshot(repository.snapshots, stack.name, run.configuration.backup.hostname)?.id ?? null
+  const lastGood = lastGoodSnapshot(repository.snapshots, stack.name, run.configuration.backup.hostname)
   const request: SnapshotRequest = {
     paths: [...plan.paths, ...ownPaths],
     tags: stackTags(stack.name),
     host: run.configuration.backup.hostname,
-    parent: warm?.suspects != null ? warm.snapshot.id : parent,
+    parent: warm?.suspects != null ? warm.snapshot.id : (lastGood?.id ?? null),
     excludes: [...run.configuration.stack(stack.name).exclude, frozenFolderName, ...plan.unansweredPaths.map(asPattern)],
     ...(plan.excludePaths.length === 0 ? {} : { excludePaths: plan.excludePaths }),
+    ...expectedFrom(lastGood),
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
     stallTimeoutMs: run.configuration.backup.stallTimeoutMs,
   }
@@ -89,6 +90,11 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   // Without it the snapshot is marked; with an error of it the prepared one would wait for ever.
   const watch = isSensitive(plan) ? await runtime.watch(plan.state).catch(() => null) : null
   return { ...common, prepared, isWarmPass: false, watch: watch?.ok ? watch.value : null }
+}
+
+function expectedFrom(earlier: Snapshot | undefined): Pick<SnapshotRequest, 'expected'> {
+  if (earlier === undefined || earlier.files === null || earlier.bytes === null) return {}
+  return { expected: { files: earlier.files, bytes: earlier.bytes } }
 }
 
 /** An exclude pattern for one path alone. The engine does not even look at what is excluded. */
