@@ -267,7 +267,9 @@ function fingerprint(state: StackState): string {
   // One that its own policy starts again and again (a command that ends) is never the same twice, and nothing has changed.
   const now = ({ condition, startedAt, restartCount }: ContainerState): string => ((restartCount ?? 0) > 0 && isAlive({ condition }) && condition !== 'paused' ? 'restarted by its policy' : `${condition} ${startedAt}`)
   const containers = state.projects.flatMap((project) => project.containers.map((container) => `${container.id} ${now(container)}`))
-  return [state.condition, ...containers.sort()].join('\n')
+  // One that lives in the network of this stack may have been gone while this was planned: its own backup makes it anew.
+  const dependents = state.dependents.map(({ id }) => `dependent ${id}`)
+  return [state.condition, ...containers.sort(), ...dependents.sort()].join('\n')
 }
 
 function placesOf(sources: readonly Source[]): string {

@@ -263,6 +263,16 @@ describe('the backup of several stacks', () => {
     expect(exitCode).toBe(11)
   })
 
+  it('plans a stack again when a container of elsewhere has come to share its network since', async () => {
+    let looks = 0
+    const guest = container('guest', { id: 'guest-1', networkMode: 'container:app-1' })
+    const run = runWith({ inspect: (directories) => Promise.resolve(ok(directories.map((directory) => ({ ...stateOf([container('app', { id: 'app-1' })], { directory }), dependents: ++looks < 3 ? [] : [guest] })))) })
+    write('dirlist', 'one=true\n')
+    const { exitCode } = await backup(run, choices)
+    expect(exitCode).toBe(0)
+    expect(happened.filter((step) => step === 'plan one')).toHaveLength(2)
+  })
+
   it('stops nothing when the stack changed, was planned again, and the repository does not open any more', async () => {
     let looks = 0
     let prepared = 0
