@@ -79,7 +79,7 @@ describe.skipIf(!canMakeDisks)('a full disk under the state folder', () => {
   let disk: SmallDisk
 
   beforeAll(async () => {
-    world = await makeWorld()
+    world = await makeWorld({ settings: { local_backup: { KEEP_WITHIN: 0 } } })
     disk = await makeSmallDisk({ path: world.state, bytes: 8 << 20 })
     web = await world.stack('web', { services: two })
     expect((await world.backup()).exitCode).toBe(0)

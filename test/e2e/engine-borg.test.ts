@@ -31,7 +31,7 @@ describe.skipIf(!hasBorg)('the example engine around borg', () => {
       world = await makeWorld()
       writeFileSync(join(world.root, 'passphrase'), 'a passphrase\n', { mode: 0o600 })
       world.configure({
-        local_backup: { ENGINE: 'borg', KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 },
+        local_backup: { ENGINE: 'borg', KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 },
         'plugin:borg': { REPOSITORY: join(world.root, 'borg'), PASSPHRASE_FILE: join(world.root, 'passphrase') },
       })
       const { exitCode, stdout, stderr } = await world.run(['plugins', 'link', '--no-install', folder], { config: null, onHostNetwork: true })

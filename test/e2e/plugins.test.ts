@@ -120,21 +120,35 @@ describe('a plugin that is asked for and cannot be used', () => {
   const stateWithoutLog = (): string => world.picture(at('state')).split('\n').filter((line) => !line.includes('/stackbk.log ')).join('\n')
 
   it.each([
-    ['an engine that throws', 'backup', { local_backup: { ENGINE: 'bad-twin#restic' } }, 'not this one', 1],
-    ['an engine that is nowhere', 'backup', { local_backup: { ENGINE: 'nowhere' } }, 'no plugin provides the engine "nowhere"', 0],
-    ['a transport for a newer contract', 'run', { cloud_sync: { PROVIDER: 'newer' } }, 'bad-newer: it was written for version 2', 0],
-    ['half a transport', 'run', { cloud_sync: { PROVIDER: 'half' } }, 'its create() gave a transport without ready()', 0],
-    ['a transport that throws at the first call', 'run', { cloud_sync: { PROVIDER: 'later' } }, 'in ready', 2],
-  ] as const)('%s: %s ends with 2, nothing was touched, and the stack of what it threw is in the run log', async (_, command, settings, reason, thrown) => {
-    const [section = '', keys = {}] = Object.entries(settings)[0] ?? []
+    ['an engine that throws', { local_backup: { ENGINE: 'bad-twin#restic' } }, 'not this one', 1],
+    ['an engine that is nowhere', { local_backup: { ENGINE: 'nowhere' } }, 'no plugin provides the engine "nowhere"', 0],
+  ] as const)('%s: backup ends with 2, nothing was touched, and the stack of what it threw is in the run log', async (_, settings, reason, thrown) => {
     const before = { containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }
-    const logged = world.log().length
-    world.configure({ [section]: keys })
-    const { exitCode, stderr } = await world.run([command], { environment: environment('data of some') })
-    world.configure({ [section]: Object.fromEntries(Object.keys(keys).map((key) => [key, null])) })
+    const { exitCode, stderr, stacks } = await withSettings(settings, 'backup')
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(reason)])
     expect({ containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }).toEqual(before)
-    expect(world.log().slice(logged).filter(({ level }) => level === 'error').map(({ stack }) => stack)).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
+    expect(stacks).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
   })
-})
 
+  it.each([
+    ['a transport for a newer contract', { cloud_sync: { PROVIDER: 'newer' } }, 'bad-newer: it was written for version 2', 0],
+    ['half a transport', { cloud_sync: { PROVIDER: 'half' } }, 'its create() gave a transport without ready()', 0],
+    ['a transport that throws at the first call', { cloud_sync: { PROVIDER: 'later' } }, 'in ready', 3],
+  ] as const)('%s: run makes the backup all the same, ends with 2 and says why, and the stack of what it threw is in the run log', async (_, settings, reason, thrown) => {
+    const before = (await world.snapshots()).length
+    const { exitCode, stdout, stacks } = await withSettings(settings, 'run')
+    expect([exitCode, stdout]).toEqual([2, expect.stringContaining(reason)])
+    expect((await world.snapshots()).length).toBe(before + 1)
+    expect(await web.running()).toEqual(['app'])
+    expect(stacks).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
+  })
+
+  /** One call with these settings, and the stacks that it left in the run log. */
+  async function withSettings(settings: Record<string, Record<string, string>>, command: string): Promise<{ exitCode: number; stdout: string; stderr: string; stacks: unknown[] }> {
+    const logged = world.log().length
+    world.configure(settings)
+    const { exitCode, stdout, stderr } = await world.run([command], { environment: environment('data of some') })
+    world.configure(Object.fromEntries(Object.entries(settings).map(([section, keys]) => [section, Object.fromEntries(Object.keys(keys).map((key) => [key, null]))])))
+    return { exitCode, stdout, stderr, stacks: world.log().slice(logged).filter(({ level }) => level === 'error').map(({ stack }) => stack) }
+  }
+})

@@ -37,7 +37,8 @@ describe('retention', () => {
       web.write('data/blob', randomBytes(1000))
       const call = await world.backup(['web'])
       expect(call.exitCode, JSON.stringify(call.result)).toBe(0)
-      expect(call.result.retention).toEqual({ status: 'ok', removed: round === 2 ? 1 : 0 })
+      expect(call.result.retention).toMatchObject({ status: 'ok', removed: round === 2 ? 1 : 0 })
+      expect((call.result.retention.forgotten ?? []).map(({ stack }) => stack)).toEqual(round === 2 ? ['web'] : [])
     }
     // What this host forgot is for the other one to read.
     const left = (await world.snapshots()).filter(({ tags }) => !tags.includes('stackbk-ledger')).map((snapshot) => `${snapshot.hostname} ${snapshot.tags.join(',')}`).sort()
@@ -135,7 +136,7 @@ describe('verification', () => {
   })
 
   it('defect 15: a retention that fails makes the run partial, 3', async () => {
-    world.configure({ local_backup: { VERIFICATION_DEPTH: 'metadata', AUTO_PRUNE: null } })
+    world.configure({ local_backup: { VERIFICATION_DEPTH: 'metadata', AUTO_PRUNE: null, KEEP_WITHIN: 0 } })
     web.write('data/blob', randomBytes(400_000))
     expect((await world.backup(['--no-prune'])).exitCode).toBe(0)
     // The data of a snapshot that stays is gone: its trees load, and no prune may go on.
