@@ -37,6 +37,8 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
   })
   beforeEach(async () => {
     await engine.start()
+    const dead = await docker('ps', '--all', '--quiet', '--filter', 'status=dead')
+    if (dead !== '') await docker('rm', '--force', ...dead.split('\n'))
     web.write('data/blob', randomBytes(60_000_000))
     await web.compose('up', '-d', '--pull', 'never', '--wait', ...ran)
     await until('the stack runs as it should', async () => {
@@ -133,6 +135,23 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
     // What the user had stopped may run by its own policy: that is his own engine's doing.
     expect((await web.running()).filter((service) => service !== 'stopped')).toEqual(ran)
     expect(world.journal()).toEqual([])
+  })
+
+  it('with the machine, while it removed the containers: resume removes what is left of them and starts all of it', async () => {
+    const underway = await world.startUntil(['backup', '--json', '--stop-mode', 'down'], says('stopping', 'web'))
+    underway.signal('SIGKILL')
+    for (const { pid } of world.processes()) signalProcess(pid, 'SIGKILL')
+    await underway.ended
+    await engine.cutPower()
+    engine.leaveHalfRemoved()
+    await engine.start()
+    expect((await docker('ps', '--all', '--filter', 'status=dead', '--format', '{{.Label "com.docker.compose.service"}}')).split('\n').sort()).toEqual([...ran, 'stopped'].sort())
+    const { exitCode, stdout } = await world.run(['resume', '--json'], { through: withNewBootId(world) })
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'ok', stacks: [{ name: 'web', servicesBefore: ran, action: 'started', status: 'ok' }] })
+    expect(exitCode).toBe(0)
+    await expectUp()
+    // Compose can go on with it.
+    await web.compose('up', '-d', '--pull', 'never', '--wait', ...ran)
   })
 
   it('with the machine: the next backup does the same by itself', async () => {

@@ -2,7 +2,7 @@ import { answered, done, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, Failure, ProjectState, StackState, StartRequest } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
-import { pauseContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
+import { pauseContainer, removeContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
 import { isAlive } from './container.js'
 import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { imageIds } from './images.js'
@@ -47,7 +47,8 @@ export async function startStack(tools: Tools, state: StackState, request: Start
       request.mode === 'down' ? presentImages(tools, units) : null,
     ])
     if (!present.ok) return present
-    const made = await makeMissing(tools, state, units, { present: present.value, images })
+    const left = request.mode === 'down' ? await finishRemovals(tools, state, present.value) : present.value
+    const made = await makeMissing(tools, state, units, { present: left, images })
     failures.push(...made.failures)
     const containers = made.projects.length === 0 ? present : await listWithin(tools.docker, scopeOf(state))
     if (!containers.ok) return containers
@@ -102,6 +103,22 @@ async function presentOnceSettled(tools: Tools, state: StackState, units: readon
   const settled = await waitUntilSettled(tools, state, { timeoutMs: Math.max(settleLeastMs, longestGraceMs) + settleMarginMs })
   if (!settled.ok) tools.log('warning', settled.failure.message, { directory: state.directory })
   return listWithin(tools.docker, scopeOf(state))
+}
+
+/**
+ * An engine that ends while it removes a container keeps it as `dead`: it can never start, holds its name, and Compose takes it
+ * for the service's container. What our own `down` has begun to remove is removed now. Returns the containers that remain.
+ */
+async function finishRemovals(tools: Tools, state: StackState, present: readonly Listed[]): Promise<readonly Listed[]> {
+  const recorded = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
+  const dead = present.filter((container) => container.condition === 'dead' && recorded.has(container.id))
+  const removed = new Set<string>()
+  for (const container of dead) {
+    const answer = await removeContainer(tools.docker, container, { force: true, volumes: false, timeoutMs: startLimitMs })
+    if (answer.ok) removed.add(container.id)
+    else tools.log('warning', answer.failure.message, { directory: state.directory, reason: answer.failure.toolOutput ?? '' })
+  }
+  return present.filter((container) => !removed.has(container.id))
 }
 
 /** Of the service's containers: those that ran, then those made since; never one that the user had stopped. */
