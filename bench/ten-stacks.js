@@ -2,7 +2,7 @@
 // once with `stop`, against a shell script that does down, restic backup, up -d for each and one forget --prune at the end. In
 // turns, each with a repository of its own. Downtime is first container die → last start, from the engine's own events.
 // Processor time is that of all processes, children included; the engine's own is in neither. Then the same with many stacks.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -18,6 +18,7 @@ const image = `${tag}/busybox:1`
 const allNames = Array.from({ length: Math.max(count, many) }, (_, index) => `stack${index + 1}`)
 const names = allNames.slice(0, count)
 const modes = ['down', 'stop']
+const mostAttempts = 100
 const made = []
 
 /** The engine's own address pools are used up after thirty networks or so: each stack has sixteen addresses of its own here. */
@@ -46,11 +47,30 @@ function configure(key, { mode, stacks }) {
   return { file: join(folder, `${key}.ini`), state: join(folder, `state-${key}`), stacks }
 }
 
+/**
+ * New repositories whose passwords cost the same to check. restic sets that cost by how busy the machine is at the moment, so that
+ * it can differ by two thirds between two of them, and each call of restic would pay for it.
+ */
+async function makeRepositories(paths) {
+  let wanted = null
+  for (const path of paths) {
+    for (let attempt = 1; ; attempt++) {
+      if (attempt > mostAttempts) throw new Error(`no repository with a password of the cost ${wanted} could be made`)
+      rmSync(path, { recursive: true, force: true })
+      await measure('restic', ['init', '--quiet', '--repo', path, '--password-file', join(folder, 'password')])
+      const { N, r, p } = JSON.parse(readFileSync(join(path, 'keys', readdirSync(join(path, 'keys'))[0]), 'utf8'))
+      const cost = [N, r, p].join()
+      wanted ??= cost
+      if (cost === wanted) break
+    }
+  }
+}
+
 function writeScript() {
   writeFileSync(
     join(folder, 'script'),
     `set -e
-export RESTIC_REPOSITORY=${folder}/script-repository RESTIC_PASSWORD_FILE=${folder}/password
+export RESTIC_REPOSITORY=${folder}/repository-script RESTIC_PASSWORD_FILE=${folder}/password
 restic cat config >/dev/null 2>&1 || restic init >/dev/null
 for stack in ${names.join(' ')}; do
   cd ${folder}/stacks/$stack
@@ -109,6 +129,7 @@ try {
   for (const name of names) await makeStack(name)
   writeScript()
   const own = Object.fromEntries(modes.map((mode) => [mode, configure(mode, { mode, stacks: names })]))
+  await makeRepositories(['script', ...modes, ...(many > count ? ['many'] : [])].map((key) => join(folder, `repository-${key}`)))
   await byScript()
   for (const mode of modes) await byStackbk(own[mode])
   const results = { script: [], down: [], stop: [] }
