@@ -210,11 +210,6 @@ export interface StartRequest {
   readonly healthTimeoutMs: number
   /** The machine was restarted since the stop: no stop of before is still under way, and clocks tell nothing. */
   readonly isAfterReboot?: boolean
-  /**
-   * Called whenever the start has nothing to do but to wait for a service, until it is healthy for one. Until then the caller
-   * leaves the processor to the start. A runtime that never calls it is as good: the end of the start counts too.
-   */
-  readonly onWaiting?: () => void
 }
 
 /** Whether all that ran before runs again. */

@@ -267,7 +267,6 @@ async function waitForNeed(tools: Tools, { need, units, chosen, request, waiting
     if (performance.now() - begunAt > limitMs) {
       return [{ kind: 'timed-out', message: `${target.service} did not become ${need.condition === 'service_healthy' ? 'healthy' : 'complete'} within ${Math.round(limitMs / 1000)} s`, fix: `Look at docker logs ${states[0]?.name ?? target.service}` }]
     }
-    request.onWaiting?.()
     await waiting.change()
   }
 }

@@ -43,7 +43,7 @@ export interface WindowContext {
   readonly freeze: ((signal: AbortSignal) => Promise<Answer<FrozenCopy>>) | null
   /** The stop is over, nothing is read yet: the last moment to write what the snapshot should hold of it. */
   readonly onStopped: (ended: readonly ContainerEnd[]) => void | Promise<void>
-  /** Called once, when the snapshot is over and the start leaves the processor free: from here on something else may be prepared. */
+  /** Called when the snapshot is over and the start begins: from here on something else may be prepared. */
   readonly onStarting: () => void
 }
 
@@ -183,17 +183,14 @@ export async function startAndConfirm(
 ): Promise<{ start: Answer<void>; up: Answer<UpReport> }> {
   const { runtime, journal } = context
   const { log, onPhase, onStarting } = unfailing(context)
-  let isPastBusyPart = false
-  const onWaiting = (): void => {
-    if (!isPastBusyPart) onStarting()
-    isPastBusyPart = true
-  }
   const isAfterReboot = wasRebootedSince(entry)
   const startRequest = { mode: entry.mode, healthTimeoutMs: entry.healthTimeoutMs, ...(isAfterReboot ? { isAfterReboot } : {}) }
   onPhase('starting')
   log('info', 'starting', { stack: entry.name })
-  let start = await settled(() => runtime.start(entry.state, { ...startRequest, onWaiting }))
-  onWaiting()
+  // The start's commands are on their way before anything else may use the processor.
+  const starting = settled(() => runtime.start(entry.state, startRequest))
+  onStarting()
+  let start = await starting
   onPhase('waiting')
   const askUp = (): Promise<Answer<UpReport>> => settled(() => runtime.waitUntilUp(entry.state, { since, timeoutMs: entry.healthTimeoutMs, ...(isAfterReboot ? { isAfterReboot } : {}) }))
   let up = await askUp()

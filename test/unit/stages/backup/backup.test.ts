@@ -38,9 +38,8 @@ describe('the backup of several stacks', () => {
         describe: () => Promise.resolve(ok({ schemaVersion: 1, notes: [] } as unknown as Capsule)),
         watch: () => Promise.resolve(ok({ report: () => ({ isLossy: false, firstStopAt: 1, lastStartAt: 2, readyAt: 3, ended: [], starts: [] }), close: () => Promise.resolve() })),
         stop: (state) => (note(`stop ${nameOf(state)}`), Promise.resolve(ok({ ended: [], stillRunning: [] }))),
-        start: async (state, request) => {
+        start: async (state) => {
           note(`start ${nameOf(state)}`)
-          request.onWaiting?.()
           // Whatever else goes on meanwhile has its turn, and Node its look for errors that nobody caught.
           for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
           return ok(undefined)

@@ -267,29 +267,9 @@ describe('the window in which a stack is down', () => {
       onStarting: () => {},
     })
     expect(requests).toEqual([
-      { mode: 'stop', healthTimeoutMs: 1000, onWaiting: expect.any(Function) as unknown },
+      { mode: 'stop', healthTimeoutMs: 1000 },
       { since: new Date(0), timeoutMs: 1000 },
     ])
-  })
-
-  it.each([['waits for a service, and once', 2, ['start', 'onStarting', 'started']], ['has ended, where the runtime never says that it waits', 0, ['start', 'started', 'onStarting']]])('lets others use the processor when the start %s', async (_, waits, expected) => {
-    const order: string[] = []
-    await startAndConfirm(await entryOfWindow(), new Date(0), {
-      runtime: partly<Runtime>('runtime', {
-        start: (_state, request) => {
-          order.push('start')
-          for (let time = 0; time < waits; time++) request.onWaiting?.()
-          order.push('started')
-          return Promise.resolve(ok(undefined))
-        },
-        waitUntilUp: () => Promise.resolve(ok(isUp)),
-      }),
-      journal: new Journal(at('journal')),
-      log: () => {},
-      onPhase: () => {},
-      onStarting: () => void order.push('onStarting'),
-    })
-    expect(order).toEqual(expected)
   })
 
   async function entryOfWindow(plan = planOf()): Promise<JournalEntry> {
