@@ -2,7 +2,8 @@ import { answered, done, failed } from '@stackbk/contract'
 import type { Answer, ContainerState, Failure, ProjectState, StackState, StartRequest } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
-import { pauseContainer, removeContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
+import { pauseContainer, startContainer, unpauseContainer, withEach } from './container-calls.js'
+import { removeContainers } from './container-removal.js'
 import { isAlive } from './container.js'
 import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { imageIds } from './images.js'
@@ -112,12 +113,7 @@ async function presentOnceSettled(tools: Tools, state: StackState, units: readon
 async function finishRemovals(tools: Tools, state: StackState, present: readonly Listed[]): Promise<readonly Listed[]> {
   const recorded = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
   const dead = present.filter((container) => container.condition === 'dead' && recorded.has(container.id))
-  const removed = new Set<string>()
-  for (const container of dead) {
-    const answer = await removeContainer(tools.docker, container, { force: true, volumes: false, timeoutMs: startLimitMs })
-    if (answer.ok) removed.add(container.id)
-    else tools.log('warning', answer.failure.message, { directory: state.directory, reason: answer.failure.toolOutput ?? '' })
-  }
+  const removed = await removeContainers(tools, state.directory, dead, { force: true, timeoutMs: startLimitMs })
   return present.filter((container) => !removed.has(container.id))
 }
 

@@ -2,7 +2,8 @@ import { answered, failed, stopGraceOf } from '@stackbk/contract'
 import type { Answer, ContainerEnd, ContainerState, Failure, StackState, StopEvidence, StopRequest } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
-import { type Named, pauseContainer, removeContainer, stopContainer, withEach } from './container-calls.js'
+import { type Named, pauseContainer, stopContainer, withEach } from './container-calls.js'
+import { removeContainers } from './container-removal.js'
 import { isAlive, label } from './container.js'
 import type { Ear } from './engine-events.js'
 import { readEnd, readEnds } from './ends.js'
@@ -76,16 +77,10 @@ function graceOf(container: ContainerState, request: StopRequest): number {
   return stopGraceOf(container, request.graceSeconds)
 }
 
-/**
- * Removes the stack's containers, and those of `madeSince` that are not in the state. The engine refuses one that was started
- * meanwhile. Anonymous volumes stay, as after `docker compose down`. What stays is started again as it is.
- */
+/** Removes the stack's containers, and those of `madeSince` that are not in the state. What stays is started again as it is. */
 async function removeStopped(tools: Tools, state: StackState, madeSince: readonly Named[], request: StopRequest): Promise<void> {
   const containers = new Map([...madeSince, ...state.projects.flatMap((project) => project.containers)].map((container) => [container.id, container]))
-  await Promise.all([...containers.values()].map(async (container) => {
-    const removed = await removeContainer(tools.docker, container, { force: false, volumes: false, signal: request.signal, timeoutMs: removalLimitMs })
-    if (!removed.ok) tools.log('warning', removed.failure.message, { directory: state.directory, toolOutput: removed.failure.toolOutput })
-  }))
+  await removeContainers(tools, state.directory, containers.values(), { force: false, signal: request.signal, timeoutMs: removalLimitMs })
 }
 
 async function stopInOrder(tools: Tools, state: StackState, units: readonly Unit[], request: StopRequest): Promise<Failure[]> {
