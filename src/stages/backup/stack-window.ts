@@ -43,7 +43,10 @@ export interface WindowContext {
   readonly freeze: ((signal: AbortSignal) => Promise<Answer<FrozenCopy>>) | null
   /** The stop is over, nothing is read yet: the last moment to write what the snapshot should hold of it. */
   readonly onStopped: (ended: readonly ContainerEnd[]) => void | Promise<void>
-  /** Called when the snapshot is over and the start begins: from here on something else may be prepared. */
+  /**
+   * Called when the snapshot is over and the start begins, in the same moment and before a container can run: the watch for other
+   * writers ends with it. From here on something else may be prepared.
+   */
   readonly onStarting: () => void
 }
 

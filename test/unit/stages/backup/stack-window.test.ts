@@ -253,6 +253,17 @@ describe('the window in which a stack is down', () => {
     expect(journalHolds()).toEqual([])
   })
 
+  it('says that the reading is over before the start can have started a container', async () => {
+    await windowOf({
+      start: async () => {
+        await Promise.resolve()
+        happened.push('a container runs')
+        return ok(undefined)
+      },
+    })
+    expect(happened.slice(-4)).toEqual(['start', 'onStarting', 'a container runs', 'waitUntilUp'])
+  })
+
   it('gives neither the start nor the confirmation a signal that could cut them short', async () => {
     const requests: unknown[] = []
     const entry = await entryOfWindow()
