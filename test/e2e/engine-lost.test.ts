@@ -18,7 +18,8 @@ const polite = { image: testImage, command: politeCommand, network_mode: 'none' 
 /** One for each way in which an engine treats containers when it comes back. */
 const services = {
   db: healthy,
-  plain: { ...polite, depends_on: { db: { condition: 'service_healthy' } } },
+  // It takes its time to stop, and nothing is removed before.
+  plain: { ...polite, command: ['sh', '-c', "trap 'sleep 2; exit 0' TERM; sleep 1000000 & wait"], depends_on: { db: { condition: 'service_healthy' } } },
   always: { ...polite, restart: 'always' },
   unless: { ...polite, restart: 'unless-stopped' },
   stopped: { ...polite, restart: 'always' },
@@ -37,8 +38,8 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
   })
   beforeEach(async () => {
     await engine.start()
-    const dead = await docker('ps', '--all', '--quiet', '--filter', 'status=dead')
-    if (dead !== '') await docker('rm', '--force', ...dead.split('\n'))
+    const left = await halfRemoved()
+    if (left.length > 0) await docker('rm', '--force', ...left)
     web.write('data/blob', randomBytes(60_000_000))
     await web.compose('up', '-d', '--pull', 'never', '--wait', ...ran)
     await until('the stack runs as it should', async () => {
@@ -60,9 +61,12 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
     // What the user had stopped may run by its own policy, where it is still there: an engine that comes back starts it.
     expect((await web.running()).filter((service) => service !== 'stopped')).toEqual(ran)
     expect(await docker('ps', '--filter', `label=com.docker.compose.project=${web.project}`, '--filter', 'health=healthy', '--format', '{{.Label "com.docker.compose.service"}}')).toBe('db')
+    // With a container that is half removed, Compose could not start the stack again.
+    expect(await halfRemoved()).toEqual([])
     expect(world.journal()).toEqual([])
     expect(world.processes()).toEqual([])
   }
+  const halfRemoved = async (): Promise<string[]> => (await docker('ps', '--all', '--quiet', '--filter', 'status=dead')).split('\n').filter((id) => id !== '')
 
   it('before anything began: exit 4, no snapshot, and nothing is stopped', async () => {
     const pids = await pidsOf(web)

@@ -216,7 +216,7 @@ describe('somebody who cannot be told', () => {
     expect([exitCode, result.problems]).toEqual([0, []])
     expect(digests().map(({ exitCode: code }) => code)).toEqual([4, 0])
     expect(pings()).toEqual(['/ping/uuid/fail', '/ping/uuid/start', '/ping/uuid'])
-    // Who was told of the failure is told that it is over.
+    // The receiver of the failure also gets the message that it is over.
     expect(receivers.mail().map(({ body }) => /^Subject: (.*)$/m.exec(body)?.[1])).toEqual(['stackbk backup on testhost: ok again'])
     expect(records()).toEqual([])
 

@@ -124,10 +124,10 @@ describe('a plugin that is asked for and cannot be used', () => {
     ['an engine that is nowhere', { local_backup: { ENGINE: 'nowhere' } }, 'no plugin provides the engine "nowhere"', 0],
   ] as const)('%s: backup ends with 2, nothing was touched, and the stack of what it threw is in the run log', async (_, settings, reason, thrown) => {
     const before = { containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }
-    const { exitCode, stderr, stacks } = await withSettings(settings, 'backup')
+    const { exitCode, stderr, stackTraces } = await withSettings(settings, 'backup')
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(reason)])
     expect({ containers: await web.containers(), snapshots: (await world.snapshots()).length, state: stateWithoutLog() }).toEqual(before)
-    expect(stacks).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
+    expect(stackTraces).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
   })
 
   it.each([
@@ -136,19 +136,19 @@ describe('a plugin that is asked for and cannot be used', () => {
     ['a transport that throws at the first call', { cloud_sync: { PROVIDER: 'later' } }, 'in ready', 3],
   ] as const)('%s: run makes the backup all the same, ends with 2 and says why, and the stack of what it threw is in the run log', async (_, settings, reason, thrown) => {
     const before = (await world.snapshots()).length
-    const { exitCode, stdout, stacks } = await withSettings(settings, 'run')
+    const { exitCode, stdout, stackTraces } = await withSettings(settings, 'run')
     expect([exitCode, stdout]).toEqual([2, expect.stringContaining(reason)])
     expect((await world.snapshots()).length).toBe(before + 1)
     expect(await web.running()).toEqual(['app'])
-    expect(stacks).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
+    expect(stackTraces).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
   })
 
-  /** One call with these settings, and the stacks that it left in the run log. */
-  async function withSettings(settings: Record<string, Record<string, string>>, command: string): Promise<{ exitCode: number; stdout: string; stderr: string; stacks: unknown[] }> {
+  /** Runs a command with these settings, and returns the stack traces of the errors in its run log too. */
+  async function withSettings(settings: Record<string, Record<string, string>>, command: string): Promise<{ exitCode: number; stdout: string; stderr: string; stackTraces: unknown[] }> {
     const logged = world.log().length
     world.configure(settings)
     const { exitCode, stdout, stderr } = await world.run([command], { environment: environment('data of some') })
     world.configure(Object.fromEntries(Object.entries(settings).map(([section, keys]) => [section, Object.fromEntries(Object.keys(keys).map((key) => [key, null]))])))
-    return { exitCode, stdout, stderr, stacks: world.log().slice(logged).filter(({ level }) => level === 'error').map(({ stack }) => stack) }
+    return { exitCode, stdout, stderr, stackTraces: world.log().slice(logged).filter(({ level }) => level === 'error').map(({ stack }) => stack) }
   }
 })
