@@ -119,23 +119,23 @@ async function isWholeService(tools: Tools, unit: Unit): Promise<boolean> {
   return isWhole
 }
 
+/** How often a container is asked for: the kernel may give up freezing one whose processes are hard at work (runc: "unable to freeze"), and the next try does it. */
+const pauseTries = 2
+
 /** All at once: nothing waits for a frozen process to answer. What was paused before stays as it is. */
 async function pause(tools: Tools, state: StackState, containers: readonly ContainerState[], request: StopRequest): Promise<Answer<StopEvidence>> {
-  const running = containers.filter((container) => container.condition !== 'paused')
-  let failure: Failure | null = null
-  if (running.length > 0) {
-    const paused = await withEach(running, (container) => pauseContainer(tools.docker, container, { signal: request.signal, timeoutMs: overheadMs }))
+  let toPause: readonly Named[] = containers.filter((container) => container.condition !== 'paused')
+  for (let tries = 1; ; tries += 1) {
+    const paused = await withEach(toPause, (container) => pauseContainer(tools.docker, container, { signal: request.signal, timeoutMs: overheadMs }))
     if (!paused.ok && paused.failure.kind !== 'failed') return paused
-    if (!paused.ok) {
-      failure = paused.failure
-      tools.log('warning', failure.message, { directory: state.directory, toolOutput: failure.toolOutput })
-    }
+    if (!paused.ok) tools.log('warning', paused.failure.message, { directory: state.directory, toolOutput: paused.failure.toolOutput })
+    const now = await listWithin(tools.docker, scopeOf(state), request)
+    if (!now.ok) return now
+    const unfrozen = now.value.filter((container) => isWithin(container, state, containers)).filter((container) => container.condition === 'running' || container.condition === 'restarting')
+    if (unfrozen.length === 0 || paused.ok) return answered({ ended: [], stillRunning: unfrozen.map((container) => container.name) })
+    if (tries === pauseTries) return failed(paused.failure)
+    toPause = unfrozen
   }
-  const now = await listWithin(tools.docker, scopeOf(state), request)
-  if (!now.ok) return now
-  const unfrozen = now.value.filter((container) => isWithin(container, state, containers)).filter((container) => container.condition === 'running' || container.condition === 'restarting')
-  if (unfrozen.length > 0 && failure !== null) return failed(failure)
-  return answered({ ended: [], stillRunning: unfrozen.map((container) => container.name) })
 }
 
 async function collectEnds(ear: Ear | null, containers: readonly ContainerState[], graceSecondsOf: (id: string) => number): Promise<ContainerEnd[]> {

@@ -597,6 +597,26 @@ test.each([
   expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 30_000 })).isUp).toBe(true)
 })
 
+test('a container that the engine could not pause is tried once more, it alone, and what cannot be paused for good is a failure', async () => {
+  const proxy = await startEngineProxy()
+  onTestFinished(() => proxy.close())
+  useEngine(proxy.socketPath)
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db: service(), web: service() } } })
+  const state = await look(runtime, stack.directory)
+  const stubborn = containersOf(state).find(({ service: name }) => name === 'db')!.id
+  const pauses = (): readonly string[] => proxy.calls.filter(({ path }) => path.endsWith('/pause')).map(({ path }) => (path.includes(stubborn) ? 'db' : 'web')).sort()
+  proxy.fail({ method: 'POST', path: new RegExp(`/${stubborn}/pause`), nth: 1, answer: 500 })
+  expect(good(await runtime.stop(state, { mode: 'pause', graceSeconds: 5 }))).toEqual({ ended: [], stillRunning: [] })
+  expect(pauses()).toEqual(['db', 'db', 'web'])
+  expect(new Set(containersOf(await look(runtime, stack.directory)).map(({ condition }) => condition))).toEqual(new Set(['paused']))
+  good(await runtime.start(state, { mode: 'pause', healthTimeoutMs: 5_000 }))
+  proxy.fail({ method: 'POST', path: new RegExp(`/${stubborn}/pause`), answer: 500 })
+  expect(await runtime.stop(state, { mode: 'pause', graceSeconds: 5 })).toMatchObject({ ok: false, failure: { message: `docker pause of ${stack.project}-db-1 failed` } })
+  good(await runtime.start(state, { mode: 'pause', healthTimeoutMs: 5_000 }))
+  expect(containersOf(await look(runtime, stack.directory)).map(({ condition }) => condition)).toEqual(['running', 'running'])
+})
+
 test('a stop that the engine refuses for good leaves the stack running and removes nothing', async () => {
   const proxy = await startEngineProxy()
   onTestFinished(() => proxy.close())
