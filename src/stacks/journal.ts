@@ -78,6 +78,11 @@ export class Journal {
     syncFolder(this.#folder)
   }
 
+  /** What a kill has left of an entry half written: it says nothing that the entry before it does not. */
+  removeHalves(): void {
+    for (const name of this.#names().filter((one) => one.endsWith('.json.new'))) rmSync(join(this.#folder, name), { force: true })
+  }
+
   /** Whether anything waits, without reading it. */
   isEmpty(): boolean {
     return this.#files().length === 0
@@ -123,8 +128,12 @@ export class Journal {
   }
 
   #files(): string[] {
+    return this.#names().filter((name) => name.endsWith('.json'))
+  }
+
+  #names(): string[] {
     try {
-      return readdirSync(this.#folder).filter((name) => name.endsWith('.json'))
+      return readdirSync(this.#folder)
     } catch {
       return []
     }

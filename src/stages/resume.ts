@@ -92,6 +92,7 @@ async function replayAll(run: Run, choices: ResumeChoices): Promise<Replay> {
 async function replayEntries(run: Run, choices: ResumeChoices): Promise<Omit<Replay, 'leftovers'>> {
   const recoveries = new RecoveryRecords(run.state.recoveries)
   recoveries.removeHalves()
+  run.journal.removeHalves()
   if (run.journal.isEmpty() && recoveries.isEmpty()) {
     const [name] = [choices.force, choices.discard].filter((one) => one !== undefined)
     if (name !== undefined) throw noSuchEntry(name, [])

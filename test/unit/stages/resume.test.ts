@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import type { Answer, ContainerState, Runtime, StackState, UpReport } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -78,6 +79,17 @@ describe('resuming', () => {
     expect(await replayJournal(run)).toMatchObject({ stacks: [], problems: [] })
     const { result, exitCode } = await resume(testRun(), {})
     expect({ status: result.status, exitCode }).toEqual({ status: 'ok', exitCode: 0 })
+  })
+
+  it('removes what a kill has left of an entry half written, where nothing waits too', async () => {
+    const run = runWith([entry()], stopped)
+    const half = join(run.state.journal, 'other-key.json.new')
+    writeFileSync(half, '{')
+    await replayJournal(run)
+    expect(readdirSync(run.state.journal)).toEqual([])
+    writeFileSync(half, '{')
+    await replayJournal(testRun())
+    expect(readdirSync(run.state.journal)).toEqual([])
   })
 
   it('takes a lock first, so that no stack is started that a run at work has stopped', async () => {
