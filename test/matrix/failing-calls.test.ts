@@ -1,32 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
-import { startEngineProxy, type EngineCall, type EngineProxy } from '../fixtures/engine-proxy.js'
+import { startEngineProxy, type EngineProxy } from '../fixtures/engine-proxy.js'
 import { isThorough } from '../fixtures/sampled.js'
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
-
-/** A kind of call of the engine's API, with what differs from container to container left out. */
-interface CallKind {
-  readonly method: string
-  readonly pattern: string
-}
-
-interface FailingCall extends CallKind {
-  readonly answer: 500 | 409 | 'reset'
-  /** The first such call after the stop has begun, or every one. */
-  readonly isForGood: boolean
-}
+import { failuresOf, inWords, kindsOfCalls, type FailingCall } from './engine-calls.js'
 
 /** The stop has begun: until then a call that fails touches nothing. */
 const firstStop = /^POST \/containers\/[^/]+\/stop/
-
-const kindOf = ({ method, path }: EngineCall): CallKind => ({
-  method,
-  pattern: `^${(path.split('?')[0] ?? '')
-    .replace(/(?<=\/(?:containers|images|networks|volumes|exec)\/)(?!json|create|prune)[^/]+(?:\/[^/]+(?=\/json))*/, '[^?]+?')
-    .replaceAll('.', '\\.')
-    .replace('[^?]+?', '[^?]+')}(?:\\?|$)`,
-})
 
 describe.each(isThorough ? (['stop', 'down'] as const) : (['stop'] as const))('calls of the engine that fail between the stop and the confirmed start, by mode %s', (mode) => {
   let world: World
@@ -44,18 +25,9 @@ describe.each(isThorough ? (['stop', 'down'] as const) : (['stop'] as const))('c
     await proxy.close()
   }, 120_000)
 
-  /** Every kind of call that an undisturbed backup makes once the stop has begun. */
-  async function kindsOfCalls(): Promise<readonly CallKind[]> {
-    const before = proxy.calls.length
-    expect((await world.backup([], options())).exitCode).toBe(0)
-    const calls = proxy.calls.slice(before)
-    const begin = calls.findIndex(({ method, path }) => firstStop.test(`${method} ${path}`))
-    const kinds = calls.slice(begin).map(kindOf)
-    return [...new Map(kinds.map((kind) => [`${kind.method} ${kind.pattern}`, kind])).values()]
-  }
-
   /** What is wrong after a backup in which these calls failed; empty when nothing is. */
-  async function flawsOf({ method, pattern, answer, isForGood }: FailingCall): Promise<string[]> {
+  async function flawsOf(call: FailingCall): Promise<string[]> {
+    const { method, pattern, answer, isForGood } = call
     const flaws: string[] = []
     proxy.fail({ method, path: new RegExp(pattern), from: firstStop, answer, ...(isForGood ? {} : { nth: 1 }) })
     const ended = await world.run(['backup', '--json'], options())
@@ -75,13 +47,14 @@ describe.each(isThorough ? (['stop', 'down'] as const) : (['stop'] as const))('c
     }
     if (world.journal().length > 0) flaws.push('the journal still names it')
     if (flaws.length > 0) await stack.up()
-    return flaws.map((flaw) => `${method} ${pattern} ${answer} ${isForGood ? 'for good' : 'once'} (${landed} failed): ${flaw}`)
+    return flaws.map((flaw) => `${inWords(call)} (${landed} failed): ${flaw}`)
   }
 
   it('leave everything running, or are reported, and resume leads out', async () => {
-    const kinds = await kindsOfCalls()
+    const before = proxy.calls.length
+    expect((await world.backup([], options())).exitCode).toBe(0)
+    const all = failuresOf(kindsOfCalls(proxy.calls.slice(before), firstStop))
     const isOf = (part: string) => (call: FailingCall): boolean => call.pattern.includes(part)
-    const all = kinds.flatMap((kind) => ([500, 'reset', 409] as const).flatMap((answer) => [false, true].map((isForGood): FailingCall => ({ ...kind, answer, isForGood }))))
     const sample = [all.find((call) => isOf('/start')(call) && !call.isForGood), all.find((call) => isOf('/stop')(call) && call.isForGood), all.find((call) => isOf('/start')(call) && call.isForGood)]
     const chosen = isThorough ? all : sample.filter((call) => call !== undefined)
     expect(chosen.length).toBeGreaterThanOrEqual(3)
