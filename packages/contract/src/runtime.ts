@@ -80,6 +80,8 @@ export interface ContainerState {
 export interface ProjectState {
   readonly name: string
   readonly workingDirectory: string
+  /** The same folder as other containers of the project name it, by way of symbolic links. Absent in journal entries of earlier versions. */
+  readonly otherWorkingDirectories?: readonly string[]
   readonly configFiles: readonly string[]
   readonly environmentFiles: readonly string[]
   readonly containers: readonly ContainerState[]

@@ -121,9 +121,11 @@ async function projectsOf(containers: readonly Container[], lastExitOf?: LastExi
     // One-off containers and old ones may have been made from other files: what `up` made last tells how it is made.
     const teller = own.find((container) => !container.isOneOff && isAlive(container)) ?? own.find((container) => !container.isOneOff) ?? own[0]!
     const workingDirectory = teller.allLabels[label.workingDirectory] ?? ''
+    const others = [...new Set(own.map((container) => container.allLabels[label.workingDirectory] ?? ''))].filter((folder) => folder !== '' && folder !== workingDirectory)
     return {
       name,
       workingDirectory,
+      ...(others.length === 0 ? {} : { otherWorkingDirectories: others }),
       configFiles: await namedFiles(originOf(teller.allLabels)),
       environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? '', workingDirectory).map((file) => (isAbsolute(workingDirectory) ? resolve(workingDirectory, file) : file)),
       containers: own.map((container) => toState(container, lastExitOf)),

@@ -59,12 +59,10 @@ export async function isOfNeighbour(origin: Origin, directory: string): Promise<
  * Returns whether a container that was not there at the last look belongs to this project of the folder, and not to another folder
  * with the same project name. It compares the labels and looks at no disk, so it may be called while the stack is down.
  */
-export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'configFiles'>, directory: string): boolean {
+export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'otherWorkingDirectories' | 'configFiles'>, directory: string): boolean {
   if (origin.project !== project.name) return false
   const { workingDirectory } = origin
-  if (workingDirectory === '' || workingDirectory === project.workingDirectory || workingDirectory === directory) return true
-  // The same folder, by way of a symbolic link.
-  if (basename(workingDirectory) === basename(directory)) return true
+  if (['', directory, project.workingDirectory, ...(project.otherWorkingDirectories ?? [])].includes(workingDirectory)) return true
   return project.configFiles.some((file) => origin.configFiles === file || origin.configFiles.startsWith(`${file},`))
 }
 

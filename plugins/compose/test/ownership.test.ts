@@ -57,7 +57,7 @@ describe('labels', () => {
   })
 
   test('of what was made since the last look tell the stack from a neighbour without a look at the disk', () => {
-    const project = { name: 'media', workingDirectory: '/stacks/web', configFiles: ['/files/web.yaml'] }
+    const project = { name: 'media', workingDirectory: '/stacks/web', otherWorkingDirectories: ['/by/link/web'], configFiles: ['/files/web.yaml'] }
     const isOwn = (labels: Origin): boolean => isMadeFrom(labels, project, '/real/web')
     expect([
       isOwn(origin('/stacks/web', '/files/web.yaml')),
@@ -67,7 +67,12 @@ describe('labels', () => {
       isOwn(origin('/anywhere', '/files/web.yaml,/more.yaml')),
       isOwn(origin('', '')),
     ]).toEqual([true, true, true, true, true, true])
-    expect([isOwn(origin('/stacks/db', '/stacks/db/compose.yaml')), isOwn(origin('/stacks/web', '/files/web.yaml', 'other'))]).toEqual([false, false])
+    expect([
+      isOwn(origin('/stacks/db', '/stacks/db/compose.yaml')),
+      isOwn(origin('/stacks/web', '/files/web.yaml', 'other')),
+      // Another folder of the same name: `docker` below each of two applications, say.
+      isOwn(origin('/other/web', '/other/web/compose.yaml')),
+    ]).toEqual([false, false, false])
   })
 })
 
@@ -120,6 +125,26 @@ describe('one project name over several folders', () => {
     expect(report.ended.map((end) => end.service)).toEqual(['sonarr'])
     // It has nothing of this stack mounted, so its start disturbs nothing.
     expect(report.starts.map((start) => start.container)).toEqual([`${sonarr!.project}-sonarr-1`])
+  })
+
+  test('one whose folder has the same name is not taken for the stack, nor stopped, nor removed', async () => {
+    const { runtime } = await liveRuntime()
+    const [dify, wiki] = await neighbours(['dify', { isUp: false }], ['wiki', { isUp: false }])
+    await dify!.write('docker/compose.yaml', { name: dify!.project, services: { dify: service() } })
+    await wiki!.write('docker/compose.yaml', { name: wiki!.project, services: { wiki: service(), spare: service() } })
+    for (const application of [dify!, wiki!]) await application.compose('-f', 'docker/compose.yaml', 'up', '-d')
+    const [running, spare] = ['wiki', 'spare'].map((name) => `${wiki!.project}-${name}-1`)
+    await docker('stop', '-t', '2', spare!)
+    const others = async (): Promise<string> => docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}} {{.State.Status}}', running!, spare!)
+    const before = await others()
+    for (const mode of ['stop', 'down'] as const) {
+      const state = await look(runtime, join(dify!.directory, 'docker'))
+      expect(good(await runtime.stop(state, { mode, graceSeconds: 2 })).stillRunning).toEqual([])
+      const since = new Date()
+      good(await runtime.start(state, { mode, healthTimeoutMs: 10_000 }))
+      expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 10_000 })).isUp).toBe(true)
+      expect(await others()).toBe(before)
+    }
   })
 
   test("a neighbour's container of the same service is neither started for the stack's own nor replaced", async () => {
