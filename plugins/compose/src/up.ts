@@ -13,8 +13,6 @@ import { beginWaiting } from './waiting.js'
 interface UpRequest {
   readonly since: Date
   readonly timeoutMs: number
-  /** The machine was restarted since the stop: what runs was started since, whatever the clock says. */
-  readonly isAfterReboot?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -32,8 +30,8 @@ const steadyMs = 250
 
 /**
  * Waits until every service that ran runs, with as many containers as before, healthy where it was healthy; so does each
- * container of elsewhere that lives in a namespace of one of them. A container counts if it was started after `since`, or if
- * it is the one that ran and was never interrupted. A restart by the container's own policy must have held for a while, unless it
+ * container of elsewhere that lives in a namespace of one of them. A container that runs counts unless it was told to stop
+ * and still has not; one that has ended counts if it was started after `since`. A restart by the container's own policy must have held for a while, unless it
  * came after exit code 0. The wait for health has a cap: what runs then, and whose healthcheck has said nothing yet, is up and not
  * yet healthy.
  */
@@ -105,8 +103,9 @@ function judgeContainer(unit: Unit, container: Container, request: Judging): Ver
   }
   if (isAlive(container) && (before === undefined ? unit.containers : [before]).every((one) => one.condition === 'paused')) return { is: 'lost', reason: `${container.name} runs, and was paused before` }
   if (!isAlive(container)) return judgeEnded(container, request)
-  if (isUninterrupted(container, before) && request.isPending(container.id)) return { is: 'waiting', reason: `${container.name} was told to stop and still has not` }
-  if (!isUninterrupted(container, before) && !wasStartedSince(container, request) && request.isAfterReboot !== true) return { is: 'waiting', reason: `${container.name} runs but was not started again` }
+  // By the clock alone nobody can tell: it may have been set back meanwhile.
+  const isSameAsBefore = isUninterrupted(container, before) || !wasStartedSince(container, request)
+  if (isSameAsBefore && request.isPending(container.id)) return { is: 'waiting', reason: `${container.name} was told to stop and still has not` }
   // A crash loop that was there before cannot be held against the start.
   if (wasRestarting) return { is: 'up' }
   // A command that does its work, ends with 0 and is started again, as `restart: always` does, is as it should be.

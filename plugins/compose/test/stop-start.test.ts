@@ -238,6 +238,17 @@ test('a one-shot that ran at the stop and ends with 0 after the start is confirm
   expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 10_000 }))).toEqual({ isUp: true, missing: [], completed: ['job'] })
 })
 
+test('what was started again is up, although the clock was set back meanwhile', async () => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({ compose: { services: { db, web: service() }, volumes: { data: {} } } })
+  const state = await look(runtime, stack.directory)
+  const since = new Date(Date.now() + 3_600_000)
+  good(await runtime.stop(state, { mode: 'stop', graceSeconds: 5 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 500 })).isUp).toBe(false)
+  good(await runtime.start(state, { mode: 'stop', healthTimeoutMs: 20_000 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 20_000 }))).toMatchObject({ isUp: true, missing: [] })
+})
+
 test('a crash loop is not up', async () => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({ compose: { services: { web: service({ command: ['sh', '-c', "trap 'exit 0' TERM; test -e /tmp/again && exit 3; touch /tmp/again; sleep 1000000 & wait"], restart: 'always' }) } } })
