@@ -14,7 +14,7 @@ import { abandonStack, backUpStack, prepareStack, type ReadyStack, type StackBac
 import { planStack, runningServices, type RequestedStopMode } from './backup/stack-plan.js'
 import { startOnceMore } from './backup/second-start.js'
 import { confirmSteady } from './backup/steadiness.js'
-import { verifySnapshots } from './backup/verification.js'
+import { oweVerification, verifySnapshots } from './backup/verification.js'
 import { ignoreLabel, named, possibleWriters } from './backup/writers.js'
 import { removeWarmSnapshots } from './backup/warm-pass.js'
 import { publishForgotten } from './forgotten-ledger.js'
@@ -64,7 +64,8 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
 
   run.log('info', 'backing up', { stacks: stacks.map((stack) => stack.name) })
   run.reporter.stacks(stacks.map((stack) => stack.name))
-  const drafts = await backUpAll(run, stacks, { run, runtime, repository, stopMode: choices.stopMode, reserved, firstLook })
+  const isVerified = choices.verify && run.configuration.backup.verification
+  const drafts = await backUpAll(run, stacks, isVerified, { run, runtime, repository, stopMode: choices.stopMode, reserved, firstLook })
   await startOnceMore(run, runtime, drafts)
   await run.events.deliver()
   return await conclude(run, {
@@ -73,12 +74,13 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
     repository,
     runtime,
     choices,
+    isVerified,
     problems: [...selection.problems, ...replay.problems],
   })
 }
 
 /** One stack after another; while one starts, the next is planned and its repository opened. */
-async function backUpAll(run: Run, stacks: readonly Stack[], context: StackBackupContext): Promise<readonly StackDraft[]> {
+async function backUpAll(run: Run, stacks: readonly Stack[], isVerified: boolean, context: StackBackupContext): Promise<readonly StackDraft[]> {
   const { entries, damaged } = run.journal.content()
   const left = new Set([...entries, ...damaged].map((entry) => entry.key))
   const drafts = stacks.filter((stack) => left.has(stackKey(stack))).map(leftStopped)
@@ -110,8 +112,9 @@ async function backUpAll(run: Run, stacks: readonly Stack[], context: StackBacku
       ahead.ready.catch(() => {})
     }
     const draft = await backUpStack(ready, { ...context, onStarting })
-    // The run may be killed before it comes to the marks, with the last stack.
+    // The run may be killed before it comes to the marks and the verification, with the last stack.
     recordMarks(run, context.repository, draft)
+    if (isVerified) oweVerification(run, context.repository, draft, stackKey(stack))
     drafts.push(draft)
     run.reporter.stackDone(draft.name, { status: draft.status, summary: draft.problems.find((problem) => problem.severity === 'error')?.message ?? '' })
   }
@@ -125,12 +128,14 @@ interface Ending {
   readonly repository: OpenRepository
   readonly runtime: Runtime
   readonly choices: BackupChoices
+  readonly isVerified: boolean
   readonly problems: readonly Problem[]
 }
 
 /** All stacks are up again: what may take its time. */
 async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>> {
-  const { stacks, drafts, runtime, choices } = ending
+  const { stacks, drafts, runtime, choices, isVerified } = ending
+  const taken = new Set(drafts.flatMap(({ snapshot }) => snapshot?.id ?? []))
   const repository = await makePendingMarks(run, ending.repository, drafts.flatMap(({ snapshot }) => snapshot?.id ?? []))
   const keyOf = new Map(stacks.map((stack) => [stack.name, stackKey(stack)]))
   for (const draft of drafts) {
@@ -138,8 +143,13 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
     await markSnapshot(run, repository, draft)
   }
   const warmProblems = await removeWarmSnapshots(run, repository, drafts.flatMap(({ warmSnapshot }) => warmSnapshot ?? []))
-  for (const draft of drafts) draft.unverified = recallStack(run.state.stacks, keyOf.get(draft.name) ?? '')?.unverified ?? []
-  if (choices.verify && run.configuration.backup.verification && !run.signal.aborted) await verifySnapshots(run, repository, drafts)
+  for (const draft of drafts) {
+    const key = keyOf.get(draft.name) ?? ''
+    draft.unverified = (recallStack(run.state.stacks, key)?.unverified ?? []).filter(({ id }) => !taken.has(id))
+    // A mark has given it another ID.
+    if (isVerified && draft.snapshot !== null && !taken.has(draft.snapshot.id)) oweVerification(run, repository, draft, key)
+  }
+  if (isVerified) await verifySnapshots(run, repository, drafts)
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
   const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
   const ledgerProblems = await publishForgotten(run, repository)

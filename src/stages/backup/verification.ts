@@ -1,7 +1,8 @@
-import type { Answer, Failure, VerificationRequest, VerificationResult } from '@stackbk/contract'
+import { type Answer, failed, type Failure, type VerificationRequest, type VerificationResult } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
-import type { UnverifiedSnapshot } from '../../stacks/stack-memory.js'
+import { describeError } from '../../providers/findings.js'
+import { recallStack, rememberStack, type StackMemory, type UnverifiedSnapshot } from '../../stacks/stack-memory.js'
 import { pendingMarks } from '../pending-marks.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
@@ -34,14 +35,42 @@ export async function verifySnapshots(run: Run, repository: OpenRepository, draf
   if (answer.ok) await verifyEarlier(run, repository, taken)
 }
 
+/**
+ * Notes that the snapshot is to be verified, before that is done: the run may be killed until then. `verifySnapshots`, or what is
+ * remembered after it, takes the note away. Never fails: the report of this run says what became of the verification.
+ */
+export function oweVerification(run: Run, { repository }: OpenRepository, draft: StackDraft, key: string): void {
+  if (draft.snapshot === null) return
+  const before = recallStack(run.state.stacks, key)
+  const { name, directory } = draft
+  const nothing: StackMemory = { schemaVersion: 1, name, directory, lastGood: null, lastDowntimeMs: null, lastReadyMs: null }
+  try {
+    rememberStack(run.state.stacks, key, { ...(before ?? nothing), unverified: [...(before?.unverified ?? []), unverifiedOf(draft.snapshot, repository.id)].slice(-mostUnverified) })
+  } catch (error) {
+    run.log('warning', 'it could not be noted that a snapshot is to be verified', { stack: name, reason: String(error) })
+  }
+}
+
+/** An engine that throws, against its contract, costs the verification and not the report of the run. */
 async function ask(run: Run, repository: OpenRepository, requests: readonly VerificationRequest[]): Promise<Answer<readonly VerificationResult[]>> {
-  const depth = run.configuration.backup.verificationDepth
-  let answer = await repository.engine.verify(requests, depth, { signal: run.signal })
+  if (run.signal.aborted) return failed({ kind: 'cancelled', message: 'the run was interrupted' })
+  const verify = async (): Promise<Answer<readonly VerificationResult[]>> => {
+    try {
+      return await repository.engine.verify(requests, run.configuration.backup.verificationDepth, { signal: run.signal })
+    } catch (error) {
+      return failed({ kind: 'failed', message: describeError(error) })
+    }
+  }
+  let answer = await verify()
   for (let attempt = 2; attempt <= attempts && !answer.ok && answer.failure.kind !== 'cancelled'; attempt++) {
     run.log('warning', 'verification could not be made: trying again', { failure: answer.failure })
-    answer = await repository.engine.verify(requests, depth, { signal: run.signal })
+    answer = await verify()
   }
   return answer
+}
+
+function unverifiedOf(snapshot: NonNullable<StackDraft['snapshot']>, repositoryId: string): UnverifiedSnapshot {
+  return { id: snapshot.id, repositoryId, files: filesIn(snapshot), bytes: snapshot.bytesProcessed }
 }
 
 function requestOf({ snapshot }: StackDraft): VerificationRequest {
@@ -63,7 +92,7 @@ function recordFailed(draft: StackDraft, problem: Problem): void {
 function recordNotMade({ repository }: OpenRepository, draft: StackDraft, failure: Failure): void {
   const { snapshot } = draft
   if (snapshot === null) return
-  draft.unverified = [...draft.unverified, { id: snapshot.id, repositoryId: repository.id, files: filesIn(snapshot), bytes: snapshot.bytesProcessed }].slice(-mostUnverified)
+  draft.unverified = [...draft.unverified, unverifiedOf(snapshot, repository.id)].slice(-mostUnverified)
   if (failure.kind === 'cancelled') return
   draft.verification = 'unknown'
   worsen(draft, 'partial')

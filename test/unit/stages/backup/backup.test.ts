@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 
 import { EventQueue } from '../../../../src/providers/events.js'
 import { stackKey } from '../../../../src/stacks/identity.js'
+import { recallStack } from '../../../../src/stacks/stack-memory.js'
 import { backup } from '../../../../src/stages/backup.js'
 import { at, configuration, container, failure, ok, snapshotOf, source, stackAt, stateOf, testRun, write, type TestRun } from '../fixtures.js'
 
@@ -211,9 +212,13 @@ describe('the backup of several stacks', () => {
   })
 
   it('stops nothing of a stack for which nothing can be noted, and goes on with the next', async () => {
-    mkdirSync(at('state/journal'), { recursive: true })
-    symlinkSync('/dev/full', at(`state/journal/${stackKey(stackAt('one'))}.json.new`))
-    const { result, exitCode } = await backup(runWith(), choices)
+    // The disk becomes full once the run has begun.
+    const full = (): void => {
+      mkdirSync(at('state/journal'), { recursive: true })
+      symlinkSync('/dev/full', at(`state/journal/${stackKey(stackAt('one'))}.json.new`))
+    }
+    const run = runWith({ preflight: (state) => (happened.push(`plan ${nameOf(state)}`), nameOf(state) === 'one' && full(), Promise.resolve(ok({ model: ok(undefined), missingImages: [], whyNotDown: [], wouldLose: [] }))) })
+    const { result, exitCode } = await backup(run, choices)
     expect(happened.filter((act) => act.endsWith(' one'))).toEqual(['plan one', 'abandon one'])
     expect(result.stacks).toMatchObject([{ name: 'one', status: 'failed', snapshot: null, problems: [{ code: 'journal-not-written' }] }, { name: 'two', status: 'ok' }])
     expect({ status: result.status, exitCode }).toEqual({ status: 'partial', exitCode: 3 })
@@ -373,22 +378,47 @@ describe('the backup of several stacks', () => {
     expect(second.journal.entries().map(({ name }) => name)).toEqual(['one'])
   })
 
-  it('is partial, with exit code 3, where a verification could not be made, and the next backup makes up for it', async () => {
-    let isLocked = true
-    const asked: string[][] = []
-    const engine: Partial<Engine> = {
-      verify: (requests) => (asked.push(requests.map(({ id }) => id)), Promise.resolve(isLocked ? failure('repository-locked') : ok(requests.map(({ id }) => ({ id, isSound: true, reason: '' }))))),
-      snapshots: () => Promise.resolve(ok(isLocked ? [] : [snapshotOf('snapshot-of-one', { tags: ['stackbk', 'stack:one'] })])),
+  describe('a verification', () => {
+    /** The IDs of each call. */
+    let asked: string[][] = []
+    beforeEach(() => {
+      asked = []
+    })
+
+    /** A night whose snapshot has this ID, in a repository that has those already. */
+    function night(id: string, before: readonly string[], verify: (ids: readonly string[]) => ReturnType<Engine['verify']>): ReturnType<typeof backup> {
+      const engine: Partial<Engine> = {
+        snapshots: () => Promise.resolve(ok(before.map((one) => snapshotOf(one, { tags: ['stackbk', 'stack:one'] })))),
+        prepare: () => ({ ready: Promise.resolve(ok(undefined)), take: () => Promise.resolve(ok({ id, isComplete: true, unreadable: [], bytesAdded: 1, bytesProcessed: 2, filesNew: 5, filesChanged: 0, filesUnmodified: 0 })), abandon: () => Promise.resolve() }),
+        verify: (requests) => {
+          const ids = requests.map((request) => request.id)
+          asked.push(ids)
+          return verify(ids)
+        },
+      }
+      return backup({ ...runWith({}, engine), configuration: configuration('[local_backup]\nENABLE_VERIFICATION=true\nAUTO_PRUNE=false\n') }, { ...choices, names: ['one'], verify: true })
     }
-    const night = (): ReturnType<typeof backup> => backup({ ...runWith({}, engine), configuration: configuration('[local_backup]\nENABLE_VERIFICATION=true\nAUTO_PRUNE=false\n') }, { ...choices, names: ['one'], verify: true })
-    const first = await night()
-    expect([first.exitCode, first.result.status, first.result.stacks]).toMatchObject([3, 'partial', [{ name: 'one', status: 'partial', verification: 'unknown', problems: [{ code: 'verification-not-made' }] }]])
-    isLocked = false
-    asked.length = 0
-    const second = await night()
-    expect([second.exitCode, asked]).toEqual([0, [['snapshot-of-one'], ['snapshot-of-one']]])
-    asked.length = 0
-    await night()
-    expect(asked).toEqual([['snapshot-of-one']])
+    const sound = (ids: readonly string[]): ReturnType<Engine['verify']> => Promise.resolve(ok(ids.map((id) => ({ id, isSound: true, reason: '' }))))
+
+    it.each([
+      ['could not be made', () => Promise.resolve(failure('repository-locked'))],
+      ['ended in an error of the engine', () => Promise.reject(new Error('an error of its own'))],
+    ])('that %s makes the backup partial, with exit code 3, and is made up for by the next one', async (_, verify) => {
+      const first = await night('first', [], verify)
+      expect([first.exitCode, first.result.status, first.result.stacks]).toMatchObject([3, 'partial', [{ name: 'one', status: 'partial', verification: 'unknown', problems: [{ code: 'verification-not-made' }] }]])
+      asked = []
+      const second = await night('second', ['first'], sound)
+      expect([second.exitCode, asked]).toEqual([0, [['second'], ['first']]])
+      asked = []
+      await night('third', ['first', 'second'], sound)
+      expect(asked).toEqual([['third']])
+    })
+
+    it('is noted as owed before it begins, so that the next backup makes up for it after a kill', async () => {
+      const owed = (): readonly string[] => (recallStack(at('state/stacks'), stackKey(stackAt('one')))?.unverified ?? []).map(({ id }) => id)
+      const seen: (readonly string[])[] = []
+      await night('first', [], (ids) => (seen.push(owed()), sound(ids)))
+      expect([seen, owed()]).toEqual([[['first']], []])
+    })
   })
 })
