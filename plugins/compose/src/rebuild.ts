@@ -100,7 +100,10 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
   const state = stateToStart(request.directory, sources, containers.value, since)
   if (request.noStart) return answered({ isUp: false, missing: [], completed: [], ...common })
   request.onProgress?.({ phase: 'starting' })
-  const started = await startStack(tools, state, { mode: 'stop', healthTimeoutMs: request.healthTimeoutMs })
+  const start = (): Promise<Answer<void>> => startStack(tools, state, { mode: 'stop', healthTimeoutMs: request.healthTimeoutMs })
+  const first = await start()
+  // As after a backup, what could not be started is tried once more: a port or an address may be free by now.
+  const started = first.ok || request.signal?.aborted ? first : await start()
   const up = await waitUntilUp(tools, state, { since, timeoutMs: request.healthTimeoutMs, ...(request.signal === undefined ? {} : { signal: request.signal }) })
   if (!up.ok) return up
   if (!started.ok && up.value.isUp) tools.log('warning', `${started.failure.message}, yet all is up`, { directory: request.directory })

@@ -130,7 +130,7 @@ async function concluded(recovery: Recovery, rebuilt: Rebuilt): Promise<Replayed
   const isUp = rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || record.noStart)
   if (!isUp) {
     const why = rebuilt.failure === null ? (rebuilt.report?.missing ?? []).map(({ service, reason }) => `${service}: ${reason}`).join('; ') : problemFrom(rebuilt.failure).message
-    recovery.complain('error', 'not-recovered', `${record.name} could not be recovered: ${why}`, rebuilt.isFilled ? `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` : `Mend that, then run: stackbk resume, or resume --discard ${record.name}`)
+    recovery.complain('error', 'not-recovered', `${record.name} could not be recovered: ${why}`, rebuilt.isFilled ? `Its files and volumes are in place. See: docker compose logs, in ${record.directory}; to start it: docker compose up -d` : `Mend that, then run: stackbk resume, or resume --discard ${record.name}`)
   }
   if (isUp || rebuilt.isFilled) {
     await settle(recovery)
