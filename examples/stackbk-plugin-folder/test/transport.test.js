@@ -14,7 +14,7 @@ after(() => rm(home, { recursive: true }))
 
 /** Everything that stackbk expects of any transport. */
 describe('conformance', () => {
-  const makeSubject = async () => ({ transport: createFolderTransport(await emptyFolder()), localRoot: await emptyFolder() })
+  const makeSubject = async () => ({ transport: createFolderTransport(await emptyFolder()), unreachable: createFolderTransport(join(home, 'unmounted')), localRoot: await emptyFolder() })
   for (const { name, run } of transportSuite(makeSubject)) test(name, () => run())
 })
 

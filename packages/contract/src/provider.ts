@@ -36,7 +36,7 @@ export interface ProviderContext {
   /**
    * A folder of this provider's own for what must not be lost, such as what the tool remembers of a repository. stackbk never
    * empties it. It does not exist until the provider makes it, with mode 0700. It is not part of the disaster kit: what a new
-   * host needs goes into the recovery files. Absent in versions of stackbk before 0.2.
+   * host needs goes into the recovery files.
    */
   readonly dataDir?: string
 }

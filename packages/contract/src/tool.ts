@@ -25,8 +25,7 @@ export interface ToolRequest {
   readonly env?: Readonly<Record<string, string | Secret | undefined>>
   /**
    * Written to standard input, which is then closed. Absent: standard input is empty. A stream is written part by part, as fast as
-   * the tool reads it; if it throws, the tool is stopped, so that it does not take a part for the whole. Versions of stackbk before
-   * 0.2 know no stream.
+   * the tool reads it; if it throws, the tool is stopped, so that it does not take a part for the whole.
    */
   readonly input?: string | Secret | Uint8Array | AsyncIterable<string | Uint8Array>
   /** Absent: no limit. */

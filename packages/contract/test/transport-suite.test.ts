@@ -49,7 +49,7 @@ async function moveOverNothing(root: string, from: string, to: string) {
 async function failuresOf(change: (root: string) => Partial<Transport>, about = /\(\w+\)$/): Promise<readonly string[]> {
   const suite = transportSuite(async () => {
     const [root, localRoot] = [await mkdtemp(join(home, 'remote-')), await mkdtemp(join(home, 'local-'))]
-    return { transport: { ...createFolderTransport(root), ...change(root) }, localRoot, close: async () => void (await Promise.all([root, localRoot].map((folder) => rm(folder, { recursive: true })))) }
+    return { transport: { ...createFolderTransport(root), ...change(root) }, unreachable: { ...createFolderTransport(join(root, 'unmounted')), ...change(join(root, 'unmounted')) }, localRoot, close: async () => void (await Promise.all([root, localRoot].map((folder) => rm(folder, { recursive: true })))) }
   })
   const failures: string[] = []
   for (const { name, run } of suite.filter(({ name: title }) => about.test(title))) await run().catch((error: Error) => failures.push(`${name}: ${error.message}`))
@@ -64,6 +64,19 @@ describe('the suite for transports', () => {
   test('finds an upload that shows incomplete files although appearsWhole is true', async () => {
     const failures = await failuresOf((root) => ({ upload: (request) => copyStraight(request, request.localRoot, join(root, request.remoteFolder ?? '')) }), /uploaded only when/)
     expect(failures.join('\n')).toMatch(/^shows a file that is uploaded only when it is complete.*: a file is absent or complete under its name on the remote, because appearsWhole is true; while (?:it|an upload) was/)
+  })
+
+  test('finds a listing that is empty where the remote is not there', async () => {
+    const list = (root: string): Transport['list'] => async (...request) => {
+      const answer = await createFolderTransport(root).list(...request)
+      return answer.ok ? answer : { ok: true, value: [] }
+    }
+    expect(await failuresOf((root) => ({ list: list(root) }), /which is not there/)).toEqual([expect.stringMatching(/never that it is empty: expected a failure, got an answer/)])
+  })
+
+  test('says in words what it wants where a call gives no Answer', async () => {
+    const failures = await failuresOf(() => ({ ready: () => Promise.resolve(true as never) }), /and is ready/)
+    expect(failures).toEqual(['says where it goes, and is ready: a call of a provider gives an Answer: answered(value), done, or failed({ kind, message }); it gave true'])
   })
 
   test('finds a download that shows incomplete files although appearsWhole is true', async () => {

@@ -1,7 +1,10 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
 import { transportSuite } from '@stackbk/contract/conformance'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 
-import { startRemote, type RemoteKind, type TestRemote } from '../../../test/fixtures/remotes.js'
+import { freePort, rcloneConfig, startRemote, type RemoteKind, type TestRemote } from '../../../test/fixtures/remotes.js'
 import { sampled } from '../../../test/fixtures/sampled.js'
 import { temporaryFolder, transportWith } from './transport.js'
 
@@ -20,7 +23,10 @@ describe.each(kinds)('over %s', (kind) => {
   const suite = transportSuite(async () => {
     const folder = await temporaryFolder()
     const transport = await transportWith({ RCLONE_REMOTE: remote.name, RCLONE_CONFIG: remote.configFile, RCLONE_PATH: remote.freshPath() })
-    return { transport, localRoot: folder.path, close: folder.remove }
+    const deadServer = join(folder.path, '..', `${basename(folder.path)}.conf`)
+    await writeFile(deadServer, rcloneConfig('gone', { kind: 'sftp', port: await freePort(), password: 'secret' }), { mode: 0o600 })
+    const unreachable = await transportWith({ RCLONE_REMOTE: 'gone', RCLONE_CONFIG: deadServer })
+    return { transport, unreachable, localRoot: folder.path, close: () => Promise.all([folder.remove(), rm(deadServer)]).then(() => {}) }
   })
   for (const { name, run } of suite) test(name, run)
 })

@@ -1,6 +1,7 @@
 import { transportSuite } from '@stackbk/contract/conformance'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 
+import { freePort } from '../../../test/fixtures/remotes.js'
 import { sampled } from '../../../test/fixtures/sampled.js'
 import { startSshServer, type SshScope, type SshServer } from '../../../test/fixtures/ssh-server.js'
 import { temporaryFolder, transportWith } from './transport.js'
@@ -18,7 +19,8 @@ describe.each(sampled(scopes))('over SSH with a key of scope %s', (scope) => {
 
   const suite = transportSuite(async () => {
     const folder = await temporaryFolder()
-    return { transport: await transportWith(server.settings(server.freshFolder())), localRoot: folder.path, close: folder.remove }
+    const values = server.settings(server.freshFolder())
+    return { transport: await transportWith(values), unreachable: await transportWith({ ...values, PORT: await freePort() }), localRoot: folder.path, close: folder.remove }
   })
   // Each connection is a second of waiting on a busy machine, and every test has a folder of its own.
   for (const { name, run } of suite) test.concurrent(name, run)

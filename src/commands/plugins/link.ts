@@ -9,7 +9,7 @@ export default class PluginsLink extends PluginInstallerCommand {
   static override examples = ['<%= config.bin %> plugins link /home/me/stackbk-plugin-shelf', '<%= config.bin %> plugins link']
   static override args = { path: Args.string({ description: 'folder of the plugin; the present one by default', ignoreStdin: true }) }
   static override flags = {
-    install: Flags.boolean({ description: 'install its dependencies, if it has a lockfile', default: true, allowNo: true }),
+    install: Flags.boolean({ description: 'run npm in the folder first, if it has a lockfile', default: false, allowNo: true }),
     verbose: Flags.boolean({ char: 'v', description: 'all output of npm' }),
   }
 
@@ -17,7 +17,9 @@ export default class PluginsLink extends PluginInstallerCommand {
     const [path = '.'] = this.words
     const { hasLockfile, nameOfPlugin, reloaded } = await import('../../providers/linked-plugin.js')
     const name = nameOfPlugin(path)
-    await this.carryOut('plugins:link', hasLockfile(path) ? this.argv : [...this.argv.filter((word) => word !== '--install'), '--no-install'])
+    // Without being asked npm would look for packages of the scope of stackbk in a public registry, where anyone may own it.
+    const mayInstall = this.argv.includes('--install') && hasLockfile(path)
+    await this.carryOut('plugins:link', [...this.argv.filter((word) => word !== '--install' && word !== '--no-install'), mayInstall ? '--install' : '--no-install'])
     const [{ showInstalled }, { collectOffers }] = await Promise.all([import('../../ui/installed-plugins.js'), import('../../providers/collect.js')])
     showInstalled(await collectOffers(await reloaded(this.config.root)), [name])
   }

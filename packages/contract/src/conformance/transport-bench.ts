@@ -9,6 +9,8 @@ import { expectEqual } from './expectations.js'
 export interface TransportSubject {
   readonly transport: Transport
   readonly localRoot: string
+  /** The same kind of transport with a remote that is not there: a server that is down, a disk that is not mounted. Without it that is not tested. */
+  readonly unreachable?: Transport
   /** Removes what was made for it; the suite closes the transport itself. */
   readonly close?: () => Promise<void>
 }
@@ -16,11 +18,13 @@ export interface TransportSubject {
 /** The subject with the steps that tests share. A file's content is a text or bytes. */
 export class TransportBench {
   readonly transport: Transport
+  readonly unreachable: Transport | null
   readonly #home: string
   #round = 0
 
-  constructor({ transport, localRoot }: TransportSubject) {
+  constructor({ transport, localRoot, unreachable }: TransportSubject) {
     this.transport = transport
+    this.unreachable = unreachable ?? null
     this.#home = localRoot
   }
 

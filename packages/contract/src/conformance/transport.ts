@@ -25,6 +25,7 @@ export function transportSuite(make: () => Promise<TransportSubject>): readonly 
         await body(new TransportBench(subject))
       } finally {
         await subject.transport.close()
+        await subject.unreachable?.close()
         await subject.close?.()
       }
     },
@@ -305,6 +306,15 @@ export function transportSuite(make: () => Promise<TransportSubject>): readonly 
       expectEqual('the kind of failure of remove() when its signal is aborted', failureOf(await bench.transport.remove(['one'], { signal })).kind, 'cancelled')
       expectEqual('the kind of failure of move() when its signal is aborted', failureOf(await bench.transport.move('one', 'two', { signal })).kind, 'cancelled')
       expectEqual('the files on the remote after calls that were cancelled', await bench.paths(), [])
+    }),
+
+    test('says that a remote which is not there cannot be reached, and never that it is empty', async ({ unreachable }) => {
+      if (unreachable === null) return
+      const begun = performance.now()
+      expectEqual('the kind of failure of probe() where the remote is not there', failureOf(await unreachable.probe({ timeoutMs: probeLimitMs })).kind, 'remote-unreachable')
+      expectThat('probe() answers within its limit where the remote is not there', performance.now() - begun < 1.5 * probeLimitMs)
+      for (const folder of ['', 'data']) expectEqual(`the kind of failure of list(${JSON.stringify(folder)}) where the remote is not there`, failureOf(await unreachable.list(folder)).kind, 'remote-unreachable')
+      expectEqual('the kind of failure of read() where the remote is not there', failureOf(await unreachable.read('config')).kind, 'remote-unreachable')
     }),
 
     ...traitSentences.map(([name, body]) => test(name, body)),
