@@ -146,7 +146,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     this.#page = Math.min(most, Math.max(1, shown.length))
     this.#scroll(shown.length)
     const visible = shown.slice(this.#top, this.#top + this.#page)
-    const list = visible.length === 0 ? [this.#paint.warning(fitted('  nothing is called so', width))] : visible.map((choice, index) => this.#row(choice, { isFocused: choice === focused, before: visible[index - 1], width }))
+    const list = visible.length === 0 ? [this.#paint.warning(fitted('  no match', width))] : visible.map((choice, index) => this.#row(choice, { isFocused: choice === focused, before: visible[index - 1], width }))
     return { rows: [...header.map((line) => fitted(printable(line), width)), this.#titleRow(shown.length, width), ...list, ...footer.map((line) => this.#paint.faint(line))] }
   }
 

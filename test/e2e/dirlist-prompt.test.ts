@@ -27,7 +27,7 @@ const dirlist = (size: { readonly columns?: number; readonly rows?: number } = {
 describe('dirlist in a terminal', () => {
   it('ticks stacks on and off, found by typing, and edits the file without touching anything else of it', async () => {
     const terminal = dirlist()
-    await terminal.sees('Which stacks are saved?  2 of 4 ticked')
+    await terminal.sees('Which stacks are backed up?  2 of 4 ticked')
     await terminal.sees('Add a stack from elsewhere')
     terminal.types('shop')
     await terminal.sees('search: shop')
@@ -167,7 +167,7 @@ describe('dirlist asks nothing', () => {
 
   it('in a pipe', async () => {
     const call = promisify(execFile)(process.execPath, [program, 'dirlist', '--config', host.config], { env: { ...process.env, ...host.environment } })
-    await expect(call).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('dirlist needs to be told what to do') as string })
+    await expect(call).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('dirlist: missing subcommand') as string })
   })
 })
 

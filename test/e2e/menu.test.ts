@@ -24,7 +24,7 @@ afterAll(() => host.remove())
 function menu(args: readonly string[] = ['--config', host.config], more: Partial<TerminalRequest> & { readonly environment?: Readonly<Record<string, string>> } = {}): PseudoTerminal {
   return openTerminal(args, { ...more, environment: { ...host.environment, ...more.environment } })
 }
-const title = 'What is to be done?'
+const title = 'What would you like to do?'
 
 describe('stackbk alone in a terminal', () => {
   it('is a menu that says how the host stands, and is left by its last entry with 0', async () => {

@@ -64,7 +64,7 @@ describe('config init in a terminal', () => {
     await terminal.sees('First backup')
 
     terminal.types(keys.enter)
-    await terminal.sees('Which stacks are saved?')
+    await terminal.sees('Which stacks are backed up?')
     terminal.types(keys.blank, keys.enter)
     await terminal.sees('on: web')
     await terminal.sees('dirlist: exit 0')

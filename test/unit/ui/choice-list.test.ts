@@ -61,7 +61,7 @@ describe('a list to choose from', () => {
   it('says so when nothing is found, and cannot be answered then', () => {
     const searched = list()
     expect(press(searched, 'z', 'return')).toEqual({ kind: 'none' })
-    expect(rowsOf(searched)).toContain('  nothing is called so')
+    expect(rowsOf(searched)).toContain('  no match')
     expect(rowsOf(searched)[0]).toContain('search: z')
   })
 

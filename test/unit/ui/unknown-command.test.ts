@@ -33,6 +33,6 @@ describe('a call that names no command', () => {
 
 describe('exit codes in the help', () => {
   it('are those that the command can return, in their order', () => {
-    expect(exitCodeHelp([75, 4, 'signals'], { 4: 'no engine' })).toBe('EXIT CODES\n0 all done\n1 failed\n2 wrong usage or configuration, nothing was touched\n4 no engine\n75 another stackbk run is at work\n129, 130, 143 interrupted, after every stack was started again')
+    expect(exitCodeHelp([75, 4, 'signals'], { 4: 'no engine' })).toBe('EXIT CODES\n0 success\n1 failed\n2 invalid usage or configuration; nothing was changed\n4 no engine\n75 another stackbk run is in progress\n129, 130, 143 interrupted; every stopped stack was started again')
   })
 })
