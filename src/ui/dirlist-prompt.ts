@@ -22,7 +22,7 @@ export async function askForStacks(entries: readonly DirlistEntry[], place: Dirl
   const names = new Map<string, string>()
   let initial: string | undefined
   for (;;) {
-    const list: ChoiceList<string> = new ChoiceList({ title: 'Which stacks are backed up?', choices: [...stackRows(entries, added, names), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
+    const list: ChoiceList<string> = new ChoiceList({ title: 'Back up which stacks?', choices: [...stackRows(entries, added, names), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
     const asked = await ask(list)
     ticked = list.ticked()
     const choices = changesOf(entries, ticked, added, names)

@@ -64,11 +64,14 @@ describe('config init in a terminal', () => {
     await terminal.sees('First backup')
 
     terminal.types(keys.enter)
-    await terminal.sees('Which stacks are backed up?')
+    await terminal.sees('Back up which stacks?')
     terminal.types(keys.blank, keys.enter)
     await terminal.sees('on: web')
     await terminal.sees('dirlist: exit 0')
     await terminal.sees('What comes next?')
+    await terminal.sees('any key shows the list')
+    terminal.types(keys.enter)
+    await terminal.sees('❯ Preview backup')
     terminal.types('done', keys.enter)
     expect(await terminal.ended, terminal.said()).toBe(0)
 
