@@ -14,6 +14,25 @@ describe('a call that names no command', () => {
     expect(said('zzzzzz', '--json')).toMatch(/no command "zzzzzz"[^]*Next: {2}See: stackbk --help$/)
   })
 
+  it.each([
+    ['logs', 'history'],
+    ['ls', 'snapshots'],
+    ['list', 'snapshots'],
+    ['find', 'snapshots'],
+    ['diff', 'snapshots'],
+    ['prune', 'snapshots forget --prune'],
+    ['mount', 'recover STACK --target DIR'],
+    ['unlock', 'doctor'],
+    ['version', '--version'],
+  ])('that is called %s by other tools leads to: stackbk %s', (word, line) => {
+    const all = knownCommands(['history', 'snapshots', 'snapshots:forget', 'recover', 'doctor', 'dirlist:list'].map((id) => ({ id, flags: {} })))
+    expect(unknownCommand([word, 'web'], all)).toMatchObject({ kind: 'usage', code: 'unknown-command', message: `there is no command "${word} web"`, fix: `Did you mean: stackbk ${line}` })
+  })
+
+  it('leads to no command that is not there', () => {
+    expect(said('logs')).toContain('there are: backup')
+  })
+
   it('names those of its topic', () => {
     expect(said('dirlist', 'enabel', 'web')).toBe('Error: there is no command "dirlist enabel web"\n  there are: dirlist enable, dirlist list\nNext:  Did you mean: stackbk dirlist enable')
   })
