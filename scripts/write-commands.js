@@ -58,7 +58,7 @@ function described(command) {
     args: Object.values(command.args).filter(({ hidden }) => hidden !== true).map(({ name, description: help, required = false, multiple = false, options }) => ({ name, help, required, multiple: multiple || command.strict === false, options })),
     flags: Object.values(command.flags)
       .filter(({ hidden }) => hidden !== true)
-      .map(({ name, char, description: help, helpValue, type, options, multiple = false, default: usual, required = false, helpGroup }) => ({ name, char, help, value: type === 'option' ? (options?.join('|') ?? helpValue ?? 'VALUE') : null, options, multiple, usual: typeof usual === 'object' || usual === false ? undefined : usual, required, isGlobal: helpGroup === 'GLOBAL' }))
+      .map(({ name, char, description: help, helpValue, type, options, multiple = false, default: usual, required = false, helpGroup }) => ({ name, char, help, value: type === 'option' ? (options?.join('|') ?? helpValue ?? 'VALUE') : null, options, multiple, usual: typeof usual === 'object' || usual === false ? undefined : usual, required, isGlobal: helpGroup === 'GLOBAL', group: helpGroup }))
       .sort((one, other) => (one.name < other.name ? -1 : 1)),
     codes: codes.split('\n').filter((line) => line !== '').map((line) => /^([\d, ]*\d) (.*)$/.exec(line)?.slice(1) ?? ['', line]),
     examples: command.examples.map((example) => example.replaceAll('<%= config.bin %>', 'stackbk')),
@@ -79,6 +79,17 @@ function flagWords({ name, char, value }) {
   return [...(char === undefined ? [] : [`-${char}`]), `--${name}`].join(', ') + (value === null ? '' : ` ${value}`)
 }
 
+/** Flags by the heading that they stand under in the help, those without one first. */
+function groupsOf(flags) {
+  const groups = [...new Set(flags.map(({ group = '' }) => group))].sort((one, other) => Number(one !== '') - Number(other !== ''))
+  return groups.map((group) => [group, flags.filter((flag) => (flag.group ?? '') === group)])
+}
+
+/** A heading such as `WITH --recover` as the beginning of a sentence. */
+function inMarkdown(group) {
+  return group.replace(/^[A-Z]+/, (word) => word[0] + word.slice(1).toLowerCase()).replace(/--[a-z-]+/g, (flag) => `\`${flag}\``)
+}
+
 function helpOf({ help, usual, multiple }) {
   return [help, ...(usual === undefined ? [] : [`default: ${usual}`]), ...(multiple ? ['may be given more than once'] : [])].join('; ')
 }
@@ -96,7 +107,7 @@ function markdown() {
       command.text === '' ? '' : `${command.text.replaceAll('<', '&lt;')}\n\n`,
       command.aliases.length === 0 ? '' : `Also called ${command.aliases.map((alias) => `\`${alias}\``).join(', ')}.\n\n`,
       table(['argument', 'is'], command.args.map(({ name, help, required }) => [`\`${name.toUpperCase()}\``, `${help}${required ? '' : ' (may be left out)'}`])),
-      table(['flag', 'does'], flagRows(own)),
+      ...groupsOf(own).map(([group, flags]) => `${group === '' ? '' : `${inMarkdown(group)}:\n\n`}${table(['flag', 'does'], flagRows(flags))}`),
       table(['exit code', 'means'], command.codes),
       `\`\`\`sh\n${command.examples.join('\n')}\n\`\`\`\n`,
     ].join('')
@@ -135,6 +146,10 @@ function definitions(rows) {
   return rows.map(([term, meaning]) => `.TP\n.B ${roff(term)}\n${roff(meaning)}\n`).join('')
 }
 
+function optionsOf(flags) {
+  return definitions(flags.map((flag) => [flagWords(flag), helpOf(flag)]))
+}
+
 function manual(command) {
   const name = `stackbk-${command.name.replaceAll(' ', '-')}`
   const own = command.flags.filter(({ isGlobal }) => !isGlobal)
@@ -145,7 +160,7 @@ function manual(command) {
     command.text === '' ? '' : `.SH DESCRIPTION\n${paragraphs(command.text)}`,
     command.aliases.length === 0 ? '' : `.PP\nAlso called: ${roff(command.aliases.join(', '))}.\n`,
     command.args.length === 0 ? '' : `.SH ARGUMENTS\n${definitions(command.args.map(({ name: arg, help }) => [arg.toUpperCase(), help]))}`,
-    `.SH OPTIONS\n${definitions([...own, ...globalFlags].map((flag) => [flagWords(flag), helpOf(flag)]))}`,
+    `.SH OPTIONS\n${groupsOf(own).map(([group, flags]) => `${group === '' ? '' : `.SS ${roff(group)}\n`}${optionsOf(flags)}`).join('')}${groupsOf(own).length > 1 ? '.SS GLOBAL OPTIONS\n' : ''}${optionsOf(globalFlags)}`,
     `.SH EXIT STATUS\n${definitions(command.codes)}`,
     `.SH EXAMPLES\n.nf\n${roff(command.examples.join('\n'))}\n.fi\n`,
     '.SH SEE ALSO\n.BR stackbk (1)\n',
@@ -163,7 +178,7 @@ function overview() {
     `.SH EXIT STATUS\nEach command's page says which of these it can end with.\n${definitions(generalCodes())}`,
     `.SH FILES\n${definitions([
       ['$XDG_CONFIG_HOME/stackbk/config.ini, /etc/stackbk/config.ini', 'the configuration, unless --config or $STACKBK_CONFIG names another'],
-      ['dirlist', 'beside the configuration: which stacks are saved'],
+      ['dirlist', 'next to the configuration: which stacks are backed up'],
       ['/var/lib/stackbk, $XDG_STATE_HOME/stackbk', 'the state: journal, run log, what is known of repositories; for root and for others'],
     ])}`,
     `.SH ENVIRONMENT\n${definitions([

@@ -8,19 +8,19 @@ import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Backup extends StackbkCommand<BackupResult> {
-  static override summary = 'snapshot stacks, each stopped for as short as possible'
-  static override description = `Takes the enabled stacks, or those named, one after another: notes what runs, opens the repository, stops the stack, takes its snapshot, starts exactly what ran, waits until it is up. Verification and retention follow when all are up again.\n\n${exitCodeHelp([3, 4, 6, 10, 11, 12, 75, 'signals'])}`
+  static override summary = 'back up stacks, stopping each for as short a time as possible'
+  static override description = `Backs up one stack after another: records what runs, stops the stack, takes a snapshot, starts exactly what ran and waits until it is up. Verification and retention follow when all stacks are up again.\n\n${exitCodeHelp([3, 4, 6, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> backup', '<%= config.bin %> backup nextcloud gitea --json', '<%= config.bin %> backup --dry-run']
   static override args = {
     stack: Args.string({ description: 'stacks to back up (default: all enabled)', ignoreStdin: true, multiple: true }),
   }
 
   static override flags = {
-    'accept-shrink': Flags.boolean({ description: 'a stack that has shrunk is right so' }),
-    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
-    'no-prune': Flags.boolean({ description: 'forget nothing, free nothing' }),
+    'accept-shrink': Flags.boolean({ description: 'accept that a stack has become smaller' }),
+    'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
+    'no-prune': Flags.boolean({ description: 'keep all old snapshots' }),
     'no-verify': Flags.boolean({ description: 'do not verify the new snapshots' }),
-    'stop-mode': Flags.option({ description: 'how stacks are stopped', options: ['auto', 'down', 'stop', 'pause', 'none'] as const })(),
+    'stop-mode': Flags.option({ description: 'how to stop stacks: auto, down, stop, pause or none', helpValue: 'MODE', options: ['auto', 'down', 'stop', 'pause', 'none'] as const })(),
     wait: lockWait(),
   }
 

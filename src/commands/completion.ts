@@ -8,10 +8,10 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 export type CompletionResult = ResultHeader & { readonly shell: Shell; readonly script: string }
 
 export default class Completion extends StackbkCommand<CompletionResult> {
-  static override summary = 'print the script with which a shell completes commands, flags, stacks and snapshots'
-  static override description = `Stacks come from the dirlist and the stacks folder, snapshots from what the last look at the repository found: no tool is asked, and no password.\n\n${exitCodeHelp([], { 0: 'printed', 2: 'wrong usage' })}`
+  static override summary = 'print the completion script for a shell'
+  static override description = `Completes commands, flags, stacks and snapshots. Stacks come from the dirlist and the stacks folder, snapshots from the last time the repository was listed: no tool is started and no password is needed.\n\n${exitCodeHelp([], { 0: 'printed', 2: 'invalid usage' })}`
   static override examples = ['<%= config.bin %> completion bash > /usr/share/bash-completion/completions/stackbk', '<%= config.bin %> completion zsh > /usr/local/share/zsh/site-functions/_stackbk']
-  static override args = { shell: Args.string({ description: 'for which one', ignoreStdin: true, options: [...shells], required: true }) }
+  static override args = { shell: Args.string({ description: 'shell to complete for', ignoreStdin: true, options: [...shells], required: true }) }
 
   protected async act(): Promise<{ result: CompletionResult; exitCode: number }> {
     const { args } = await this.parse(Completion)

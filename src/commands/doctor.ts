@@ -4,8 +4,8 @@ import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Doctor extends StackbkCommand<DoctorResult> {
-  static override summary = 'look at everything that a run needs'
-  static override description = `Tools and versions, permissions, space, repository, remote, plugins, leftovers, schedule. Works without a configuration too.\n\n${exitCodeHelp([4, 'signals'], { 0: 'all is well', 1: 'something is wrong', 2: 'wrong usage' })}`
+  static override summary = 'check everything that a run needs'
+  static override description = `Checks tools and versions, permissions, space, repository, remote, plugins, leftovers and schedule. Also works without a configuration.\n\n${exitCodeHelp([4, 'signals'], { 0: 'all is well', 1: 'something is wrong', 2: 'invalid usage' })}`
   static override hiddenAliases = ['health']
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
 

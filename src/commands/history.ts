@@ -10,14 +10,14 @@ import { exitCodeHelp } from '../ui/exit-code-help.js'
 import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class History extends StackbkCommand<HistoryResult> {
-  static override summary = 'past runs, newest first'
-  static override description = exitCodeHelp([], { 1: 'the page could not be written', 2: 'wrong usage' })
+  static override summary = 'list past runs, newest first'
+  static override description = exitCodeHelp([], { 1: 'the report could not be written', 2: 'invalid usage' })
   static override examples = ['<%= config.bin %> history', '<%= config.bin %> history --stack nextcloud --since 7d --json', '<%= config.bin %> history --limit 100 --html runs.html']
   static override flags = {
-    html: Flags.string({ description: 'also write them as a page, with pictures', helpValue: 'FILE' }),
-    limit: Flags.integer({ default: 20, description: 'at most so many', min: 1 }),
-    since: moment({ description: 'only runs begun since' }),
-    stack: Flags.string({ description: 'only runs that had to do with this stack', helpValue: 'NAME' }),
+    html: Flags.string({ description: 'also write an HTML report with charts', helpValue: 'FILE' }),
+    limit: Flags.integer({ default: 20, description: 'show at most this many', min: 1 }),
+    since: moment({ description: 'only runs started since then' }),
+    stack: Flags.string({ description: 'only runs that concern this stack', helpValue: 'NAME' }),
   }
 
   #stack: string | undefined

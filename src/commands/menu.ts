@@ -29,7 +29,7 @@ export default class Menu extends Command {
       const look = (): Overview => overview(loadConfiguration({ file: flags.config, environment, descriptors: [] }), stateFolder(environment))
       const { commands, run } = offeredBy(this.config)
       process.exitCode = await showMenu({
-        title: 'What is to be done?',
+        title: 'What would you like to do?',
         header: () => menuHeader(look, place()),
         choices: () => menuEntries({ commands, isConfigured: place().exists, hasLeftStopped: hasLeftStopped(look) }),
         globals: this.argv,

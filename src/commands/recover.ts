@@ -13,12 +13,12 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Recover extends StackbkCommand<RecoverResult> {
   static override summary = 'bring stacks back from a repository, up to running containers'
-  static override description = `Without STACK, --all or --snapshot, in a terminal, stack and snapshot are chosen from lists. Files come out of the snapshot first, while what is there still runs. Then the stack is stopped, files and volumes are exchanged, containers are made and started as they ran. What was there is kept until the new one is up, and comes back if it does not come up.\n\n${exitCodeHelp([3, 4, 6, 7, 10, 11, 12, 75, 'signals'])}`
+  static override description = `In a terminal without STACK, --all or --snapshot, you choose stack and snapshot from lists. Files are extracted while the present stack still runs. Then the stack is stopped, files and volumes are exchanged, and containers are created and started. The old data is kept until the recovered stack is up, and is put back if it does not come up.\n\n${exitCodeHelp([3, 4, 6, 7, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> recover nextcloud', '<%= config.bin %> recover --all --yes', '<%= config.bin %> recover gitea --snapshot 1a2b3c4d --target /tmp/look', '<%= config.bin %> recover gitea --path data/app.ini']
-  static override args = { stack: Args.string({ description: 'stacks to bring back', ignoreStdin: true, multiple: true }) }
+  static override args = { stack: Args.string({ description: 'stacks to recover', ignoreStdin: true, multiple: true }) }
   static override flags = {
     ...recoverFlags,
-    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
+    'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
     repository: Flags.string({ description: 'folder of the repository (default: the configured one)', helpValue: 'PATH' }),
     wait: lockWait(),
   }

@@ -8,13 +8,13 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Run extends StackbkCommand<RunBothResult> {
   static override summary = 'back up, then sync: what a timer calls'
-  static override description = `Both stages under one lock and in one report. The sync follows also when a stack failed. If the remote is unknown or its transport cannot be set up, the backup is made all the same, and the run then fails.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'], { 2: 'invalid usage or configuration; a backup was made only if the sync alone was refused' })}`
+  static override description = `Runs both stages under one lock and reports them together. The sync follows even if a stack failed. If the remote is unknown or its transport cannot be set up, the backup is made all the same, and the run then fails.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'], { 2: 'invalid usage or configuration; a backup was made only if the sync alone was refused' })}`
   static override examples = ['<%= config.bin %> run', '<%= config.bin %> run --no-sync --json']
   static override args = { stack: Args.string({ description: 'stacks to back up (default: all enabled)', ignoreStdin: true, multiple: true }) }
   static override flags = {
-    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
+    'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
     'no-sync': Flags.boolean({ description: 'only back up' }),
-    scheduled: Flags.boolean({ default: false, description: 'as a schedule calls it: fail with 1 instead of 75 if something other than a backup still holds the lock' }),
+    scheduled: Flags.boolean({ default: false, description: 'as a schedule calls it: end with 1 instead of 75 if the lock is not held by a backup' }),
     wait: lockWait(),
   }
 

@@ -9,13 +9,13 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Sync extends StackbkCommand<SyncResult> {
   static override summary = 'copy the repository to the cloud'
-  static override description = `Uploads in an order in which the copy is valid at every instant, deletes last and only what stackbk itself has forgotten.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
+  static override description = `Uploads in an order that keeps the copy valid at every moment. Deletes last, and only what stackbk itself has forgotten.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json', '<%= config.bin %> sync --allow-new-remote']
   static override flags = {
-    'allow-delete': Flags.boolean({ description: 'pass the guards against deletion, this once' }),
-    'allow-new-remote': Flags.boolean({ description: 'start a new copy on a remote that is empty, although an earlier sync copied the repository there or elsewhere' }),
-    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
-    test: Flags.boolean({ description: 'only see whether the remote can be reached' }),
+    'allow-delete': Flags.boolean({ description: 'override the deletion guards for this run' }),
+    'allow-new-remote': Flags.boolean({ description: 'start a new copy on an empty remote, despite earlier syncs' }),
+    'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
+    test: Flags.boolean({ description: 'only test whether the remote can be reached' }),
     wait: lockWait(),
   }
 

@@ -8,12 +8,12 @@ import { StackbkCommand } from '../ui/stackbk-command.js'
 
 export default class Verify extends StackbkCommand<VerifyResult> {
   static override summary = 'check the repository, or the copy in the cloud'
-  static override description = `The local repository is checked by the engine. With --cloud the remote's files are read and compared with their names, for which no password is needed.\n\n${exitCodeHelp([3, 4, 5, 6, 10, 11, 12, 75, 'signals'])}`
+  static override description = `The engine checks the local repository. With --cloud, the files of the remote are read and compared with the checksums in their names; this needs no password.\n\n${exitCodeHelp([3, 4, 5, 6, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> verify', '<%= config.bin %> verify --read-data-subset 5%', '<%= config.bin %> verify --cloud --repair']
   static override flags = {
-    cloud: Flags.boolean({ description: "the remote's files instead of the local ones" }),
-    'read-data-subset': percentage({ description: 'read this share of the data (of the remote: all by default)' }),
-    repair: Flags.boolean({ default: false, description: 'replace rotten files by sound ones of the other side' }),
+    cloud: Flags.boolean({ description: "check the files of the remote instead of the local ones" }),
+    'read-data-subset': percentage({ description: 'read this share of the data (remote: all by default)' }),
+    repair: Flags.boolean({ default: false, description: 'repair corrupt files from the other copy' }),
     wait: lockWait(),
   }
 

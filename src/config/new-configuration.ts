@@ -42,7 +42,7 @@ export function writeNewConfiguration(request: NewConfigurationRequest): NewConf
   const file = resolve(request.output)
   const { repository } = request
   if (repository === undefined) {
-    throw wrongUse('repository-missing', 'where the snapshots go is not said', 'Give --repository PATH, with --generate-password or --password-file FILE.')
+    throw wrongUse('repository-missing', 'no repository given', 'Give --repository PATH, with --generate-password or --password-file FILE.')
   }
   if (existsSync(file) && !request.force) throw alreadyThere(file)
   const passwordFile = resolve(request.passwordFile ?? join(dirname(file), 'repository-password'))

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
-import type { Answer, Finding, LiveProvider } from '@stackbk/contract'
+import type { Answer, Finding, LiveProvider, Transport } from '@stackbk/contract'
 
 import { discoverStacks } from '../stacks/discovery.js'
 import type { Run } from './run.js'
@@ -21,7 +21,8 @@ export interface FirstLook {
   readonly tools: readonly Finding[]
   /** Those that hold most of what the engine knows first. */
   readonly stacksFolders: readonly StacksFolder[]
-  readonly remotes: readonly string[]
+  /** Asks the transport anew for the remotes that it knows; `null` if it does not say. */
+  readonly listRemotes: () => Promise<readonly string[] | null>
 }
 
 /** Where people keep their stacks. */
@@ -33,8 +34,13 @@ export async function firstLook(run: Run): Promise<FirstLook> {
   const { signal } = run
   const [runtime, engine, transport] = await Promise.all([tried(run.runtime()), tried(run.engine()), tried(run.transport())])
   const examined = await Promise.all([runtime, engine, transport].map((provider: LiveProvider | null) => tried(provider?.examine({ signal }))))
-  const [projects, remotes] = await Promise.all([tried(runtime?.projectFolders?.({ signal })), tried(transport?.remotes?.({ signal }))])
-  return { tools: examined.flatMap((findings) => (findings ?? []).filter(isOfTool)), stacksFolders: stacksFolders(valueOf(projects)), remotes: valueOf(remotes) }
+  const projects = await tried(runtime?.projectFolders?.({ signal }))
+  return { tools: examined.flatMap((findings) => (findings ?? []).filter(isOfTool)), stacksFolders: stacksFolders(valueOf(projects)), listRemotes: () => remotesOf(transport, signal) }
+}
+
+async function remotesOf(transport: Transport | null, signal: AbortSignal): Promise<readonly string[] | null> {
+  const answer = await tried(transport?.remotes?.({ signal }))
+  return answer?.ok === true ? answer.value : null
 }
 
 function isOfTool({ id, status, isToolTrouble }: Finding): boolean {

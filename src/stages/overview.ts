@@ -1,4 +1,4 @@
-import type { Configuration } from '../config/configuration.js'
+import type { Configuration, Environment } from '../config/configuration.js'
 import type { StateFolder } from '../host/state-folder.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
@@ -7,6 +7,7 @@ import { recallStack } from '../stacks/stack-memory.js'
 import { isDatedInFuture } from './dated-in-future.js'
 import { type PastRun, readRuns } from './history.js'
 import { lastFailedSync } from './last-failures.js'
+import { hasSchedule } from './schedule/known-schedule.js'
 
 /** How the host stands, as far as its own notes tell: no tool is asked, so it costs next to nothing. */
 export interface Overview {
@@ -20,12 +21,14 @@ export interface Overview {
   readonly lastSyncFailed?: { readonly ageMs: number }
   /** Enabled stacks whose last good snapshot is older than MAX_AGE; `null`: there is none at all. */
   readonly overdue: readonly { readonly name: string; readonly ageMs: number | null }[]
+  /** Whether a timer or a crontab runs stackbk with this configuration; `null` if that cannot be known without a tool. */
+  readonly hasSchedule: boolean | null
   /** What an interrupted run left stopped. */
   readonly leftStopped: readonly string[]
 }
 
 /** Reads notes, writes nothing. Throws where the dirlist cannot be read. */
-export function overview(configuration: Configuration, state: Pick<StateFolder, 'history' | 'journal' | 'stacks'>, now = Date.now()): Overview {
+export function overview(configuration: Configuration, state: Pick<StateFolder, 'history' | 'journal' | 'stacks'>, now = Date.now(), environment: Environment = process.env): Overview {
   const { docker, backup } = configuration
   const { stacks } = readDirlist({ file: docker.dirlist, stacksDirectory: docker.stacksDirectory })
   const enabled = stacks.filter((stack) => stack.enabled)
@@ -44,6 +47,7 @@ export function overview(configuration: Configuration, state: Pick<StateFolder, 
     lastSync: lastSync === undefined ? null : { ageMs: ageOf(lastSync, now) },
     ...(failedSync === null ? {} : { lastSyncFailed: { ageMs: Math.max(0, now - Date.parse(failedSync.at)) } }),
     overdue: ages.filter(({ ageMs }) => ageMs === null || ageMs > backup.maxAgeMs),
+    hasSchedule: hasSchedule(configuration.file, environment),
     leftStopped: new Journal(state.journal).waiting(),
   }
 }

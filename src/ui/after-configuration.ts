@@ -24,6 +24,6 @@ export async function afterConfiguration({ file, commands, run }: AfterConfigura
     codes.push(exitCode)
   }
   process.stdout.write('\n')
-  const left = await showMenu({ title: 'What comes next?', header: () => [], choices: () => firstSteps(commands), globals, run, codeOfEscape: 0 })
+  const left = await showMenu({ title: 'What comes next?', header: () => [], choices: () => firstSteps(commands), globals, run, codeOfEscape: 0, isSequence: true })
   return exitCodes.first([left, ...codes])
 }

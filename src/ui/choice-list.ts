@@ -31,6 +31,8 @@ export interface ChoiceListOptions<T> {
   readonly flag?: string
   /** At most so many rows of the list are shown. */
   readonly mostRows?: number
+  /** Only the title is shown until a key is pressed, so that what stands above it stays visible. */
+  readonly isFolded?: boolean
   readonly paint?: Paint
   readonly unicode?: boolean
 }
@@ -60,10 +62,12 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
   #focus: number
   #top: number
   #page = 10
+  #isFolded: boolean
 
   constructor(options: ChoiceListOptions<T>) {
     this.#options = options
     this.#ticked = new Set(options.ticked)
+    this.#isFolded = options.isFolded ?? false
     this.#paint = options.paint ?? paintFor()
     this.#pointer = (options.unicode ?? isUnicode()) ? '❯' : '>'
     this.#focus = Math.max(0, options.choices.findIndex(({ value }) => value === options.initial))
@@ -72,6 +76,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
 
   readonly plain: PlainQuestion<ListAnswer<T>> = {
     question: () => {
+      if (this.#isFolded) return [this.#options.title, 'Enter shows the list; q leaves:']
       const rows = this.#options.choices.map(({ value, label, hint = '', isAction }, index) => {
         const box = !this.#isToTick || isAction === true ? '' : this.#ticked.has(value) ? '[x] ' : '[ ] '
         return `${String(index + 1).padStart(4)}  ${box}${printable(hint === '' ? label : `${label}: ${hint}`)}`
@@ -80,6 +85,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
       return [...(this.#options.header ?? []).map(printable), this.#options.title, ...rows, `${keys}; q leaves:`]
     },
     read: (line) => {
+      if (line.trim() === '' && this.#unfolds()) return { kind: 'stay' }
       const words = line.trim().split(/[\s,]+/).filter((word) => word !== '')
       if (words[0] === 'q') return { kind: 'back' }
       const chosen = words.flatMap(numbersIn).map((number) => this.#options.choices[number - 1])
@@ -99,6 +105,9 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
   }
 
   press(key: Key): Step<ListAnswer<T>> {
+    if (key.name === 'escape' && this.#isFolded) return { kind: 'back' }
+    // A letter also begins a search; other keys only unfold the list, since the row that they would act on was not seen.
+    if (this.#unfolds() && (key.text.trim() === '' || key.ctrl)) return { kind: 'stay' }
     if (key.ctrl) return this.#pressWithControl(key.name)
     switch (key.name) {
       case 'return':
@@ -136,6 +145,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
   }
 
   frame({ columns, rows }: Size): Frame {
+    if (this.#isFolded) return { rows: [this.#paint.strong(fitted(this.#options.title, columns - 1)), this.#paint.faint(fitted(this.#inAscii('any key shows the list · esc leave'), columns - 1))] }
     const shown = this.#shown
     const width = columns - 1
     const focused = shown[this.#focus]
@@ -146,7 +156,7 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     this.#page = Math.min(most, Math.max(1, shown.length))
     this.#scroll(shown.length)
     const visible = shown.slice(this.#top, this.#top + this.#page)
-    const list = visible.length === 0 ? [this.#paint.warning(fitted('  nothing is called so', width))] : visible.map((choice, index) => this.#row(choice, { isFocused: choice === focused, before: visible[index - 1], width }))
+    const list = visible.length === 0 ? [this.#paint.warning(fitted('  no match', width))] : visible.map((choice, index) => this.#row(choice, { isFocused: choice === focused, before: visible[index - 1], width }))
     return { rows: [...header.map((line) => fitted(printable(line), width)), this.#titleRow(shown.length, width), ...list, ...footer.map((line) => this.#paint.faint(line))] }
   }
 
@@ -210,8 +220,19 @@ export class ChoiceList<T> implements Screen<ListAnswer<T>> {
     const long = this.#isToTick ? 'space tick · ctrl-a all · ctrl-n none · type to search · enter done · esc leave' : '↑↓ choose · type to search · enter go · esc leave'
     const short = this.#isToTick ? 'space, ctrl-a all, ctrl-n none, enter, esc' : '↑↓, type to search, enter, esc'
     const text = [`${long}${same}`, long, short].find((keys) => widthOf(keys) <= width) ?? short
-    const plain = this.#pointer === '>' ? text.replaceAll(' · ', ', ').replaceAll('↑↓', 'arrows') : text
-    return fitted(plain, width)
+    return fitted(this.#inAscii(text), width)
+  }
+
+  /** The text as it is, or for a terminal that shows ASCII alone. */
+  #inAscii(text: string): string {
+    return this.#pointer === '>' ? text.replaceAll(' · ', ', ').replaceAll('↑↓', 'arrows') : text
+  }
+
+  /** Shows the list; `false` if it was shown already. */
+  #unfolds(): boolean {
+    const wasFolded = this.#isFolded
+    this.#isFolded = false
+    return wasFolded
   }
 
   #tickable(choices: readonly Choice<T>[]): readonly Choice<T>[] {

@@ -22,7 +22,7 @@ export async function askForStacks(entries: readonly DirlistEntry[], place: Dirl
   const names = new Map<string, string>()
   let initial: string | undefined
   for (;;) {
-    const list: ChoiceList<string> = new ChoiceList({ title: 'Which stacks are saved?', choices: [...stackRows(entries, added, names), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
+    const list: ChoiceList<string> = new ChoiceList({ title: 'Back up which stacks?', choices: [...stackRows(entries, added, names), additionRow], ticked, flag: 'dirlist enable, disable, add', ...(initial === undefined ? {} : { initial }) })
     const asked = await ask(list)
     ticked = list.ticked()
     const choices = changesOf(entries, ticked, added, names)
@@ -49,7 +49,7 @@ export async function askForStacks(entries: readonly DirlistEntry[], place: Dirl
   }
 }
 
-const additionRow: Choice<string> = { value: addition, label: 'Add a stack from elsewhere...', detail: 'its folder is asked for; it is ticked then', isAction: true }
+const additionRow: Choice<string> = { value: addition, label: 'Add a stack from elsewhere...', detail: 'asks for its folder, then ticks it', isAction: true }
 
 function stackRows(entries: readonly DirlistEntry[], added: readonly string[], names: ReadonlyMap<string, string>): Choice<string>[] {
   const listed = entries.map(({ name, path, external, available }): Choice<string> => {

@@ -17,10 +17,10 @@ export async function askForSnapshots(snapshots: readonly SnapshotReport[], prun
     const marks = tags.filter((tag) => tag !== 'stackbk' && !tag.startsWith('stack:'))
     return { value: id, label: `${time.slice(0, 16).replace('T', ' ')}  ${stack ?? '-'}`, hint: [formatBytes(bytes), host, id.slice(0, 8), ...marks].join('  '), otherNames: id }
   })
-  const asked = await ask(new ChoiceList({ title: 'Which snapshots are to be forgotten?', choices, ticked: [], flag: 'forget ID...' }))
+  const asked = await ask(new ChoiceList({ title: 'Which snapshots do you want to forget?', choices, ticked: [], flag: 'forget ID...' }))
   if (asked.kind !== 'answer' || asked.value.ticked.length === 0) throw left()
   if (prune) return { ids: asked.value.ticked, prune }
-  const now = await askYesOrNo('Free their space at once? Else the next backup does it.', '--prune')
+  const now = await askYesOrNo('Free their space at once? Otherwise the next backup does it.', '--prune')
   if (now.kind !== 'answer') throw left()
   return { ids: asked.value.ticked, prune: now.value }
 }

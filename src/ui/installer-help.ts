@@ -2,6 +2,6 @@
 export const pluginsFolderHelp = 'Plugins are installed for the user that runs stackbk, in $STACKBK_DATA_DIR or the data folder of that user.'
 
 /** The example of a plugin as a file. */
-export const exampleTarball = 'file:/absolute/path/stackbk-plugin-shelf-1.0.0.tgz'
+export const exampleTarball = 'file:/root/stackbk-plugin-shelf-1.0.0.tgz'
 
 export const exampleName = 'stackbk-plugin-shelf'

@@ -34,75 +34,80 @@ interface Row {
 
 const kitFile = { title: 'File of the disaster kit', initial: './stackbk-kit.age' }
 
-const firstBackup = run('backup', { question: 'Back up now? Each stack that is on is stopped for a moment, one after another.' })
+const firstBackup = run('backup', { question: 'Back up now? Each enabled stack is stopped for a moment, one after another.' })
 const installSchedule: Row = { label: 'Install schedule', hint: 'every night, and after a power cut', otherNames: 'timer cron', entry: run('schedule install', { question: 'Install the timer and the boot unit now?' }) }
 const previewBackup: Row = { label: 'Preview backup', hint: 'what a backup would do; changes nothing', otherNames: 'dry run', entry: run('backup -n') }
-const writeKit: Row = { label: 'Write disaster kit', hint: 'all that a bare host needs, encrypted', otherNames: 'kit write', entry: run('kit write', { path: kitFile }) }
-const directories: Row = { label: 'Directories', hint: 'which stacks are saved: tick them', otherNames: 'dirlist stacks enable disable', entry: run('dirlist') }
+const writeKit: Row = { label: 'Write disaster kit', hint: 'all that a fresh host needs, encrypted', otherNames: 'kit write', entry: run('kit write', { path: kitFile }) }
+const chooseStacks: Row = { label: 'Choose stacks', hint: 'enable those to back up', otherNames: 'dirlist directories disable', entry: run('dirlist') }
 const setUp: Row = { label: 'Set up', hint: 'write a first configuration, step by step', otherNames: 'config init wizard', entry: run('config init') }
+const takeOver: Row = { label: 'Import configuration', hint: 'of an older version, or an rclone.conf', otherNames: 'config import take over', entry: run('config import', { path: { title: 'File to import', initial: '/etc/' } }) }
+const health: Row = { label: 'Health', hint: 'tools, space, remote, leftovers', otherNames: 'doctor', entry: run('doctor') }
+const checkKit: Row = { label: 'Check disaster kit', hint: 'does it bring the repository back?', otherNames: 'kit check', entry: run('kit check', { path: kitFile }) }
 const resume: Row = { label: 'Start stopped stacks', hint: 'finish what an interrupted run left', otherNames: 'resume', entry: run('resume') }
 
 const groups: readonly { readonly name: string; readonly rows: readonly Row[] }[] = [
   {
-    name: 'save',
+    name: 'back up',
     rows: [
-      { label: 'Backup', hint: 'stop, snapshot, start what is switched on', entry: firstBackup },
+      { label: 'Backup', hint: 'stop, snapshot and start enabled stacks', entry: firstBackup },
       previewBackup,
       { label: 'Sync', hint: 'copy the repository to the cloud', otherNames: 'upload', entry: run('sync', { question: 'Sync now? What was forgotten here is removed from the cloud copy too, within the guards.' }) },
       { label: 'Preview sync', hint: 'what a sync would do; changes nothing', otherNames: 'dry run', entry: run('sync -n') },
       { label: 'Test cloud', hint: 'can the remote be reached?', otherNames: 'sync connectivity', entry: run('sync --test') },
-      { label: 'Backup and sync', hint: 'both, as the timer does it', otherNames: 'run', entry: run('run', { question: 'Back up and sync now? Each stack that is on is stopped for a moment, one after another.' }) },
+      { label: 'Backup and sync', hint: 'both, as the timer does it', otherNames: 'run', entry: run('run', { question: 'Back up and sync now? Each enabled stack is stopped for a moment, one after another.' }) },
     ],
   },
   {
     name: 'bring back',
     rows: [
       { label: 'Recover stack', hint: 'from a snapshot to running containers', entry: run('recover') },
-      { label: 'Restore repository', hint: 'fetch it from the cloud, prove it sound', otherNames: 'download', entry: run('restore', { question: 'Restore the repository from the cloud now? To its configured place if nothing is there, else to a folder beside it.' }) },
-      { label: 'Preview restore', hint: 'what it would fetch: the size of the copy', otherNames: 'dry run cloud size', entry: run('restore -n') },
-      { label: 'Test repository', hint: 'check that it is sound', otherNames: 'verify restore', entry: run('verify') },
+      { label: 'Restore repository', hint: 'download it from the cloud and verify it', otherNames: 'download', entry: run('restore', { question: 'Restore the repository from the cloud now? To its configured place if nothing is there, else to a folder beside it.' }) },
+      { label: 'Preview restore', hint: 'what it would download: the size of the copy', otherNames: 'dry run cloud size', entry: run('restore -n') },
+      { label: 'Test repository', hint: 'check it for errors', otherNames: 'verify restore', entry: run('verify') },
       { label: 'Test cloud copy', hint: 'check the files on the remote', otherNames: 'verify', entry: run('verify --cloud') },
-      { label: 'Drill', hint: 'rehearse it all, apart from what runs', otherNames: 'rehearsal test', entry: run('drill', { question: 'Rehearse now? All stacks are fetched from the cloud and started apart from those that run.' }) },
+      { label: 'Drill', hint: 'test a full recovery, isolated', otherNames: 'rehearsal test', entry: run('drill', { question: 'Start a drill now? All enabled stacks are downloaded from the cloud and started in isolation.' }) },
     ],
   },
   {
-    name: 'look',
+    name: 'inspect',
     rows: [
       { label: 'Status', hint: 'stacks, cloud, size of the repository', otherNames: 'overdue', entry: run('status') },
       { label: 'Snapshots and size', hint: 'each with its time and its bytes', otherNames: 'list-backups space', entry: run('snapshots') },
       { label: 'Logs', hint: 'past runs, newest first', otherNames: 'history', entry: run('history') },
-      { label: 'Health', hint: 'tools, space, remote, leftovers', otherNames: 'doctor', entry: run('doctor') },
-      { label: 'Check configuration', hint: 'all that is wrong in it, at once', otherNames: 'validate', entry: run('config check') },
+      health,
+      { label: 'Check configuration', hint: 'report all errors in it at once', otherNames: 'validate', entry: run('config check') },
       { label: 'Show configuration', hint: 'each value and where it comes from', entry: run('config show') },
     ],
   },
   {
-    name: 'arrange',
+    name: 'manage',
     rows: [
-      directories,
-      { label: 'Forget snapshots', hint: 'tick some, and prune if you like', otherNames: 'delete prune remove', entry: run('snapshots forget') },
+      chooseStacks,
+      { label: 'Forget snapshots', hint: 'select some, and prune if you like', otherNames: 'delete prune remove', entry: run('snapshots forget') },
       { label: 'Schedule', hint: 'when it runs by itself', otherNames: 'timer cron', entry: run('schedule show') },
       installSchedule,
       { label: 'Test notifications', hint: 'send a message to each', otherNames: 'notify mail webhook', entry: run('notify test') },
       writeKit,
-      { label: 'Check disaster kit', hint: 'does it bring the repository back?', otherNames: 'kit check', entry: run('kit check', { path: kitFile }) },
+      checkKit,
     ],
   },
 ]
 
 const leave: MenuChoice = { value: null, label: 'Quit', otherNames: 'exit leave' }
 
-/** All that can be done from here, by group. What the installed commands do not offer is left out. */
+/** All that can be done from here, by group: without a configuration only what works without one. What the installed commands do not offer is left out. */
 export function menuEntries({ commands, isConfigured, hasLeftStopped }: MenuSituation): MenuChoice[] {
-  const first = [...(isConfigured ? [] : [setUp]), ...(hasLeftStopped ? [resume] : [])].map((row) => choiceOf('first', row))
-  const last = [...(isConfigured ? [{ ...setUp, label: 'New configuration' }] : []), ...(hasLeftStopped ? [] : [resume])].map((row) => choiceOf('arrange', row))
+  const leftStopped = hasLeftStopped ? [resume] : []
+  if (!isConfigured) return [...offered([setUp, ...leftStopped, takeOver, health, checkKit].map((row) => choiceOf('', row)), commands), leave]
+  const first = leftStopped.map((row) => choiceOf('first', row))
+  const last = [{ ...setUp, label: 'New configuration' }, ...(hasLeftStopped ? [] : [resume])].map((row) => choiceOf('manage', row))
   const rest = groups.flatMap(({ name, rows }) => rows.map((row) => choiceOf(name, row)))
   return [...offered([...first, ...rest, ...last], commands), leave]
 }
 
 /** What follows a first configuration. */
 export function firstSteps(commands: Commands): MenuChoice[] {
-  const rows: readonly Row[] = [directories, previewBackup, { label: 'First backup', hint: 'stop, snapshot, start what is switched on', entry: firstBackup }, installSchedule, writeKit]
+  const rows: readonly Row[] = [chooseStacks, previewBackup, { label: 'First backup', hint: 'stop, snapshot and start enabled stacks', entry: firstBackup }, installSchedule, writeKit]
   return [...offered(rows.map((row) => choiceOf('', row)), commands), { ...leave, label: 'Done' }]
 }
 

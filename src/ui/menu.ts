@@ -21,9 +21,11 @@ export interface MenuRequest {
   readonly run: (command: readonly string[], argv: readonly string[]) => Promise<OfferedEnd>
   /** What leaving by Esc ends with. Default: 130. */
   readonly codeOfEscape?: number
+  /** The entries are steps: after one that ended well the cursor is on the next one. */
+  readonly isSequence?: boolean
 }
 
-/** After a command, so many rows of the list are enough: what it said should stay in sight. */
+/** After a command the list has at most this many rows, so that some of the command's output stays visible above it. */
 const rowsAfterCommand = 8
 
 const cancelled = exitCodes.ofKind('interrupted')
@@ -34,16 +36,16 @@ const cancelled = exitCodes.ofKind('interrupted')
  */
 export async function showMenu(request: MenuRequest): Promise<number> {
   const paint = paintFor()
-  let last: MenuEntry | null = null
+  let last: { readonly entry: MenuEntry; readonly exitCode: number } | null = null
   for (;;) {
     const choices = request.choices()
-    const initial: MenuEntry | null | undefined = choices.find(({ value }) => value !== null && last !== null && lineOf(value) === lineOf(last))?.value
+    const initial = last === null ? undefined : entryAfter(choices, last, request.isSequence ?? false)
     const list: ChoiceList<MenuEntry | null> = new ChoiceList({
       title: request.title,
       header: last === null ? request.header() : [],
       choices,
       ...(initial === undefined ? {} : { initial }),
-      ...(last === null ? {} : { mostRows: rowsAfterCommand }),
+      ...(last === null ? {} : { mostRows: rowsAfterCommand, isFolded: last.exitCode !== cancelled }),
     })
     const choice = await untilSignal(() => ask(list))
     if (choice.endedBy !== null) return exitCodes.ofSignal(choice.endedBy)
@@ -58,10 +60,16 @@ export async function showMenu(request: MenuRequest): Promise<number> {
     process.stdout.write(`${paint.faint(`$ ${commandLine([...entry.command, ...argv])}`)}\n`)
     const { exitCode, endedBy } = await request.run(entry.command, argv)
     if (endedBy !== null) return exitCodes.ofSignal(endedBy)
-    last = entry
+    last = { entry, exitCode }
     const end = `${entry.command.join(' ')}: exit ${exitCode}`
     process.stdout.write(`\n${exitCode === 0 ? paint.good(end) : paint.warning(end)}\n\n`)
   }
+}
+
+/** Returns the entry for the cursor: the last one, or in a sequence the next one if the last one ended well. */
+function entryAfter(choices: readonly MenuChoice[], { entry, exitCode }: { readonly entry: MenuEntry; readonly exitCode: number }, isSequence: boolean): MenuEntry | null | undefined {
+  const index = choices.findIndex(({ value }) => value !== null && lineOf(value) === lineOf(entry))
+  return choices[index >= 0 && isSequence && exitCode === 0 ? index + 1 : index]?.value
 }
 
 /** What stands above the menu: how the host stands, or why that cannot be said. */
@@ -75,19 +83,20 @@ export function menuHeader(look: () => Overview, { exists, file }: { readonly ex
   }
 }
 
-/** In three or four lines. */
-function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, overdue, leftStopped }: Overview, file: string): string[] {
+/** In three to six lines. */
+function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, overdue, hasSchedule, leftStopped }: Overview, file: string): string[] {
   const ago = (ageMs: number): string => `${formatDuration(ageMs)} ago`
   const facts = [
-    `${stacks.enabled} of ${stacks.known} stacks on`,
+    `${stacks.enabled} of ${stacks.known} stacks enabled`,
     lastBackup === null ? 'no backup yet' : `backup ${lastBackup.status}, ${ago(lastBackup.ageMs)}`,
     lastSync === null ? 'no sync yet' : `sync ${ago(lastSync.ageMs)}`,
   ]
-  const late = overdue.map(({ name, ageMs }) => `${name} (${ageMs === null ? 'never saved' : ago(ageMs)})`)
+  const late = overdue.map(({ name, ageMs }) => `${name} (${ageMs === null ? 'never backed up' : ago(ageMs)})`)
   return [
     `stackbk on ${host}, ${file}`,
     facts.join(' | '),
-    ...(stacks.enabled === 0 ? [] : [late.length === 0 ? 'nothing is overdue' : `overdue: ${late.join(', ')}`]),
+    ...(stacks.enabled === 0 ? [] : [late.length > 0 ? `overdue: ${late.join(', ')}` : hasSchedule === false ? 'no schedule: backups are made only when you start them' : 'nothing is overdue']),
+    ...(late.length > 0 && hasSchedule === false ? ['no schedule'] : []),
     ...(lastSyncFailed === undefined ? [] : [`the last sync failed ${ago(lastSyncFailed.ageMs)}`]),
     ...(leftStopped.length === 0 ? [] : [`left stopped by an interrupted run: ${leftStopped.join(', ')}`]),
   ]

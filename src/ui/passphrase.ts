@@ -12,7 +12,7 @@ export async function givenPassphrase(file: string | undefined, askable: Askable
 export async function newPassphrase(file: string | undefined, askable: Askable): Promise<string> {
   if (file !== undefined) return inFile(file)
   const first = await asked('Passphrase for the kit', askable)
-  if (first !== (await asked('The same again', askable))) throw new StackbkError({ kind: 'usage', code: 'passphrases-differ', message: 'the two passphrases differ', fix: 'Run the command again' })
+  if (first !== (await asked('Repeat the passphrase', askable))) throw new StackbkError({ kind: 'usage', code: 'passphrases-differ', message: 'the two passphrases differ', fix: 'Run the command again' })
   return first
 }
 

@@ -21,7 +21,7 @@ export function presentScheduleRemove(result: ScheduleRemoveResult): string {
 }
 
 export function presentScheduleShow(result: ScheduleShowResult): string {
-  if (result.schedules.length === 0) return 'nothing is scheduled\n  next: Run: stackbk schedule install'
+  if (result.schedules.length === 0) return 'no schedule\n  next: Run: stackbk schedule install'
   const rows = result.schedules.flatMap((schedule) => [
     [kindInWords(schedule), schedule.at, schedule.nextRun ?? (schedule.active ? 'not known' : 'off'), schedule.configuration],
     ...(schedule.extras ?? []).map(({ command, at, nextRun }) => [`  ${command}`, at, nextRun ?? 'off', '']),

@@ -42,7 +42,7 @@ const lost = ['close', 'end', 'error'] as const
  * the question, and what it means for the run is theirs to say. Throws `usage` where there is no terminal.
  */
 export async function ask<T>(screen: Screen<T>): Promise<Asked<T>> {
-  if (!isTerminal()) throw new StackbkError({ kind: 'usage', code: 'no-terminal', message: 'this asks, and there is no terminal to ask in', fix: 'Give the answer by a flag: see --help' })
+  if (!isTerminal()) throw new StackbkError({ kind: 'usage', code: 'no-terminal', message: 'this command asks questions and needs a terminal', fix: 'Give the answer by a flag: see --help' })
   if (isDumb() && screen.plain !== undefined) return await askByLines(screen.plain)
   return await new FramePrompt(screen).ask()
 }

@@ -6,18 +6,25 @@ import { Flags } from './command-line.js'
 
 /** What `recover` and `restore --recover` share. */
 export const recoverFlags = {
-  all: Flags.boolean({ default: false, description: 'all stacks of the repository (but those that the dirlist switches off)' }),
-  host: Flags.string({ description: 'of this host (default: this one, or the only one in the repository)', helpValue: 'NAME' }),
-  'create-external': Flags.boolean({ default: false, description: 'make external networks and volumes that are not here, as they were' }),
-  'host-volumes': Flags.boolean({ default: false, description: 'also make volumes whose options point to a device, a network or a path of the host' }),
-  'ignore-space': Flags.boolean({ default: false, description: 'do not ask whether there is room enough' }),
-  into: Flags.string({ description: "recover each stack's folder into this folder (default: where it was; or the configured stacks folder, if the snapshot's host had another one)", helpValue: 'DIR' }),
-  'no-start': Flags.boolean({ default: false, description: 'make the containers, start nothing' }),
-  overwrite: Flags.boolean({ default: false, description: 'overwrite existing data without keeping a copy of it' }),
+  all: Flags.boolean({ default: false, description: 'all stacks, except those disabled in the dirlist' }),
+  host: Flags.string({ description: 'only snapshots of this host (default: this host, or the only one)', helpValue: 'NAME' }),
+  'create-external': Flags.boolean({ default: false, description: 'create missing external networks and volumes as they were' }),
+  'host-volumes': Flags.boolean({ default: false, description: 'also create volumes that use a device, a share or a host path' }),
+  'ignore-space': Flags.boolean({ default: false, description: 'skip the free-space check' }),
+  into: Flags.string({ description: "put stack folders below DIR (default: where they were, or the configured stacks folder if the host had another one)", helpValue: 'DIR' }),
+  'no-start': Flags.boolean({ default: false, description: 'create the containers, start nothing' }),
+  overwrite: Flags.boolean({ default: false, description: 'replace existing files without keeping a copy' }),
   path: Flags.string({ description: 'only this file or folder (absolute, or within the stack)', helpValue: 'FILE' }),
   service: Flags.string({ description: 'only this service, with its data', helpValue: 'NAME' }),
-  snapshot: Flags.string({ description: 'this one (default: the newest good one, else the newest live one)', helpValue: 'ID' }),
-  target: Flags.string({ description: 'extract below this folder, and nothing else', helpValue: 'DIR' }),
+  snapshot: Flags.string({ description: 'snapshot to use (default: the latest good one, or the latest live one)', helpValue: 'ID' }),
+  target: Flags.string({ description: 'only extract below DIR; no container is touched', helpValue: 'DIR' }),
+}
+
+const withRecover = 'WITH --recover'
+
+/** Flags of `restore` that only count with `--recover`, under a heading of their own in its help. */
+export function onlyWithRecover<T extends Readonly<Record<string, object>>>(flags: T): T {
+  return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, helpGroup: withRecover }])) as unknown as T
 }
 
 /** Throws `usage`: without `--recover` they would do nothing. */

@@ -20,7 +20,7 @@ const latest = ''
 export async function askForRecovery(stacks: readonly RecoverableStack[]): Promise<ChosenRecovery> {
   let initial: string | undefined
   for (;;) {
-    const name = await answerTo(new ChoiceList({ title: 'Which stack is to come back?', choices: [...stacks.map(stackRow), everythingRow(stacks)], flag: 'recover STACK, --all', ...(initial === undefined ? {} : { initial }) }))
+    const name = await answerTo(new ChoiceList({ title: 'Which stack do you want to recover?', choices: [...stacks.map(stackRow), everythingRow(stacks)], flag: 'recover STACK, --all', ...(initial === undefined ? {} : { initial }) }))
     if (name === null) throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
     if (name === everything) return { names: [], all: true }
     initial = name
@@ -44,7 +44,7 @@ function stackRow({ name, snapshots }: RecoverableStack): Choice<string> {
 }
 
 function everythingRow(stacks: readonly RecoverableStack[]): Choice<string> {
-  return { value: everything, label: 'All stacks', hint: `each from its latest good snapshot, else a live one, of ${stacks[0]?.host ?? 'this host'}` }
+  return { value: everything, label: 'All stacks', hint: `each from its latest good snapshot, or a live one, of ${stacks[0]?.host ?? 'this host'}` }
 }
 
 function snapshotRows(stack: RecoverableStack | undefined): Choice<string>[] {

@@ -26,6 +26,9 @@ import { presentProblems } from './present-problems.js'
 import { type Askable, mayAsk } from './terminal.js'
 import { isToldOf } from './told-commands.js'
 
+/** The group of the flags that every command takes. */
+export const globalGroup = 'GLOBAL'
+
 /** What a command gives back: the document that `--json` prints, the same for people, and the exit code. */
 export interface CommandOutcome<T> {
   readonly result: T
@@ -51,12 +54,12 @@ export interface RunRequest {
  */
 export abstract class StackbkCommand<T extends object> extends Command {
   static override baseFlags = {
-    config: Flags.string({ char: 'c', description: 'configuration file', helpGroup: 'GLOBAL', helpValue: 'FILE' }),
-    json: Flags.boolean({ description: 'print one JSON document on standard output', helpGroup: 'GLOBAL' }),
-    'no-color': Flags.boolean({ description: 'no colour (also NO_COLOR)', helpGroup: 'GLOBAL' }),
-    quiet: Flags.boolean({ char: 'q', description: 'say only what went wrong', helpGroup: 'GLOBAL' }),
-    verbose: Flags.boolean({ char: 'v', description: 'say more', helpGroup: 'GLOBAL' }),
-    yes: Flags.boolean({ char: 'y', description: 'answer every confirmation with yes', helpGroup: 'GLOBAL' }),
+    config: Flags.string({ char: 'c', description: 'configuration file', helpGroup: globalGroup, helpValue: 'FILE' }),
+    json: Flags.boolean({ description: 'print one JSON document on standard output', helpGroup: globalGroup }),
+    'no-color': Flags.boolean({ description: 'no colour (also NO_COLOR)', helpGroup: globalGroup }),
+    quiet: Flags.boolean({ char: 'q', description: 'print only errors and warnings', helpGroup: globalGroup }),
+    verbose: Flags.boolean({ char: 'v', description: 'print more details', helpGroup: globalGroup }),
+    yes: Flags.boolean({ char: 'y', description: 'answer every confirmation with yes', helpGroup: globalGroup }),
   }
 
   readonly #startedAt = new Date()

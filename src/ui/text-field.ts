@@ -10,6 +10,8 @@ export interface Completion {
 
 export interface TextFieldOptions {
   readonly title: string
+  /** Shown below it until a key is pressed. */
+  readonly note?: string
   /** What is in it at the beginning, to be changed or taken. */
   readonly initial?: string
   /** What Tab does. */
@@ -39,6 +41,7 @@ export class TextField implements Screen<string> {
     this.#pointer = (options.unicode ?? isUnicode()) ? '❯' : '>'
     this.#characters = [...(options.initial ?? '')]
     this.#cursor = this.#characters.length
+    this.#notes = options.note === undefined ? [] : [options.note]
   }
 
   readonly plain: PlainQuestion<string> = {
@@ -125,7 +128,7 @@ export class TextField implements Screen<string> {
     const { text, candidates } = complete(before)
     this.#characters = [...text]
     this.#cursor = this.#characters.length
-    if (text === before && candidates.length !== 1) this.#notes = candidates.length === 0 ? ['nothing begins so'] : [...candidates.slice(0, mostCandidates), ...(candidates.length > mostCandidates ? [`and ${candidates.length - mostCandidates} more`] : [])]
+    if (text === before && candidates.length !== 1) this.#notes = candidates.length === 0 ? ['no completion'] : [...candidates.slice(0, mostCandidates), ...(candidates.length > mostCandidates ? [`and ${candidates.length - mostCandidates} more`] : [])]
     return { kind: 'stay' }
   }
 

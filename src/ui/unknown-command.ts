@@ -8,6 +8,20 @@ export interface KnownCommand {
   readonly flags: Readonly<Record<string, FlagShape>>
 }
 
+/** What other tools call a command, and the line that comes nearest. It is only named, never run. */
+const otherNames: ReadonlyMap<string, string> = new Map([
+  ['diff', 'snapshots'],
+  ['find', 'snapshots'],
+  ['list', 'snapshots'],
+  ['log', 'history'],
+  ['logs', 'history'],
+  ['ls', 'snapshots'],
+  ['mount', 'recover STACK --target DIR'],
+  ['prune', 'snapshots forget --prune'],
+  ['unlock', 'doctor'],
+  ['version', '--version'],
+])
+
 /** As oclif lists them, without those that nobody calls by name. */
 export function knownCommands(commands: readonly { readonly id: string; readonly hidden?: boolean | undefined; readonly flags: KnownCommand['flags'] }[]): KnownCommand[] {
   return commands.filter(({ hidden }) => hidden !== true).map(({ id, flags }) => ({ name: id.replaceAll(':', ' '), flags }))
@@ -23,6 +37,8 @@ export function unknownCommand(words: readonly string[], commands: readonly Know
   if (known !== undefined && !names.some((name) => name.startsWith(`${known} `))) {
     return wrongUse('usage', `${known} takes no '${asked.slice(known.length + 1)}'`, 'it has no argument', `See: stackbk ${known} --help`)
   }
+  const meant = otherNames.get(first) ?? ''
+  if (meant.startsWith('--') || names.some((name) => `${meant} `.startsWith(`${name} `))) return wrongUse('unknown-command', `there is no command "${asked}"`, '', `Did you mean: stackbk ${meant}`)
   const siblings = names.filter((name) => name.startsWith(`${first} `))
   const nearest = nearestName(asked, names) ?? nearestName(words.slice(0, 2).join(' '), siblings) ?? nearestName(first, names)
   const there = siblings.length > 0 ? siblings : [...new Set(names.map((name) => name.split(' ')[0] ?? ''))]

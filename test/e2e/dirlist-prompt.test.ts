@@ -27,7 +27,7 @@ const dirlist = (size: { readonly columns?: number; readonly rows?: number } = {
 describe('dirlist in a terminal', () => {
   it('ticks stacks on and off, found by typing, and edits the file without touching anything else of it', async () => {
     const terminal = dirlist()
-    await terminal.sees('Which stacks are saved?  2 of 4 ticked')
+    await terminal.sees('Back up which stacks?  2 of 4 ticked')
     await terminal.sees('Add a stack from elsewhere')
     terminal.types('shop')
     await terminal.sees('search: shop')
@@ -56,7 +56,7 @@ describe('dirlist in a terminal', () => {
     terminal.types(keys.ctrl('u'), '7', keys.ctrl('n'))
     await terminal.sees('[ ] stack 07')
     terminal.types(keys.escape)
-    await until('the search is forgotten', () => !(terminal.said().split('Which stacks').at(-1) ?? 'search').includes('search'))
+    await until('the search is forgotten', () => !(terminal.said().split('Back up which').at(-1) ?? 'search').includes('search'))
     terminal.types(keys.end)
     await terminal.sees('Add a stack')
     terminal.types(keys.up, keys.enter)
@@ -79,7 +79,7 @@ describe('dirlist in a terminal', () => {
     const terminal = dirlist()
     await terminal.sees('Add a stack')
     terminal.types(keys.end)
-    await terminal.sees('it is ticked then')
+    await terminal.sees('then ticks it')
     terminal.types(keys.enter)
     await terminal.sees('Folder of the stack')
     terminal.types(keys.ctrl('u'), `${host.root}/none`, keys.enter)
@@ -167,7 +167,7 @@ describe('dirlist asks nothing', () => {
 
   it('in a pipe', async () => {
     const call = promisify(execFile)(process.execPath, [program, 'dirlist', '--config', host.config], { env: { ...process.env, ...host.environment } })
-    await expect(call).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('dirlist needs to be told what to do') as string })
+    await expect(call).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining('dirlist: missing subcommand') as string })
   })
 })
 

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isAlive, keys, openTerminal, type PseudoTerminal, type TerminalRequest } from '../fixtures/pseudo-terminal.js'
 import { sampled } from '../fixtures/sampled.js'
 import { makeSmallHost, type SmallHost } from '../fixtures/small-host.js'
+import { screenOf } from '../fixtures/terminal-screen.js'
 import { until } from '../fixtures/until.js'
 
 const program = fileURLToPath(new URL('../../bin/run.js', import.meta.url))
@@ -24,14 +25,14 @@ afterAll(() => host.remove())
 function menu(args: readonly string[] = ['--config', host.config], more: Partial<TerminalRequest> & { readonly environment?: Readonly<Record<string, string>> } = {}): PseudoTerminal {
   return openTerminal(args, { ...more, environment: { ...host.environment, ...more.environment } })
 }
-const title = 'What is to be done?'
+const title = 'What would you like to do?'
 
 describe('stackbk alone in a terminal', () => {
   it('is a menu that says how the host stands, and is left by its last entry with 0', async () => {
     const terminal = menu()
     await terminal.sees(`stackbk on testhost, ${host.config}`)
-    await terminal.sees('1 of 3 stacks on | no backup yet | no sync yet')
-    await terminal.sees('overdue: web (never saved)')
+    await terminal.sees('1 of 3 stacks enabled | no backup yet | no sync yet')
+    await terminal.sees('overdue: web (never backed up)')
     await terminal.sees(title)
     await terminal.sees('Backup')
     await terminal.sees('= stackbk backup')
@@ -63,7 +64,7 @@ describe('stackbk alone in a terminal', () => {
 
   it('(27) asks before it starts what stops, replaces or removes something, and Enter alone is no', async () => {
     const terminal = menu()
-    for (const [search, question] of [['stackbk backup', 'Back up now?'], ['stackbk sync', 'Sync now?'], ['stackbk restore', 'Restore the repository'], ['stackbk drill', 'Rehearse now?']] as const) {
+    for (const [search, question] of [['stackbk backup', 'Back up now?'], ['stackbk sync', 'Sync now?'], ['stackbk restore', 'Restore the repository'], ['stackbk drill', 'Start a drill now?']] as const) {
       await terminal.sees(title)
       terminal.types(search)
       await terminal.sees(`= ${search}`)
@@ -79,6 +80,35 @@ describe('stackbk alone in a terminal', () => {
     expect(existsSync(join(host.root, 'state'))).toBe(false)
   })
 
+  it('leaves the result of a command on a screen of 24 rows until a key is pressed', async () => {
+    const terminal = menu()
+    await terminal.sees(title)
+    terminal.types('config show')
+    await terminal.sees('= stackbk config show')
+    terminal.types(keys.enter)
+    await terminal.sees('config show: exit 0')
+    await terminal.sees('any key shows the list')
+    const size = { columns: 80, rows: 24 }
+    const shown = (await screenOf(terminal.raw(), size)).slice(-24)
+    // The end of the command's output, how it ended, and two rows of the menu.
+    expect(shown.slice(-5)).toEqual(['', 'config show: exit 0', '', title, 'any key shows the list · esc leave'])
+    expect(shown.filter((row) => /^(?:cloud_sync|docker|local_backup|general|\S+) /.test(row)).length).toBeGreaterThan(10)
+    terminal.types(keys.enter)
+    await terminal.sees('❯ Show configuration')
+    expect((await screenOf(terminal.raw(), size)).filter((row) => row === 'any key shows the list · esc leave')).toEqual([])
+    terminal.types(keys.ctrl('c'))
+    expect(await terminal.ended).toBe(130)
+  })
+
+  it('says that there is no schedule instead of that nothing is overdue', async () => {
+    const terminal = menu()
+    await terminal.sees('overdue: web (never backed up)')
+    await terminal.sees('no schedule')
+    terminal.types(keys.ctrl('c'))
+    expect(await terminal.ended).toBe(130)
+    expect(terminal.said()).not.toContain('nothing is overdue')
+  })
+
   it('begins with setting up where there is no configuration', async () => {
     const file = join(host.root, 'none.ini')
     const terminal = menu(['--config', file])
@@ -87,6 +117,8 @@ describe('stackbk alone in a terminal', () => {
     await terminal.sees('= stackbk config init')
     terminal.types(keys.ctrl('d'))
     expect(await terminal.ended).toBe(130)
+    expect(terminal.said()).toContain('Health')
+    expect(terminal.said()).not.toContain('Recover stack')
   })
 
   it('shows a configuration that is wrong, and still opens', async () => {
@@ -194,7 +226,7 @@ describe('snapshots are chosen from lists', () => {
     terminal.types('prune')
     await terminal.sees('= stackbk snapshots forget')
     terminal.types(keys.enter)
-    await terminal.sees('Which snapshots are to be forgotten?')
+    await terminal.sees('Which snapshots do you want to forget?')
     await terminal.sees(newer.slice(0, 8))
     terminal.types(older.slice(0, 8))
     await terminal.sees('search: ')
@@ -212,6 +244,8 @@ describe('snapshots are chosen from lists', () => {
     await terminal.sees(title)
     expect(host.snapshots()).toEqual([newer])
     terminal.types(keys.enter)
+    await terminal.sees('type to search')
+    terminal.types(keys.enter)
     await terminal.sees('Which snapshots')
     terminal.types(keys.ctrl('c'))
     await terminal.sees('snapshots forget: exit 130')
@@ -228,12 +262,12 @@ describe('snapshots are chosen from lists', () => {
     const target = join(host.root, 'extracted')
     mkdirSync(target)
     const terminal = menu(['recover', '--target', target, '--config', host.config])
-    await terminal.sees('Which stack is to come back?')
+    await terminal.sees('Which stack do you want to recover?')
     await terminal.sees('All stacks')
     terminal.types(keys.enter)
     await terminal.sees('Which snapshot of web?')
     terminal.types(keys.escape)
-    await terminal.sees('Which stack is to come back?')
+    await terminal.sees('Which stack do you want to recover?')
     terminal.types(keys.enter)
     await terminal.sees('The latest good one')
     terminal.types(old.slice(0, 8))
@@ -289,7 +323,7 @@ describe('in other terminals', () => {
       expect(screen().filter((row) => row.startsWith(title))).toHaveLength(1)
       expect(screen().length).toBeLessThanOrEqual(12)
       tmux('resize-window', '-x', '80', '-y', '24')
-      await until('it is painted anew', () => screen().some((row) => /❯ Test repository +check that it is sound/.test(row)))
+      await until('it is painted anew', () => screen().some((row) => /❯ Test repository +check it for errors/.test(row)))
       await until('once', () => screen().filter((row) => row.includes(title)).length === 1)
       tmux('send-keys', 'C-c')
       await until('it has ended', () => screen().some((row) => row === 'ended with 130'))

@@ -4,8 +4,8 @@ import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigCheck extends StackbkCommand<ConfigurationCheckResult> {
-  static override summary = 'find what is wrong in the configuration and the dirlist'
-  static override description = `All at once, each with file and line. Starts no tool.\n\n${exitCodeHelp([], { 0: 'no error', 2: 'an error' })}`
+  static override summary = 'validate the configuration and the dirlist'
+  static override description = `Reports all errors at once, each with file and line. Starts no tool; to try the configuration, run: stackbk doctor\n\n${exitCodeHelp([], { 0: 'no errors', 2: 'there are errors' })}`
   static override hiddenAliases = ['config:validate']
   static override examples = ['<%= config.bin %> config check', '<%= config.bin %> config check --config new.ini']
 

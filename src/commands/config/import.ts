@@ -8,13 +8,13 @@ import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigImport extends StackbkCommand<ImportResult> {
-  static override summary = 'take over an older configuration, an rclone.conf or a dirlist'
-  static override description = `What FILE is, is told from what it holds. It is never changed, and nothing of it is lost: what is not understood becomes a comment.\n\n${exitCodeHelp([3], { 1: 'it cannot be written', 2: 'wrong usage, nothing was written', 3: 'taken over, but the new configuration has errors' })}`
+  static override summary = 'import an older configuration, an rclone.conf or a dirlist'
+  static override description = `The kind of FILE is recognised from its contents. FILE is never changed, and nothing of it is lost: lines that are not understood become comments.\n\n${exitCodeHelp([3], { 1: 'the configuration cannot be written', 2: 'invalid usage; nothing was written', 3: 'imported, but the new configuration has errors' })}`
   static override examples = ['<%= config.bin %> config import /etc/backup.conf', '<%= config.bin %> config import ~/.config/rclone/rclone.conf']
-  static override args = { file: Args.string({ description: 'what to take over', ignoreStdin: true, required: true }) }
+  static override args = { file: Args.string({ description: 'file to import', ignoreStdin: true, required: true }) }
   static override flags = {
-    force: Flags.boolean({ description: 'replace a configuration that is there, and have choices of FILE count before ours' }),
-    output: Flags.string({ description: 'configuration to write (default: where it is looked for)', helpValue: 'FILE' }),
+    force: Flags.boolean({ description: 'replace an existing configuration; what FILE says wins' }),
+    output: Flags.string({ description: 'configuration to write (default: where stackbk looks for it)', helpValue: 'FILE' }),
   }
 
   protected async act(): Promise<{ result: ImportResult; exitCode: number }> {

@@ -2,8 +2,8 @@ import { StackbkError } from '../../errors.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class Config extends StackbkCommand<never> {
-  static override summary = 'the configuration'
-  static override description = 'Does nothing by itself.\n\nEXIT CODES\n2 always'
+  static override summary = 'write, check and show the configuration'
+  static override description = 'Use one of the commands below.\n\nEXIT CODES\n2 always'
   static override examples = ['<%= config.bin %> config init --repository /srv/backup/restic --generate-password', '<%= config.bin %> config check']
 
   protected async act(): Promise<never> {
@@ -11,7 +11,7 @@ export default class Config extends StackbkCommand<never> {
     throw new StackbkError({
       kind: 'usage',
       code: 'no-subcommand',
-      message: 'config needs to be told what to do',
+      message: 'config: missing subcommand',
       detail: 'there are: check, import, init, schema, show',
       fix: 'See: stackbk config --help',
     })

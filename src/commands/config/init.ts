@@ -11,21 +11,20 @@ import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigInit extends StackbkCommand<NewConfigurationResult> {
   static override summary = 'write a first configuration'
-  static override description = `In a terminal, and with no flag but --output or --force, it asks for everything, tries what it wrote, and offers what comes next. Else all is in the flags. The file has mode 0600.\n\n${exitCodeHelp([], { 1: 'it cannot be written', 2: 'wrong usage, nothing was written' })}`
+  static override description = `Run in a terminal with no flag but --output or --force, it asks for everything, tests the result and offers the next steps. Otherwise everything comes from the flags. The file gets mode 0600.\n\n${exitCodeHelp([], { 1: 'the configuration cannot be written', 2: 'invalid usage; nothing was written' })}`
   static override examples = [
     '<%= config.bin %> config init',
-    '<%= config.bin %> config init --repository /mnt/backup/restic --generate-password',
-    '<%= config.bin %> config init --stacks-dir /srv/stacks --repository /mnt/backup/restic --password-file /root/restic.pw --remote b2',
+    '<%= config.bin %> config init --repository /mnt/backup --generate-password',
   ]
   static override flags = {
-    force: Flags.boolean({ description: 'replace a configuration that is there; it is kept beside the new one' }),
+    force: Flags.boolean({ description: 'replace an existing configuration; the old one is kept' }),
     'generate-password': Flags.boolean({ description: 'write a new random password into the password file' }),
-    output: Flags.string({ description: 'where to write it (default: where it is looked for)', helpValue: 'FILE' }),
-    'password-file': Flags.string({ description: 'file with the repository password alone', helpValue: 'FILE' }),
+    output: Flags.string({ description: 'file to write (default: where stackbk looks for it)', helpValue: 'FILE' }),
+    'password-file': Flags.string({ description: 'file that holds only the repository password', helpValue: 'FILE' }),
     remote: Flags.string({ description: 'name of the remote in the cloud', helpValue: 'NAME' }),
     'remote-path': Flags.string({ description: 'path on the remote', helpValue: 'PATH' }),
-    repository: Flags.string({ description: 'where the snapshots go', helpValue: 'PATH' }),
-    'stacks-dir': Flags.string({ description: 'folder with one folder a stack', helpValue: 'PATH' }),
+    repository: Flags.string({ description: 'folder or address of the repository', helpValue: 'PATH' }),
+    'stacks-dir': Flags.string({ description: 'folder that holds one folder per stack', helpValue: 'PATH' }),
   }
 
   #written: string | null = null

@@ -3,8 +3,8 @@ import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigSchema extends StackbkCommand<ConfigurationSchemaResult> {
-  static override summary = 'a JSON Schema of the configuration'
-  static override description = `From what stackbk and its plugins declare. With --json it is the value of \`schema\`.\n\n${exitCodeHelp([], { 2: 'wrong usage' })}`
+  static override summary = 'print a JSON Schema of the configuration'
+  static override description = `Covers all keys of stackbk and its plugins. With --json the schema is the value of \`schema\`.\n\n${exitCodeHelp([], { 2: 'invalid usage' })}`
   static override examples = ['<%= config.bin %> config schema > stackbk.schema.json']
 
   protected async act(): Promise<{ result: ConfigurationSchemaResult; exitCode: number }> {

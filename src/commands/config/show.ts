@@ -4,8 +4,8 @@ import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ConfigShow extends StackbkCommand<ConfigurationShowResult> {
-  static override summary = 'every value that counts, and where it comes from'
-  static override description = `Secrets are masked.\n\n${exitCodeHelp([], { 2: 'wrong configuration' })}`
+  static override summary = 'show effective values and where they come from'
+  static override description = `Secrets are masked.\n\n${exitCodeHelp([], { 2: 'invalid configuration' })}`
   static override examples = ['<%= config.bin %> config show', '<%= config.bin %> config show --json']
 
   protected async act(): Promise<{ result: ConfigurationShowResult; exitCode: number }> {

@@ -6,8 +6,8 @@ import { presentDirlistChange } from '../../ui/present-dirlist.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class Dirlist extends StackbkCommand<DirlistChangeResult> {
-  static override summary = 'which stacks are saved: tick them, in a terminal'
-  static override description = `Blank ticks, Ctrl-A ticks all that are shown, Ctrl-N none, typing searches, Enter saves. Only what you change is written; what others change meanwhile stays. Not in a terminal, and with --json, --quiet or --yes, nothing is asked: use list, enable, disable, add, remove and refresh.\n\n${exitCodeHelp([75], { 1: 'the dirlist cannot be written', 2: 'wrong usage or configuration, or nobody to ask', 75: 'another stackbk is changing the dirlist' })}\n129, 130, 143 left without a change`
+  static override summary = 'choose which stacks are backed up'
+  static override description = `Shows a list in the terminal: Space toggles a stack, Ctrl-A selects all that are shown, Ctrl-N none, typing searches, Enter saves. Only your changes are written. Without a terminal, or with --json, --quiet or --yes, use the commands below.\n\n${exitCodeHelp([75], { 1: 'the dirlist cannot be written', 2: 'invalid usage or configuration, or no terminal to ask in', 75: 'another stackbk is changing the dirlist' })}\n129, 130, 143 left without a change`
   static override examples = ['<%= config.bin %> dirlist', '<%= config.bin %> dirlist list', '<%= config.bin %> dirlist enable nextcloud gitea']
 
   protected async act(): Promise<{ result: DirlistChangeResult; exitCode: number }> {
@@ -16,7 +16,7 @@ export default class Dirlist extends StackbkCommand<DirlistChangeResult> {
       throw new StackbkError({
         kind: 'usage',
         code: 'no-subcommand',
-        message: 'dirlist needs to be told what to do',
+        message: 'dirlist: missing subcommand',
         detail: 'there are: add, disable, enable, list, refresh, remove',
         fix: 'See the stacks with: stackbk dirlist list',
       })

@@ -4,8 +4,8 @@ import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistList extends StackbkCommand<DirlistResult> {
-  static override summary = 'stacks that are listed or found, on or off'
-  static override description = `Changes nothing. What is not listed is off.\n\n${exitCodeHelp([], { 2: 'wrong usage or configuration' })}`
+  static override summary = 'list all known stacks, enabled or disabled'
+  static override description = `Changes nothing. A stack that is not in the dirlist is disabled.\n\n${exitCodeHelp([], { 2: 'invalid usage or configuration' })}`
   static override examples = ['<%= config.bin %> dirlist list', '<%= config.bin %> dirlist list --json']
 
   protected async act(): Promise<{ result: DirlistResult; exitCode: number }> {

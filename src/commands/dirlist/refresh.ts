@@ -7,10 +7,10 @@ import { exitCodeHelp } from '../../ui/exit-code-help.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class DirlistRefresh extends StackbkCommand<DirlistChangeResult> {
-  static override summary = 'list stacks that are new, switched off'
-  static override description = `What is gone stays listed: its disk may be unmounted.\n\n${exitCodeHelp([7, 75], { 1: 'the dirlist cannot be written', 7: '--prune, and the stacks folder holds no stack at all: nothing was removed', 75: 'another stackbk is changing the dirlist' })}`
+  static override summary = 'add newly found stacks, disabled'
+  static override description = `Stacks that are gone stay in the dirlist, because their disk may be unmounted; see --prune.\n\n${exitCodeHelp([7, 75], { 1: 'the dirlist cannot be written', 7: '--prune refused: the stacks folder holds no stack at all; nothing was removed', 75: 'another stackbk is changing the dirlist' })}`
   static override examples = ['<%= config.bin %> dirlist refresh', '<%= config.bin %> dirlist refresh --prune']
-  static override flags = { prune: Flags.boolean({ description: 'take off the list what is gone for certain' }) }
+  static override flags = { prune: Flags.boolean({ description: 'remove entries whose stack no longer exists' }) }
 
   protected async act(): Promise<{ result: DirlistChangeResult; exitCode: number }> {
     const { flags } = await this.parse(DirlistRefresh)

@@ -13,13 +13,13 @@ function installedIn({ plugins, usable }: Offers): readonly string[] {
 }
 
 export default class KitWrite extends StackbkCommand<KitWriteResult> {
-  static override summary = 'write all that a bare host needs into one encrypted file'
-  static override description = `The repository password, the configuration of the way to the cloud, stackbk's own configuration and the dirlist, in a tar encrypted with a passphrase in age format. Beside it, as FILE.txt, a page to print, with no secret in it, that says how to get everything back with stackbk and without. It also says where stackbk comes from: with --with-program from the kit itself.\n\n${exitCodeHelp([4, 10, 11, 12, 'signals'])}`
+  static override summary = 'write everything a fresh host needs into one encrypted file'
+  static override description = `The kit holds the repository password, the access to the cloud, the configuration and the dirlist, in a tar encrypted in age format with a passphrase. FILE.txt next to it is a page to print, without secrets, that says how to get everything back with and without stackbk, and where stackbk comes from.\n\n${exitCodeHelp([4, 10, 11, 12, 'signals'])}`
   static override examples = ['<%= config.bin %> kit write /media/stick/stackbk.age', '<%= config.bin %> kit write /media/stick/stackbk.age --with-program', '<%= config.bin %> kit write kit.age --passphrase-file /root/passphrase']
-  static override args = { file: Args.string({ description: 'the kit to write; an older kit there is replaced', ignoreStdin: true, required: true }) }
+  static override args = { file: Args.string({ description: 'kit to write; an older kit there is replaced', ignoreStdin: true, required: true }) }
   static override flags = {
-    'with-program': Flags.boolean({ description: 'put stackbk itself into the kit, as a tarball of about 12 MB' }),
-    'passphrase-file': Flags.string({ description: 'file that holds the passphrase; its last newline does not count', helpValue: 'FILE' }),
+    'with-program': Flags.boolean({ description: 'also put stackbk itself into the kit (about 12 MB)' }),
+    'passphrase-file': Flags.string({ description: 'file that holds the passphrase (a final newline is ignored)', helpValue: 'FILE' }),
   }
 
   protected async act(): Promise<{ result: KitWriteResult; exitCode: number }> {

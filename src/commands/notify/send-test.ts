@@ -8,7 +8,7 @@ import { StackbkCommand } from '../../ui/stackbk-command.js'
 export default class NotifySendTest extends StackbkCommand<NotifyTestResult> {
   static override hidden = true
   static override summary = 'what notify test calls'
-  static override description = exitCodeHelp([3, 'signals'], { 1: 'nobody could be told', 2: 'wrong usage or configuration, or an unknown NAME', 3: 'some could not be told' })
+  static override description = exitCodeHelp([3, 'signals'], { 1: 'no notification was sent', 2: 'invalid usage or configuration, or an unknown NAME', 3: 'some notifications were not sent' })
   static override examples = ['<%= config.bin %> notify test']
   static override args = { name: Args.string({ description: 'of the section [notify:NAME]', ignoreStdin: true }) }
 

@@ -7,11 +7,11 @@ import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class Plugins extends StackbkCommand<PluginsResult> {
   static override summary = 'list the plugins and what each provides'
-  static override description = `Those that are installed or linked for this user, and why one of them cannot be used.\n\n${exitCodeHelp([], { 2: 'wrong usage' })}`
+  static override description = `Lists installed and linked plugins, and says why one cannot be used.\n\n${exitCodeHelp([], { 2: 'invalid usage' })}`
   static override examples = ['<%= config.bin %> plugins', '<%= config.bin %> plugins --keys', `<%= config.bin %> plugins install ${exampleTarball}`]
   static override flags = {
-    core: Flags.boolean({ description: 'also those that come with stackbk' }),
-    keys: Flags.boolean({ description: 'what each understands of the configuration' }),
+    core: Flags.boolean({ description: 'include plugins that come with stackbk' }),
+    keys: Flags.boolean({ description: 'list the configuration keys of each plugin' }),
   }
 
   #shown = { all: false, keys: false }

@@ -4,10 +4,10 @@ import { PluginInstallerCommand } from '../../ui/installer-command.js'
 import { pluginsFolderHelp } from '../../ui/installer-help.js'
 
 export default class PluginsLink extends PluginInstallerCommand {
-  static override summary = 'use a plugin from the folder in which it is written'
-  static override description = `For the development of a plugin: what changes in the folder counts at the next call. Its dependencies must be installed there. One that comes with stackbk cannot be replaced. "plugins uninstall NAME" ends it.\n\n${pluginsFolderHelp}\n\n${exitCodeHelp([], { 1: 'linked, and cannot be used', 2: 'wrong usage, or the folder is not a plugin; nothing was linked' })}`
+  static override summary = 'use a plugin from its development folder'
+  static override description = `For the development of a plugin: changes in the folder take effect at the next call. Its dependencies must be installed there. A plugin that comes with stackbk cannot be replaced. To end it: plugins uninstall NAME\n\n${pluginsFolderHelp}\n\n${exitCodeHelp([], { 1: 'linked, and cannot be used', 2: 'invalid usage, or the folder is not a plugin; nothing was linked' })}`
   static override examples = ['<%= config.bin %> plugins link /home/me/stackbk-plugin-shelf', '<%= config.bin %> plugins link']
-  static override args = { path: Args.string({ description: 'folder of the plugin; the present one by default', ignoreStdin: true }) }
+  static override args = { path: Args.string({ description: 'folder of the plugin (default: the current folder)', ignoreStdin: true }) }
   static override flags = {
     install: Flags.boolean({ description: 'run npm in the folder first, if it has a lockfile', default: false, allowNo: true }),
     verbose: Flags.boolean({ char: 'v', description: 'all output of npm' }),

@@ -5,10 +5,10 @@ import { exampleName, pluginsFolderHelp } from '../../ui/installer-help.js'
 
 export default class PluginsUninstall extends PluginInstallerCommand {
   static override summary = 'remove an installed plugin, or stop using a linked one'
-  static override description = `The folder of a linked plugin stays as it is. ${pluginsFolderHelp}\n\n${exitCodeHelp([], { 2: 'wrong usage, or there is no such plugin' })}`
+  static override description = `The folder of a linked plugin is not changed. ${pluginsFolderHelp}\n\n${exitCodeHelp([], { 2: 'invalid usage, or there is no such plugin' })}`
   static override aliases = ['plugins:unlink', 'plugins:remove']
   static override examples = [`<%= config.bin %> plugins uninstall ${exampleName}`, '<%= config.bin %> plugins uninstall /home/me/stackbk-plugin-shelf']
-  static override args = { plugin: Args.string({ description: 'name of the plugin, or folder of a linked one; the present folder by default', ignoreStdin: true }) }
+  static override args = { plugin: Args.string({ description: 'name of the plugin, or folder of a linked one (default: the current folder)', ignoreStdin: true }) }
   static override flags = { verbose: Flags.boolean({ char: 'v', description: 'all output of npm' }) }
 
   async run(): Promise<void> {

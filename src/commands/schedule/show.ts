@@ -4,8 +4,8 @@ import { presentScheduleShow } from '../../ui/present-schedule.js'
 import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class ScheduleShow extends StackbkCommand<ScheduleShowResult> {
-  static override summary = 'what is scheduled, and when it runs next'
-  static override description = `The system's timer, the user's own, and the user's crontab. Changes nothing.\n\n${exitCodeHelp(['signals'], { 0: 'shown, also where there is none', 2: 'wrong usage' })}`
+  static override summary = 'show the schedule and the next run'
+  static override description = `Shows the timer of the system, your own timer and your crontab. Changes nothing.\n\n${exitCodeHelp(['signals'], { 0: 'shown, even if there is none', 2: 'invalid usage' })}`
   static override examples = ['<%= config.bin %> schedule show', '<%= config.bin %> schedule show --json']
 
   protected async act(): Promise<{ result: ScheduleShowResult; exitCode: number }> {

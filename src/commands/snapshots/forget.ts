@@ -10,12 +10,12 @@ import { StackbkCommand } from '../../ui/stackbk-command.js'
 
 export default class SnapshotsForget extends StackbkCommand<ForgetResult> {
   static override summary = 'forget snapshots by their IDs'
-  static override description = `Without an ID, in a terminal, they are chosen from a list. Their space is freed by the next backup's retention, or at once with --prune. The cloud copy follows at the next sync.\n\n${exitCodeHelp([3, 4, 10, 11, 12, 75, 'signals'])}`
+  static override description = `In a terminal without an ID, you choose them from a list. The next backup frees their space, or --prune does it at once. The cloud copy follows at the next sync.\n\n${exitCodeHelp([3, 4, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> snapshots forget', '<%= config.bin %> snapshots forget 1a2b3c4d --yes']
-  static override args = { id: Args.string({ description: 'IDs, or their beginnings', ignoreStdin: true, multiple: true }) }
+  static override args = { id: Args.string({ description: 'IDs or ID prefixes', ignoreStdin: true, multiple: true }) }
   static override flags = {
-    'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
-    prune: Flags.boolean({ description: 'free the space that only they use, at once' }),
+    'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
+    prune: Flags.boolean({ description: 'free their space at once' }),
     wait: lockWait(),
   }
 

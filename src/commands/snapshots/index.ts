@@ -10,7 +10,7 @@ export default class Snapshots extends StackbkCommand<SnapshotsResult> {
   static override description = exitCodeHelp([4, 10, 11, 12, 'signals'])
   static override hiddenAliases = ['list-backups']
   static override examples = ['<%= config.bin %> snapshots', '<%= config.bin %> snapshots nextcloud --json']
-  static override args = { stack: Args.string({ description: 'only of this stack', ignoreStdin: true }) }
+  static override args = { stack: Args.string({ description: 'only snapshots of this stack', ignoreStdin: true }) }
 
   protected async act(): Promise<{ result: SnapshotsResult; exitCode: number }> {
     const { args } = await this.parse(Snapshots)

@@ -9,12 +9,13 @@ import { readDirlist } from '../../../src/stacks/dirlist.js'
 import { stackKey } from '../../../src/stacks/identity.js'
 import { rememberStack } from '../../../src/stacks/stack-memory.js'
 import { overview } from '../../../src/stages/overview.js'
+import { recordLine } from '../../../src/stages/schedule/record.js'
 import { at } from './fixtures.js'
 
 const now = Date.parse('2026-01-10T12:00:00Z')
 const hour = 3_600_000
 
-function world(dirlist: string, history: readonly object[]): { readonly overview: () => ReturnType<typeof overview>; readonly remember: (name: string, ageMs: number) => void } {
+function world(dirlist: string, history: readonly object[]): { readonly overview: () => ReturnType<typeof overview>; readonly remember: (name: string, ageMs: number) => void; readonly schedule: () => void } {
   const root = at(`overview-${Math.random().toString(36).slice(2)}`)
   const state = stateFolder({ STACKBK_STATE_DIR: join(root, 'state') })
   for (const name of ['web', 'db', 'off']) {
@@ -27,7 +28,11 @@ function world(dirlist: string, history: readonly object[]): { readonly overview
   const text = `[docker]\nDOCKER_STACKS_DIR=${join(root, 'stacks')}\n[local_backup]\nHOSTNAME=here\n`
   const configuration = checkConfiguration({ file: join(root, 'config.ini'), exists: true, text, mode: 0o600, environment: {}, descriptors: [], needs: [] })
   return {
-    overview: () => overview(configuration, state, now),
+    overview: () => overview(configuration, state, now, { XDG_CONFIG_HOME: root }),
+    schedule: () => {
+      mkdirSync(join(root, 'systemd', 'user'), { recursive: true })
+      writeFileSync(join(root, 'systemd', 'user', 'stackbk.timer'), `${recordLine({ schemaVersion: 1, at: 'daily', configuration: configuration.file, sync: true, program: [], dataFolder: '/' })}\n`)
+    },
     remember: (name, ageMs) => {
       const stack = readDirlist({ file: join(root, 'dirlist'), stacksDirectory: join(root, 'stacks') }).stacks.find((each) => each.name === name)?.stack
       if (!stack) throw new Error(`no stack ${name}`)
@@ -42,6 +47,7 @@ describe('how the host stands', () => {
     const host = world('web=true\ndb=true\n', [ran('backup', 50 * hour), ran('run', 3 * hour, { status: 'partial', sync: { status: 'ok' } }), ran('sync', 2 * hour, { status: 'failed' }), ran('verify', hour)])
     host.remember('web', 3 * hour)
     host.remember('db', 30 * hour)
+    host.schedule()
     expect(host.overview()).toEqual({
       host: 'here',
       stacks: { enabled: 2, known: 3 },
@@ -49,6 +55,7 @@ describe('how the host stands', () => {
       lastSync: { ageMs: 3 * hour },
       lastSyncFailed: { ageMs: 2 * hour },
       overdue: [{ name: 'db', ageMs: 30 * hour }],
+      hasSchedule: true,
       leftStopped: [],
     })
   })

@@ -39,6 +39,25 @@ describe('a list to choose from', () => {
     expect(answerOf(press(list(), 'end', 'home', 'return')).chosen).toBe('apple')
   })
 
+  it('that is folded shows only its title until a key is pressed, which changes nothing else unless it is a letter', () => {
+    const folded = list({ isFolded: true })
+    expect(rowsOf(folded)).toEqual(['Which?', 'any key shows the list · esc leave'])
+    expect(press(folded, 'return')).toEqual({ kind: 'stay' })
+    expect(rowsOf(folded)).toEqual(rowsOf(list()))
+    expect(answerOf(press(folded, 'return')).chosen).toBe('apple')
+    for (const name of ['down', 'space', 'ctrl-u']) expect(answerOf(press(list({ isFolded: true }), name, 'return')).chosen).toBe('apple')
+    expect(answerOf(press(list({ isFolded: true }), 'b', 'a', 'return')).chosen).toBe('banana')
+    expect(press(list({ isFolded: true }), 'escape')).toEqual({ kind: 'back' })
+  })
+
+  it('that is folded is unfolded by an empty line where lines are read', () => {
+    const folded = list({ isFolded: true })
+    expect(folded.plain.question()).toEqual(['Which?', 'Enter shows the list; q leaves:'])
+    expect(folded.plain.read('')).toEqual({ kind: 'stay' })
+    expect(folded.plain.question()).toContain('   1  Apple: red')
+    expect(list({ isFolded: true }).plain.read('q')).toEqual({ kind: 'back' })
+  })
+
   it('begins where it is told to', () => {
     expect(answerOf(press(list({ initial: 'orange' }), 'enter')).chosen).toBe('orange')
   })
@@ -61,7 +80,7 @@ describe('a list to choose from', () => {
   it('says so when nothing is found, and cannot be answered then', () => {
     const searched = list()
     expect(press(searched, 'z', 'return')).toEqual({ kind: 'none' })
-    expect(rowsOf(searched)).toContain('  nothing is called so')
+    expect(rowsOf(searched)).toContain('  no match')
     expect(rowsOf(searched)[0]).toContain('search: z')
   })
 

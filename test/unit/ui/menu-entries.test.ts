@@ -42,6 +42,11 @@ describe('the menu', () => {
     expect(linesOf(menuEntries({ commands, isConfigured: false, hasLeftStopped: true })).slice(0, 2)).toEqual(['config init', 'resume'])
     const lines = linesOf(menuEntries({ commands, isConfigured: false, hasLeftStopped: true }))
     expect(new Set(lines).size).toBe(lines.length)
+    expect(linesOf(menuEntries({ commands, isConfigured: true, hasLeftStopped: true }))[0]).toBe('resume')
+  })
+
+  it('offers without a configuration only what works without one', () => {
+    expect(linesOf(menuEntries({ commands, isConfigured: false, hasLeftStopped: false }))).toEqual(['config init', 'config import', 'doctor', 'kit check'])
   })
 
   it('fits 80 columns with all that it says', () => {

@@ -14,6 +14,25 @@ describe('a call that names no command', () => {
     expect(said('zzzzzz', '--json')).toMatch(/no command "zzzzzz"[^]*Next: {2}See: stackbk --help$/)
   })
 
+  it.each([
+    ['logs', 'history'],
+    ['ls', 'snapshots'],
+    ['list', 'snapshots'],
+    ['find', 'snapshots'],
+    ['diff', 'snapshots'],
+    ['prune', 'snapshots forget --prune'],
+    ['mount', 'recover STACK --target DIR'],
+    ['unlock', 'doctor'],
+    ['version', '--version'],
+  ])('that is called %s by other tools leads to: stackbk %s', (word, line) => {
+    const all = knownCommands(['history', 'snapshots', 'snapshots:forget', 'recover', 'doctor', 'dirlist:list'].map((id) => ({ id, flags: {} })))
+    expect(unknownCommand([word, 'web'], all)).toMatchObject({ kind: 'usage', code: 'unknown-command', message: `there is no command "${word} web"`, fix: `Did you mean: stackbk ${line}` })
+  })
+
+  it('leads to no command that is not there', () => {
+    expect(said('logs')).toContain('there are: backup')
+  })
+
   it('names those of its topic', () => {
     expect(said('dirlist', 'enabel', 'web')).toBe('Error: there is no command "dirlist enabel web"\n  there are: dirlist enable, dirlist list\nNext:  Did you mean: stackbk dirlist enable')
   })
@@ -33,6 +52,6 @@ describe('a call that names no command', () => {
 
 describe('exit codes in the help', () => {
   it('are those that the command can return, in their order', () => {
-    expect(exitCodeHelp([75, 4, 'signals'], { 4: 'no engine' })).toBe('EXIT CODES\n0 all done\n1 failed\n2 wrong usage or configuration, nothing was touched\n4 no engine\n75 another stackbk run is at work\n129, 130, 143 interrupted, after every stack was started again')
+    expect(exitCodeHelp([75, 4, 'signals'], { 4: 'no engine' })).toBe('EXIT CODES\n0 success\n1 failed\n2 invalid usage or configuration; nothing was changed\n4 no engine\n75 another stackbk run is in progress\n129, 130, 143 interrupted; every stopped stack was started again')
   })
 })

@@ -8,15 +8,15 @@ import * as Flags from '@oclif/core/flags'
  */
 export default class NotifyTest extends Command {
   static override summary = 'send a test message'
-  static override description = `To every section [notify:NAME], or to the one that is named; whatever its ON says. A check that is pinged keeps its state where its server knows /log, and the text file keeps its figures.
+  static override description = `Sends a test message to every section [notify:NAME], or to the named one, whatever its ON says. A pinged check keeps its state if its server supports /log, and the text file keeps its figures.
 
 EXIT CODES
-0 all were told
-1 nobody could be told
-2 wrong usage or configuration, or an unknown NAME; nothing was touched
-3 some could not be told`
+0 all were sent
+1 none was sent
+2 invalid usage or configuration, or an unknown NAME; nothing was changed
+3 some were not sent`
   static override examples = ['<%= config.bin %> notify test', '<%= config.bin %> notify test mail --json']
-  static override args = { name: Args.string({ description: 'of the section [notify:NAME]', ignoreStdin: true }) }
+  static override args = { name: Args.string({ description: 'name of a section [notify:NAME]', ignoreStdin: true }) }
   static override flags = {
     config: Flags.string({ char: 'c', description: 'configuration file', helpGroup: 'GLOBAL', helpValue: 'FILE' }),
     json: Flags.boolean({ description: 'print one JSON document on standard output', helpGroup: 'GLOBAL' }),
