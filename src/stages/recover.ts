@@ -63,7 +63,7 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
 
   const choice = await chosen(run, engine, choices)
   if ((choices.path ?? choices.service) !== undefined && choice.chosen.length !== 1) throw severalStacks(choices)
-  run.reporter.step('looking at what is there')
+  run.reporter.step(choice.chosen.length === 1 ? 'inspecting the stack' : 'inspecting the stacks')
   const services = choices.service === undefined ? [] : [choices.service]
   const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, createExternal: choices.createExternal, overwrite: choices.overwrite, noStart: choices.noStart, path: choices.path, into: choices.into })
   const ready = plans.filter(({ isBlocked }) => !isBlocked)

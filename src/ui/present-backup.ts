@@ -1,6 +1,7 @@
 import type { BackupResult } from '../stages/backup/backup-result.js'
+import { localTime } from './local-time.js'
 import { blocks, presentProblems } from './present-problems.js'
-import { formatBytes, formatDuration, table } from './table.js'
+import { counted, formatBytes, formatDuration, table } from './table.js'
 
 /** The summary of a backup: a row a stack, then what went wrong, then one line for the whole. */
 export function presentBackup(result: BackupResult): string {
@@ -13,9 +14,9 @@ export function presentBackup(result: BackupResult): string {
     stack.stopMode,
   ])
   const ok = result.stacks.filter((stack) => stack.status === 'ok').length
-  const verdict = result.dryRun ? 'dry run: nothing was changed' : `backup ${result.status}: ${ok} of ${result.stacks.length} stacks in ${formatDuration(result.durationMs)}`
+  const verdict = result.dryRun ? 'dry run: nothing was changed' : `backup ${result.status}: ${ok} of ${counted(result.stacks.length, 'stack')} in ${formatDuration(result.durationMs)}`
   const { status, removed, forgotten: list = [] } = result.retention
-  const forgotten = status === 'ok' && removed > 0 ? `, ${removed} old ${removed === 1 ? 'snapshot' : 'snapshots'} forgotten${list.length === 0 ? '' : ':'}` : ''
+  const forgotten = status === 'ok' && removed > 0 ? `, ${counted(removed, 'old snapshot')} forgotten${list.length === 0 ? '' : ':'}` : ''
   return blocks(table(['STACK', 'RESULT', 'SNAPSHOT', 'NEW DATA', 'DOWN', 'MODE'], rows), presentProblems(result.problems), [verdict + forgotten, ...forgottenLines(list)].join('\n'))
 }
 
@@ -23,11 +24,4 @@ export function presentBackup(result: BackupResult): string {
 function forgottenLines(list: NonNullable<BackupResult['retention']['forgotten']>): string[] {
   const stacks = [...new Set(list.map(({ stack }) => stack))]
   return stacks.map((stack) => `  ${stack ?? 'other snapshots'}: ${list.filter((one) => one.stack === stack).map(({ id, time }) => `${id.slice(0, 8)} (${localTime(time)})`).join(', ')}`)
-}
-
-/** In the zone of this host, to the minute. */
-function localTime(time: string): string {
-  const date = new Date(time)
-  const two = (value: number): string => String(value).padStart(2, '0')
-  return Number.isNaN(date.getTime()) ? time : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
 }

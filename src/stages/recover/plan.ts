@@ -3,6 +3,7 @@ import { basename, isAbsolute, normalize } from 'node:path'
 
 import type { Capsule, Engine, Preflight, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
 import { stackKey } from '../../stacks/identity.js'
@@ -313,7 +314,7 @@ function presentOf({ directory, relocations, capsule, volumePaths }: Draft, stat
   for (const volume of volumes) present.push(`the volume ${volume.name}`)
   const containers = (state?.projects ?? []).flatMap((project) => project.containers)
   if (state !== null && containers.some(isAlive)) present.push(`what runs (${runningServices(state).join(', ')})`)
-  else if (containers.length > 0) present.push(`${containers.length} stopped ${containers.length === 1 ? 'container' : 'containers'}`)
+  else if (containers.length > 0) present.push(counted(containers.length, 'stopped container'))
   return present
 }
 
