@@ -13,6 +13,7 @@ import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
 import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackContext } from './recover/recover-stack.js'
 import { listMoved } from './recover/moved-entries.js'
 import { movedFromOf, type RecoveredStack, type RecoverResult } from './recover/recover-result.js'
+import { replaceQuestion } from './recover/replace-question.js'
 import { assertFolder } from './recover/relocation.js'
 import { assertRoom } from './recover/room.js'
 import { takeReadyTools } from './ready-tools.js'
@@ -173,8 +174,7 @@ function switchedOff(run: Run): readonly string[] {
 async function confirmReplacing(plans: readonly RecoveryPlan[], choices: RecoverChoices): Promise<void> {
   const replaced = plans.filter(({ present }) => present.length > 0)
   if (replaced.length === 0) return
-  const what = replaced.map(({ name, snapshot, present }) => `${name} by its snapshot ${snapshot.id.slice(0, 8)} of ${snapshot.time}: ${present.join(', ')}`)
-  await choices.confirm(`${choices.overwrite ? 'Overwrite' : 'Replace'} ${what.join('; ')}?`)
+  await choices.confirm(replaceQuestion(replaced, choices))
 }
 
 function concludeRecovery(run: Run, stacks: readonly RecoveredStack[], problems: readonly Problem[]): Outcome<RecoverResult> {

@@ -1,4 +1,4 @@
-import { StackbkError } from '../errors.js'
+import { declined, StackbkError } from '../errors.js'
 import type { SnapshotReport } from '../stages/snapshots.js'
 import { ChoiceList } from './choice-list.js'
 import { localTime } from './local-time.js'
@@ -27,5 +27,5 @@ export async function askForSnapshots(snapshots: readonly SnapshotReport[], prun
 }
 
 function left(): StackbkError {
-  return new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  return declined({ isLeft: true })
 }

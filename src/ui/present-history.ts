@@ -1,4 +1,4 @@
-import { stacksIn, type HistoryResult, type PastRun } from '../stages/history.js'
+import { stacksIn, wasDeclined, type HistoryResult, type PastRun } from '../stages/history.js'
 import { localTime } from './local-time.js'
 import { formatDuration, table } from './table.js'
 
@@ -8,7 +8,7 @@ export function presentHistory(result: HistoryResult, stack: string | undefined)
   const rows = result.runs.map((run) => [
     localTime(run.startedAt),
     run.command,
-    run.status,
+    wasDeclined(run) ? 'declined' : run.status,
     String(run.exitCode),
     formatDuration(run.durationMs),
     formatDuration(longest(run, 'downtimeMs', stack)),

@@ -1,4 +1,4 @@
-import { StackbkError } from '../errors.js'
+import { declined } from '../errors.js'
 import type { RecoverableStack } from '../stages/recover/recoverable.js'
 import { type Choice, ChoiceList } from './choice-list.js'
 import { localTime } from './local-time.js'
@@ -22,7 +22,7 @@ export async function askForRecovery(stacks: readonly RecoverableStack[]): Promi
   let initial: string | undefined
   for (;;) {
     const name = await answerTo(new ChoiceList({ title: 'Which stack is to come back?', choices: [...stacks.map(stackRow), everythingRow(stacks)], flag: 'recover STACK, --all', ...(initial === undefined ? {} : { initial }) }))
-    if (name === null) throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+    if (name === null) throw declined({ isLeft: true })
     if (name === everything) return { names: [], all: true }
     initial = name
     const stack = stacks.find((each) => each.name === name)
@@ -35,7 +35,7 @@ export async function askForRecovery(stacks: readonly RecoverableStack[]): Promi
 async function answerTo(list: ChoiceList<string>): Promise<string | null> {
   const asked = await ask(list)
   if (asked.kind === 'back') return null
-  if (asked.kind !== 'answer') throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  if (asked.kind !== 'answer') throw declined({ isLeft: true })
   return asked.value.chosen
 }
 

@@ -2,7 +2,7 @@ import type { Interfaces } from '@oclif/core'
 import { displayPath, type Finding, type LogLevel } from '@stackbk/contract'
 
 import { checkConfiguration, loadConfiguration, salvageNotifications, type Configuration, type Environment, type Need, type NotificationSettings } from '../config/configuration.js'
-import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
+import { exitCodeOf, exitCodes, isDeclined, StackbkError, type Problem, type SignalName } from '../errors.js'
 import { forbidExit, reserveStandardOutput, writeDocument } from '../host/foreign-code.js'
 import { type Output, surviveLostOutput } from '../host/output.js'
 import { catchSignals, type Interruption } from '../host/signals.js'
@@ -337,7 +337,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
       const problems = [...(error instanceof StackbkError ? error.problems : []), ...replayed]
       writeDocument(`${JSON.stringify(errorDocument(text, exitCode, problems), null, 2)}\n`)
     } else {
-      this.#toStderr(formatError(text))
+      this.#toStderr(isDeclined(error) ? text.message : formatError(text))
       if (replayed.length > 0) this.#toStderr(presentProblems(replayed))
     }
     process.exitCode = exitCode

@@ -51,7 +51,7 @@ describe('what goes to its place', () => {
     write('stacks/other', '')
     stage('shared/changed.env', 'A=1')
     write('shared/changed.env', 'A=2')
-    expect(movesOf(['shared/changed.env'], { part: { paths: [at('shared/changed.env')], bytes: 3 } })).toEqual({ places: ['shared/changed.env'], problems: [] })
+    expect(movesOf(['shared/changed.env'], { part: { paths: [at('shared/changed.env')], bytes: 3, files: 1 } })).toEqual({ places: ['shared/changed.env'], problems: [] })
   })
 
   it('is a folder of elsewhere too, but none of which nothing says what it is', () => {
