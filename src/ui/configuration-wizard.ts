@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
-import { declined, StackbkError } from '../errors.js'
+import type { StackbkError } from '../errors.js';
+import { declined } from '../errors.js'
 import type { FirstLook } from '../stages/first-look.js'
 import { ChoiceList, type ChoiceListOptions } from './choice-list.js'
 import { completeFolder, withHome } from './path-completion.js'

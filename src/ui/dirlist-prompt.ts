@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 
-import { declined, StackbkError } from '../errors.js'
+import type { StackbkError } from '../errors.js';
+import { declined } from '../errors.js'
 import type { DirlistEntry, DirlistPlace } from '../stacks/dirlist.js'
 import { assertExternalStack, type StackChoices } from '../stacks/dirlist-changes.js'
 import { suggestedName } from '../stacks/identity.js'
