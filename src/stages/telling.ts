@@ -111,7 +111,7 @@ export class Telling {
 
   /** Those that could not be told, as warnings: no reason for any exit code. */
   problems(): readonly Problem[] {
-    return [...this.#untold.values()].map(({ name, message, fix }) => ({ severity: 'warning', code: 'not-told', message: `[notify:${name}] could not be told: ${message}`, fix }))
+    return [...this.#untold.values()].map(({ name, message, fix }) => ({ severity: 'warning', code: 'not-told', message: `[notify:${name}] could not be notified: ${message}`, fix }))
   }
 
   #killedEvent({ runId, command, startedAt }: RunRecord, stacks: readonly BroughtBack[], stillWaiting: readonly string[]): StackbkEvent {
