@@ -2,7 +2,7 @@
 const rows = [
   { name: 'contract', path: '^packages/contract/' },
   { name: 'tool-runner', path: '^packages/tool-runner/' },
-  { name: 'errors', path: '^src/errors\\.ts$' },
+  { name: 'errors', path: '^src/(errors|counted)\\.ts$' },
   { name: 'host', path: '^src/host/' },
   { name: 'config', path: '^src/config/' },
   { name: 'stacks', path: '^src/stacks/' },

@@ -114,6 +114,19 @@ export const exitCodes = {
   first: (codes: readonly number[]): number => precedence.find((code) => codes.includes(code)) ?? codes.find((code) => code !== 0) ?? 0,
 }
 
+/** The code of a call that needed a confirmation and got none. */
+const notConfirmed = 'not-confirmed'
+
+/** Returns the error of a question that was answered with no, or left: nothing was done, and nothing has gone wrong. `isLeft`: without an answer. */
+export function declined({ isLeft = false } = {}): StackbkError {
+  return new StackbkError({ kind: isLeft ? 'interrupted' : 'cancelled', code: notConfirmed, message: 'nothing was changed' })
+}
+
+/** Returns true for what {@link declined} made. A call without a terminal to ask in is wrong use, and not declined. */
+export function isDeclined(error: unknown): boolean {
+  return error instanceof StackbkError && error.code === notConfirmed && error.kind !== 'usage'
+}
+
 /** The exit code of anything thrown. What is neither ours nor a wrong use of the command line is a bug: 1. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof StackbkError) return exitCodes.ofKind(error.kind)

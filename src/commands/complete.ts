@@ -2,6 +2,7 @@ import { stateFolder } from '../host/state-folder.js'
 import { knownSnapshots, knownStacks } from '../stages/completion.js'
 import { Command } from '../ui/command-line.js'
 import { complete, type CompletableCommand } from '../ui/completion.js'
+import { withLocalTimes } from '../ui/local-time.js'
 
 /** What the scripts of `completion` ask at each Tab. Says nothing where there is nothing to say, whatever is wrong. */
 export default class Complete extends Command {
@@ -14,7 +15,7 @@ export default class Complete extends Command {
   override run(): Promise<void> {
     const words = this.argv.slice(this.argv.indexOf('--') + 1)
     const found = complete(words, this.#commands(), { stacks: (config) => knownStacks(config, process.env), snapshots: () => knownSnapshots(stateFolder(process.env)) })
-    const lines = found.kind === 'values' ? found.candidates.map(({ value, description }) => `${value}\t${description}`) : []
+    const lines = found.kind === 'values' ? found.candidates.map(({ value, description }) => `${value}\t${withLocalTimes(description)}`) : []
     process.stdout.write(`${[found.kind, ...lines].join('\n')}\n`)
     return Promise.resolve()
   }

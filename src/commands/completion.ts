@@ -13,6 +13,8 @@ export default class Completion extends StackbkCommand<CompletionResult> {
   static override examples = ['<%= config.bin %> completion bash > /usr/share/bash-completion/completions/stackbk', '<%= config.bin %> completion zsh > /usr/local/share/zsh/site-functions/_stackbk']
   static override args = { shell: Args.string({ description: 'shell to complete for', ignoreStdin: true, options: [...shells], required: true }) }
 
+  protected override isVerbatim = true
+
   protected async act(): Promise<{ result: CompletionResult; exitCode: number }> {
     const { args } = await this.parse(Completion)
     const shell = args.shell as Shell

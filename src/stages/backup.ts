@@ -1,10 +1,12 @@
 import type { PossibleWriter, Runtime } from '@stackbk/contract'
 
+import { counted } from '../counted.js'
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
 import { selectStacks, type Selection } from '../stacks/selection.js'
 import { stackKey, type Stack } from '../stacks/identity.js'
 import { recallStack, rememberStack } from '../stacks/stack-memory.js'
+import { previewOf } from './backup/backup-preview.js'
 import { emptyDraft, filesIn, reportOf, type BackupBody, type BackupResult, type StackDraft } from './backup/backup-result.js'
 import { guardAgainstShrinking, makePendingMarks, markSnapshot, recordMarks } from './backup/marking.js'
 import { chooseFreezer } from './backup/freezing.js'
@@ -227,9 +229,11 @@ async function rehearse(context: Omit<StackBackupContext, 'repository'> & { read
       stopModeReason: plan.willStop ? plan.modeReason : null,
       quiet: plan.willStop || state.condition !== 'running',
       problems: [...plan.problems, ...freezing.problems, ...writersProblem(stack, writers)],
+      preview: previewOf(run, plan, { repository, freezer: freezing.chosen?.id ?? null }),
     }
     drafts.push(draft)
-    const act = plan.willStop && freezing.chosen !== null ? `would stop it (${plan.mode}), freeze ${plan.paths.join(', ')} (${freezing.chosen.id}), start it again, snapshot the frozen copy` : plan.willStop ? `would stop it (${plan.mode}), snapshot ${plan.paths.join(', ')}, start it again` : `would snapshot ${plan.paths.join(', ')} and stop nothing`
+    const places = counted(plan.paths.length, 'path')
+    const act = plan.willStop && freezing.chosen !== null ? `would stop it (${plan.mode}), freeze ${places} (${freezing.chosen.id}), start it again, snapshot the frozen copy` : plan.willStop ? `would stop it (${plan.mode}), snapshot ${places}, start it again` : `would snapshot ${places} and stop nothing`
     run.reporter.stackDone(stack.name, { status: draft.status, summary: act })
   }
   return concluded(run, { stacks: drafts.map(reportOf), retention: { status: 'skipped', removed: 0 } }, judge(drafts, problems, 'skipped'))

@@ -1,5 +1,6 @@
 import type { Answer, Progress, Transport } from '@stackbk/contract'
 
+import { counted } from '../counted.js'
 import { errorFrom, StackbkError } from '../errors.js'
 import { checkContents } from './restore/content-check.js'
 import type { Run } from './run.js'
@@ -25,5 +26,5 @@ export async function fetchFromCloud(run: Run, transport: Transport, localRoot: 
   )
   const { corrupt } = await checkContents(localRoot, list, { signal: run.signal })
   if (corrupt.length === 0) return
-  throw new StackbkError({ kind: 'corrupt', code: 'rotten-on-remote', message: `the copy is damaged: ${corrupt.length} ${corrupt.length === 1 ? 'file does' : 'files do'} not hold what the name says`, detail: corrupt.slice(0, 3).join(', '), fix: 'Run: stackbk verify --cloud --repair' })
+  throw new StackbkError({ kind: 'corrupt', code: 'rotten-on-remote', message: `the copy is damaged: ${counted(corrupt.length, 'file')} ${corrupt.length === 1 ? 'does not match its checksum' : 'do not match their checksums'}`, detail: corrupt.slice(0, 3).join(', '), fix: 'Run: stackbk verify --cloud --repair' })
 }

@@ -46,13 +46,13 @@ function repositoriesIn(folder: string): string[] {
   }
 }
 
-/** Of a run's result, each snapshot's ID with its stack and time. */
+/** Returns each snapshot's ID of a run's result, with its stack and the time of the run in ISO 8601. */
 function snapshotsIn(run: Readonly<Record<string, unknown>>): [string, string][] {
   const { stacks, backup, startedAt } = run as { stacks?: unknown; backup?: Readonly<Record<string, unknown>>; startedAt?: string }
   if (backup !== undefined) return snapshotsIn(backup)
   if (!Array.isArray(stacks)) return []
   return (stacks as { name?: unknown; snapshot?: { id?: unknown } | null }[]).flatMap(({ name, snapshot }): [string, string][] => {
     const id = snapshot?.id
-    return typeof id === 'string' && typeof name === 'string' ? [[id, `${name} ${startedAt?.slice(0, 16).replace('T', ' ') ?? ''}`]] : []
+    return typeof id === 'string' && typeof name === 'string' ? [[id, `${name} ${startedAt ?? ''}`]] : []
   })
 }

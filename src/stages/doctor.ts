@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import type { Finding, LiveProvider, StackState, Transport } from '@stackbk/contract'
 import { files } from '@stackbk/tool-runner/files'
 
+import { counted } from '../counted.js'
 import { StackbkError } from '../errors.js'
 import { nearestExisting } from '../host/mounts.js'
 import type { Offers } from '../providers/collect.js'
@@ -106,7 +107,7 @@ function stacksFindings(run: Run): Finding[] {
   const enabled = list.stacks.filter((stack) => stack.enabled)
   const lost = enabled.filter((stack) => !stack.available)
   return [
-    { id: 'stacks.folder', status: 'ok', found: `${stacksDirectory} with ${list.discovery.stacks.length} stacks`, needed: 'a folder with stacks', fix: '' },
+    { id: 'stacks.folder', status: 'ok', found: `${stacksDirectory} with ${counted(list.discovery.stacks.length, 'stack')}`, needed: 'a folder with stacks', fix: '' },
     enabled.length === 0
       ? { id: 'stacks.enabled', status: 'warning', found: 'none', needed: 'at least one enabled stack', fix: 'Run: stackbk dirlist refresh, then: stackbk dirlist enable NAME' }
       : { id: 'stacks.enabled', status: 'ok', found: enabled.map(({ name }) => name).join(', '), needed: 'at least one enabled stack', fix: '' },

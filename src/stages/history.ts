@@ -5,6 +5,11 @@ import { concluded, type Outcome, type ResultHeader, type RunFacts } from './res
 /** A past run: its result as `--json` printed it, with its exit code. */
 export type PastRun = ResultHeader & { readonly exitCode: number } & Readonly<Record<string, unknown>>
 
+/** Returns true for a run that ended because a question was answered with no, or left: nothing was changed, and nothing failed. */
+export function wasDeclined(result: unknown): boolean {
+  return (result as { readonly declined?: unknown } | null | undefined)?.declined === true
+}
+
 export type HistoryResult = ResultHeader & { readonly runs: readonly PastRun[] }
 
 export interface HistoryChoices {

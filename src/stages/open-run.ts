@@ -4,7 +4,7 @@ import { createExec } from '@stackbk/tool-runner'
 import { createRedactor } from '@stackbk/tool-runner/processes'
 
 import { loadConfiguration, type Configuration, type NotificationSettings } from '../config/configuration.js'
-import { StackbkError, type Problem } from '../errors.js'
+import { isDeclined, StackbkError, type Problem } from '../errors.js'
 import { appendLine } from '../host/append-line.js'
 import { rotate } from '../host/rotation.js'
 import { ChildRecord, runMark } from '../host/child-record.js'
@@ -194,7 +194,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       if (!(error instanceof StackbkError)) log('error', 'an unexpected error ended the run', { stack: error instanceof Error ? error.stack : String(error) })
       isRefused = refusals.includes(exitCode)
       const { code, message, detail, fix } = error instanceof StackbkError ? error : { code: 'bug', message: String(error), detail: '', fix: '' }
-      const { result } = concluded(run, {}, { status: 'failed', problems: [{ severity: 'error', code, message: detail === '' ? message : `${message}: ${detail}`, fix }] })
+      const { result } = concluded(run, isDeclined(error) && run.interruptedBy() === null ? { declined: true } : {}, { status: 'failed', problems: [{ severity: 'error', code, message: detail === '' ? message : `${message}: ${detail}`, fix }] })
       if (!isRefused) return remember(result, exitCode)
       run.events.clear()
       if (isTold && !request.isAttended) announce(result, exitCode)

@@ -13,6 +13,7 @@ import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
 import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackContext } from './recover/recover-stack.js'
 import { listMoved } from './recover/moved-entries.js'
 import { movedFromOf, type RecoveredStack, type RecoverResult } from './recover/recover-result.js'
+import { replaceQuestion } from './recover/replace-question.js'
 import { assertFolder } from './recover/relocation.js'
 import { assertRoom } from './recover/room.js'
 import { takeReadyTools } from './ready-tools.js'
@@ -63,7 +64,7 @@ export async function recover(run: Run, choices: RecoverChoices): Promise<Outcom
 
   const choice = await chosen(run, engine, choices)
   if ((choices.path ?? choices.service) !== undefined && choice.chosen.length !== 1) throw severalStacks(choices)
-  run.reporter.step('looking at what is there')
+  run.reporter.step(choice.chosen.length === 1 ? 'inspecting the stack' : 'inspecting the stacks')
   const services = choices.service === undefined ? [] : [choices.service]
   const plans = await planRecoveries(choice.chosen, { run, engine, runtime, services, allowHostVolumes: choices.hostVolumes, createExternal: choices.createExternal, overwrite: choices.overwrite, noStart: choices.noStart, path: choices.path, into: choices.into })
   const ready = plans.filter(({ isBlocked }) => !isBlocked)
@@ -173,8 +174,7 @@ function switchedOff(run: Run): readonly string[] {
 async function confirmReplacing(plans: readonly RecoveryPlan[], choices: RecoverChoices): Promise<void> {
   const replaced = plans.filter(({ present }) => present.length > 0)
   if (replaced.length === 0) return
-  const what = replaced.map(({ name, snapshot, present }) => `${name} by its snapshot ${snapshot.id.slice(0, 8)} of ${snapshot.time}: ${present.join(', ')}`)
-  await choices.confirm(`${choices.overwrite ? 'Overwrite' : 'Replace'} ${what.join('; ')}?`)
+  await choices.confirm(replaceQuestion(replaced, choices))
 }
 
 function concludeRecovery(run: Run, stacks: readonly RecoveredStack[], problems: readonly Problem[]): Outcome<RecoverResult> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Answer, LayoutGroup, Transport } from '@stackbk/contract'
 
+import { counted } from '../counted.js'
 import { ensureFolder } from '../host/state-folder.js'
 import { checkContents } from './restore/content-check.js'
 import type { Run } from './run.js'
@@ -37,7 +38,7 @@ export async function compareRemote(
   const all = { checked: [] as NamedFile[], rotten: [] as NamedFile[] }
   if (files.length === 0) return { ok: true, value: all }
   const totalBytes = files.reduce((sum, { file }) => sum + file.size, 0)
-  const title = files.length === 1 ? 'reading a file of the remote' : `reading ${files.length} files of the remote`
+  const title = `reading ${counted(files.length, 'file')} of the remote`
   let bytesBefore = 0
   return withScratch(run, async (folder) => {
     for (const batch of batches(files)) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import type { Engine, Failure, Transport } from '@stackbk/contract'
 
+import { counted } from '../counted.js'
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
 import { ensureFolder } from '../host/state-folder.js'
@@ -101,7 +102,7 @@ async function repositoryOnRemote(run: Run, transport: Transport, engine: Engine
     kind: 'repository-missing',
     code: 'remote-not-a-repository',
     message: `${transport.location} holds no repository`,
-    detail: listed.value.length === 0 ? 'there is no file' : `there are ${listed.value.length} files, and a ${absent[0] ?? ''} is missing`,
+    detail: listed.value.length === 0 ? 'there is no file' : `it holds ${counted(listed.value.length, 'file')}, and a ${absent[0] ?? ''} is missing`,
     fix: `Correct the place of the copy: ${remoteKeys(run)}`,
   })
 }
@@ -164,7 +165,7 @@ async function downloadAll(run: Run, transport: Transport, { root, remote, limit
   const order = [...remote.filter(({ group }) => group.role !== 'config'), ...remote.filter(({ group }) => group.role === 'config')]
   for (const { group, files } of order) {
     if (files.length === 0) continue
-    const title = `downloading ${group.name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`
+    const title = `downloading ${group.name}: ${counted(files.length, 'file')}`
     run.reporter.step(title)
     const came = await download(run, transport, { root, files: files.map((file) => file.path), whenSameSize: group.nameIs === 'none' ? 'replace' : 'keep', title, limit }, tally)
     if (!came.ok) return came.failure
@@ -227,13 +228,13 @@ function corruptProblems(engine: Engine, root: string, { corrupt, corruptThere, 
     ...(corruptThere.length === 0 ? [] : [{
       severity: 'error',
       code: 'rotten-on-remote',
-      message: `${corruptThere.length} files do not hold what their names say, on the remote too: ${corruptThere.slice(0, 3).join(', ')}`,
+      message: `${counted(corruptThere.length, 'file')} ${corruptThere.length === 1 ? 'does not match its checksum' : 'do not match their checksums'}, on the remote too: ${corruptThere.slice(0, 3).join(', ')}`,
       fix: `Use what is intact with the tool itself.${adviseTool(' See what is lost: ', toolCommands(engine, root).check, '')}`,
     } as const]),
     ...(here.length === 0 ? [] : [{
       severity: 'error',
       code: 'corrupt-not-repaired',
-      message: `${here.length} files are corrupt here and could not be fetched again from ${transport.location}${failure === null ? '' : ` (${problemFrom(failure).message})`}: ${here.slice(0, 3).join(', ')}. They stay as they are`,
+      message: `${counted(here.length, 'file')} ${here.length === 1 ? 'is' : 'are'} corrupt here and could not be fetched again from ${transport.location}${failure === null ? '' : ` (${problemFrom(failure).message})`}: ${here.slice(0, 3).join(', ')}. They stay as they are`,
       fix: 'Run the same command again when the remote answers',
     } as const]),
   ]

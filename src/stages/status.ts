@@ -6,7 +6,7 @@ import { stackKey } from '../stacks/identity.js'
 import { recallStack } from '../stacks/stack-memory.js'
 import { lastGoodSnapshot, ledgerTag, marksOf, newestSnapshot, stackOf } from './backup/stack-snapshots.js'
 import { datedInFutureProblem, isDatedInFuture } from './dated-in-future.js'
-import { lastDrill, type LastDrill } from './drill/record.js'
+import { lastDrill, lastDrillOfEach, type LastDrill, type StackDrill } from './drill/record.js'
 import { readRuns } from './history.js'
 import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
@@ -41,6 +41,8 @@ export interface StatusBody {
   /** The last backup, the last backup of a stack and the last sync to the configured remote, if they failed. Absent if none did. */
   readonly failures?: readonly LastFailure[]
   readonly lastDrill: LastDrill | null
+  /** The last drill of each stack that is listed, the latest first. Absent: none was drilled. */
+  readonly drills?: readonly StackDrill[]
   /** The last disaster kit that this host wrote. `outdated`: what it holds has changed since; `null` where that cannot be told now. */
   readonly kit: { readonly file: string; readonly writtenAt: string; readonly checkedAt: string | null; readonly outdated: boolean | null } | null
   /** The next scheduled run with this configuration. ISO 8601 UTC; `null` where none is scheduled. */
@@ -122,6 +124,7 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   for (const name of waiting) {
     problems.push({ severity: 'error', code: 'left-stopped', message: 'an interrupted run left it stopped', fix: 'Run: stackbk resume', stack: name })
   }
+  const drills = lastDrillOfEach(run.state.lastDrill).filter(({ name }) => stacks.some((stack) => stack.name === name))
   const extras = schedules.flatMap((schedule) => schedule.extras ?? [])
   const body: StatusBody = {
     stacks,
@@ -135,6 +138,7 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
     cloud,
     ...(failures.length === 0 ? {} : { failures }),
     lastDrill: lastDrill(run.state.lastDrill),
+    ...(drills.length === 0 ? {} : { drills }),
     kit,
     nextRun: earliest(schedules),
     ...(extras.length === 0 ? {} : { scheduled: extras }),

@@ -1,5 +1,6 @@
 import type { Engine, ToolCommands, Transport } from '@stackbk/contract'
 
+import { counted } from '../counted.js'
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { forgottenByOthers, publishForgotten } from './forgotten-ledger.js'
 import { adviseTool, repositoryKey, toolCommands } from './advice.js'
@@ -98,7 +99,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
     problems.push({
       severity: 'error',
       code: 'remote-incomplete',
-      message: `the remote lacks ${lacking.length} files after the transfer, or has them in another size: ${lacking.slice(0, 3).join(', ')}`,
+      message: `the remote lacks ${counted(lacking.length, 'file')} after the transfer, or has ${lacking.length === 1 ? 'it' : 'them'} in another size: ${lacking.slice(0, 3).join(', ')}`,
       fix: 'Run: stackbk sync',
     })
   }
@@ -170,7 +171,7 @@ function rotten(run: Run, commands: ToolCommands, body: SyncBody, { corrupt, spa
   const problem: Problem = {
     severity: 'error',
     code: 'rotten-file',
-    message: `${corrupt.length} ${corrupt.length === 1 ? 'file does' : 'files do'} not hold what the name says, or cannot be read, so no index and no snapshot was sent and nothing deleted: ${corrupt.slice(0, 3).join(', ')}`,
+    message: `${counted(corrupt.length, 'file')} ${corrupt.length === 1 ? 'does not match its checksum' : 'do not match their checksums'}, or cannot be read, so no index and no snapshot was sent and nothing deleted: ${corrupt.slice(0, 3).join(', ')}`,
     fix: `The remote has no intact copy to repair it from.${adviseTool(' See what is lost: ', commands.checkData, '')}${adviseTool('. Repair the repository: ', commands.repair, '')}`,
   }
   return concluded(run, body, { status: 'failed', problems: [...problems, problem, ...(spared.length === 0 ? [] : [rottenHere(spared)])], codes: [exitCodes.ofKind('corrupt')] })
@@ -180,7 +181,7 @@ function rottenHere(files: readonly string[]): Problem {
   return {
     severity: 'error',
     code: 'rotten-here',
-    message: `${files.length} local ${files.length === 1 ? 'file does' : 'files do'} not hold what the name says; the remote has the sound one, which was left alone: ${files.slice(0, 3).join(', ')}`,
+    message: `${counted(files.length, 'local file')} ${files.length === 1 ? 'does not match its checksum' : 'do not match their checksums'}; the remote has the intact one, which was left alone: ${files.slice(0, 3).join(', ')}`,
     fix: 'Bring it back from there: stackbk verify --repair',
   }
 }

@@ -4,6 +4,7 @@ import type { Problem } from '../errors.js'
 import type { StateFolder } from '../host/state-folder.js'
 import type { EventQueue } from '../providers/events.js'
 import type { Notifiers, Untold } from '../providers/notifiers.js'
+import { wasDeclined } from './history.js'
 import type { ResultHeader, RunFacts } from './result.js'
 import { loggedBy } from './telling/log-tail.js'
 import { ReportedFailures } from './telling/reported-failures.js'
@@ -82,6 +83,8 @@ export class Telling {
   /** One event of the queue, while no stack is down. Throws nothing. */
   async tell(event: StackbkEvent): Promise<void> {
     const { notifiers, log, facts } = this.#options
+    // Nothing happened that anybody has to know, and neither is it the success that ends an earlier failure.
+    if (event.event === 'run-finished' && wasDeclined(event.result)) return
     const severity = severityOf(event)
     const only = this.#owedTo.get(event.runId) ?? null
     const recovers = event.event === 'run-finished' && severity !== 'failure' ? this.#reported.of(event.command) : new Map<string, string>()
@@ -108,7 +111,7 @@ export class Telling {
 
   /** Those that could not be told, as warnings: no reason for any exit code. */
   problems(): readonly Problem[] {
-    return [...this.#untold.values()].map(({ name, message, fix }) => ({ severity: 'warning', code: 'not-told', message: `[notify:${name}] could not be told: ${message}`, fix }))
+    return [...this.#untold.values()].map(({ name, message, fix }) => ({ severity: 'warning', code: 'not-told', message: `[notify:${name}] could not be notified: ${message}`, fix }))
   }
 
   #killedEvent({ runId, command, startedAt }: RunRecord, stacks: readonly BroughtBack[], stillWaiting: readonly string[]): StackbkEvent {

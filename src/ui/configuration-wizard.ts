@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import { nearestName } from '../config/nearest-name.js'
-import { StackbkError } from '../errors.js'
+import { declined, StackbkError } from '../errors.js'
 import type { FirstLook } from '../stages/first-look.js'
 import { ChoiceList, type ChoiceListOptions } from './choice-list.js'
 import { completeFolder, withHome } from './path-completion.js'
@@ -187,5 +187,5 @@ function objectionToPassword(text: string): string | null {
 }
 
 function left(): StackbkError {
-  return new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  return declined({ isLeft: true })
 }

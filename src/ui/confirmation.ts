@@ -1,4 +1,4 @@
-import { StackbkError } from '../errors.js'
+import { declined, StackbkError } from '../errors.js'
 import { type Askable, mayAsk } from './terminal.js'
 
 /** Asks, unless `--yes` has answered. Throws `usage` where nobody can be asked, `interrupted` for a cancelled question, `cancelled` for a no. */
@@ -10,5 +10,5 @@ export async function assertConfirmed(question: string, askable: Askable): Promi
   const { confirm } = await import('./prompt.js')
   const answer = await confirm(question)
   if (answer === 'yes') return
-  throw new StackbkError({ kind: answer === 'cancelled' ? 'interrupted' : 'cancelled', code: 'not-confirmed', message: 'nothing was changed' })
+  throw declined({ isLeft: answer === 'cancelled' })
 }

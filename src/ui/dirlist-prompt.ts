@@ -1,6 +1,7 @@
 import { basename, resolve } from 'node:path'
 
-import { StackbkError } from '../errors.js'
+import type { StackbkError } from '../errors.js';
+import { declined } from '../errors.js'
 import type { DirlistEntry, DirlistPlace } from '../stacks/dirlist.js'
 import { assertExternalStack, type StackChoices } from '../stacks/dirlist-changes.js'
 import { suggestedName } from '../stacks/identity.js'
@@ -111,5 +112,5 @@ function objectionTo(place: DirlistPlace, path: string, name?: string): string |
 }
 
 function left(): StackbkError {
-  return new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  return declined({ isLeft: true })
 }

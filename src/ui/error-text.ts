@@ -2,6 +2,7 @@ import { nearestName } from '../config/nearest-name.js'
 import { exitCodeOf, isCommandLineError, type Problem, StackbkError } from '../errors.js'
 import { writeDocument } from '../host/foreign-code.js'
 import { readGlobalFlags } from './arguments.js'
+import { shownText } from './shown-text.js'
 
 /** An error for people: what failed, why, what to do next. */
 export interface ErrorText {
@@ -49,7 +50,7 @@ export function showError(error: unknown, argv: readonly string[]): number {
   const exitCode = exitCodeOf(error)
   const text = errorText(error)
   if (readGlobalFlags(argv).json) writeDocument(`${JSON.stringify(errorDocument(text, exitCode), null, 2)}\n`)
-  else process.stderr.write(`${formatError(text)}\n`)
+  else process.stderr.write(`${shownText(formatError(text), process.stderr)}\n`)
   return exitCode
 }
 

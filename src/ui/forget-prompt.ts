@@ -1,6 +1,7 @@
-import { StackbkError } from '../errors.js'
+import { declined, StackbkError } from '../errors.js'
 import type { SnapshotReport } from '../stages/snapshots.js'
 import { ChoiceList } from './choice-list.js'
+import { localTime } from './local-time.js'
 import { ask, askYesOrNo } from './prompt.js'
 import { formatBytes } from './table.js'
 
@@ -15,7 +16,7 @@ export async function askForSnapshots(snapshots: readonly SnapshotReport[], prun
   if (snapshots.length === 0) throw new StackbkError({ kind: 'nothing-to-do', code: 'no-snapshots', message: 'there is no snapshot to forget', fix: 'Make one with: stackbk backup' })
   const choices = snapshots.toReversed().map(({ id, time, stack, host, bytes, tags }) => {
     const marks = tags.filter((tag) => tag !== 'stackbk' && !tag.startsWith('stack:'))
-    return { value: id, label: `${time.slice(0, 16).replace('T', ' ')}  ${stack ?? '-'}`, hint: [formatBytes(bytes), host, id.slice(0, 8), ...marks].join('  '), otherNames: id }
+    return { value: id, label: `${localTime(time)}  ${stack ?? '-'}`, hint: [formatBytes(bytes), host, id.slice(0, 8), ...marks].join('  '), otherNames: id }
   })
   const asked = await ask(new ChoiceList({ title: 'Which snapshots do you want to forget?', choices, ticked: [], flag: 'forget ID...' }))
   if (asked.kind !== 'answer' || asked.value.ticked.length === 0) throw left()
@@ -26,5 +27,5 @@ export async function askForSnapshots(snapshots: readonly SnapshotReport[], prun
 }
 
 function left(): StackbkError {
-  return new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  return declined({ isLeft: true })
 }

@@ -2,7 +2,9 @@ import { Listr, type ListrTaskWrapper, type DefaultRenderer, type SimpleRenderer
 import type { Progress } from '@stackbk/contract'
 
 import type { Reporter, StackPhase } from '../stages/reporter.js'
+import { withLocalTimes } from './local-time.js'
 import { progressText } from './progress-text.js'
+import { shownText } from './shown-text.js'
 import { fitted } from './text-width.js'
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>
@@ -57,15 +59,15 @@ class Row {
   }
 
   remark(text: string): void {
-    this.#remark = text
-    if (this.#task !== null) this.#task.output = text
+    this.#remark = withLocalTimes(text)
+    if (this.#task !== null) this.#task.output = this.#remark
   }
 
   /** The first end counts. Without a text the last phase stands. */
   end(isGood: boolean, text?: string): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#text = text ?? this.#phase
+    this.#text = text === undefined ? this.#phase : withLocalTimes(text)
     this.#draw()
     if (isGood) this.#resolve()
     else this.#reject(new Error(this.#title()))
@@ -121,7 +123,7 @@ export function listReporter(): Reporter {
   /** Below the row that is being worked on; where there is none, on a line of its own once the screen is free. */
   const say = (stream: NodeJS.WriteStream, text: string): void => {
     const row = openRow()
-    if (row === undefined) painted = painted.then(() => void stream.write(`${text}\n`))
+    if (row === undefined) painted = painted.then(() => void stream.write(`${shownText(text, stream)}\n`))
     else row.remark(text)
   }
   return {

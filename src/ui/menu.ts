@@ -6,7 +6,7 @@ import type { MenuChoice, MenuEntry } from './menu-entries.js'
 import type { OfferedEnd } from './offered-command.js'
 import { completeFolder, withHome } from './path-completion.js'
 import { ask, askYesOrNo } from './prompt.js'
-import { formatDuration } from './table.js'
+import { counted, formatDuration } from './table.js'
 import { paintFor } from './terminal.js'
 import { TextField } from './text-field.js'
 
@@ -87,7 +87,7 @@ export function menuHeader(look: () => Overview, { exists, file }: { readonly ex
 function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, overdue, hasSchedule, leftStopped }: Overview, file: string): string[] {
   const ago = (ageMs: number): string => `${formatDuration(ageMs)} ago`
   const facts = [
-    `${stacks.enabled} of ${stacks.known} stacks enabled`,
+    `${stacks.enabled} of ${counted(stacks.known, 'stack')} enabled`,
     lastBackup === null ? 'no backup yet' : `backup ${lastBackup.status}, ${ago(lastBackup.ageMs)}`,
     lastSync === null ? 'no sync yet' : `sync ${ago(lastSync.ageMs)}`,
   ]

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-import { StackbkError } from '../errors.js'
+import { declined, StackbkError } from '../errors.js'
 import { type Askable, mayAsk } from './terminal.js'
 
 /** The passphrase of a kit that is there: from the file, else asked for. Throws `usage` where there is no file and nobody may be asked. */
@@ -32,7 +32,7 @@ async function asked(question: string, askable: Askable): Promise<string> {
   }
   const { askSecret } = await import('./prompt.js')
   const answer = await askSecret(question)
-  if (answer === null) throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  if (answer === null) throw declined({ isLeft: true })
   return notEmpty(answer, 'the passphrase is empty')
 }
 

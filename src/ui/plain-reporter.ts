@@ -1,11 +1,13 @@
+import { counted } from '../counted.js'
 import type { Reporter, StackPhase } from '../stages/reporter.js'
+import { localTime, withLocalTimes } from './local-time.js'
 
 /** One line a phase, with the time: for a pipe, a timer, a log. */
 export function plainReporter(write: (line: string) => void): Reporter {
   const last = new Map<string, StackPhase>()
   let step = ''
   let lastNote = ''
-  const say = (text: string): void => write(`${new Date().toISOString()} ${text}`)
+  const say = (text: string): void => write(`${localTime(new Date())} ${withLocalTimes(text)}`)
   /** What keeps a step from going on is worth a line of its own, once. */
   const sayNote = (note: string | undefined, prefix: string): void => {
     if (note === undefined || note === lastNote) return
@@ -13,7 +15,7 @@ export function plainReporter(write: (line: string) => void): Reporter {
     say(`${prefix}${note}`)
   }
   return {
-    stacks: (names) => say(`${names.length} ${names.length === 1 ? 'stack' : 'stacks'}: ${names.join(', ')}`),
+    stacks: (names) => say(`${counted(names.length, 'stack')}: ${names.join(', ')}`),
     stackPhase: (name, phase, progress) => {
       sayNote(progress?.note, `${name}: `)
       if (last.get(name) === phase) return

@@ -4,7 +4,7 @@ import { blocks, presentProblems } from './present-problems.js'
 import { table } from './table.js'
 
 export function presentCheck({ file, problems }: ConfigurationCheckResult): string {
-  return blocks(presentProblems(problems), problems.length === 0 ? `${file} is right` : `${file} can be used`)
+  return blocks(presentProblems(problems), problems.length === 0 ? `${file} is valid` : `${file} is valid, with warnings`)
 }
 
 /** A row a key, under its section. */

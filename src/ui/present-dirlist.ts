@@ -18,7 +18,7 @@ export function presentDirlistChange({ entries, added, removed, switched, proble
   // What is external is added by its path, and switched by its name.
   const nameOf = (added: string): string => entries.find((entry) => entry.external && entry.path === added)?.name ?? added
   const lines = [
-    ...added.filter((name) => !switched.includes(nameOf(name))).map((name) => `listed, off: ${name}`),
+    ...added.filter((name) => !switched.includes(nameOf(name))).map((name) => `found ${name} (off)`),
     ...removed.map((name) => `no longer listed: ${name}`),
     ...switched.map((name) => `${isOn(name) ? 'on' : 'off'}: ${name}`),
   ]

@@ -10,8 +10,8 @@ export function presentDrill(result: DrillResult): string {
     stack.snapshotId?.slice(0, 8) ?? '-',
     stack.dataAgeMs === null ? '-' : formatDuration(stack.dataAgeMs),
     stack.recoveryMs === null ? '-' : formatDuration(stack.recoveryMs),
-    stack.probe,
-    stack.mismatches === 0 ? `${stack.filesCompared} alike` : `${stack.mismatches} of ${stack.filesCompared} differ`,
+    stack.probe !== 'skipped' ? stack.probe : stack.healthy ? 'none' : '-',
+    stack.mismatches === 0 ? `${stack.filesCompared} match` : `${stack.mismatches} of ${stack.filesCompared} differ`,
   ])
   const kept = result.kept === null ? '' : `kept          ${result.kept.folder}, containers with the label stackbk.scratch=${result.kept.label}, until the next drill`
   return blocks(rows.length === 0 ? '' : table(['STACK', 'RESULT', 'SNAPSHOT', 'DATA AGE', 'RECOVERY', 'PROBE', 'FILES'], rows), presentProblems(result.problems), kept, `drill ${result.status} from ${result.source} in ${formatDuration(result.durationMs)}`)

@@ -1,20 +1,21 @@
-import { stacksIn, type HistoryResult, type PastRun } from '../stages/history.js'
+import { stacksIn, wasDeclined, type HistoryResult, type PastRun } from '../stages/history.js'
+import { localTime } from './local-time.js'
 import { formatDuration, table } from './table.js'
 
 /** A row a run. How long it was down and until it was ready is that of the stack that took longest, or of the one that was asked for. */
 export function presentHistory(result: HistoryResult, stack: string | undefined): string {
   if (result.runs.length === 0) return 'no runs'
   const rows = result.runs.map((run) => [
-    run.startedAt.slice(0, 19).replace('T', ' '),
+    localTime(run.startedAt),
     run.command,
-    run.status,
+    wasDeclined(run) ? 'declined' : run.status,
     String(run.exitCode),
     formatDuration(run.durationMs),
     formatDuration(longest(run, 'downtimeMs', stack)),
     formatDuration(longest(run, 'readyMs', stack)),
     run.problems[0]?.message.split('\n')[0] ?? '',
   ])
-  return table(['BEGUN (UTC)', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', 'DOWN', 'READY', ''], rows)
+  return table(['BEGUN', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', 'DOWN', 'READY', ''], rows)
 }
 
 /** Milliseconds; of the stack that was down longest, or of the one that was asked for. */

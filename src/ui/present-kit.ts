@@ -1,6 +1,7 @@
 import type { KitCheckResult, KitWriteResult } from '../stages/kit.js'
+import { localTime } from './local-time.js'
 import { blocks, presentProblems } from './present-problems.js'
-import { formatDuration } from './table.js'
+import { counted, formatDuration } from './table.js'
 
 export function presentKitWrite(result: KitWriteResult): string {
   const lines = [
@@ -10,15 +11,15 @@ export function presentKitWrite(result: KitWriteResult): string {
     `copy          ${result.remote}`,
     `repository    ${result.repositoryId}`,
   ]
-  const steps = ['Next steps:', '  1. Print the page. Put it, the kit and the passphrase where they do not burn with this host', `  2. Try it: stackbk kit check ${result.file}`, ...(result.program === null ? ['  3. Keep the tarball of stackbk with them, or write the kit again with --with-program: stackbk is in no public registry'] : [])]
+  const steps = ['Next steps:', '  1. Print the page. Keep page, kit and passphrase away from this host', `  2. Try it: stackbk kit check ${result.file}`, ...(result.program === null ? ['  3. Keep the tarball of stackbk with them, or write the kit again with --with-program: stackbk is in no public registry'] : [])]
   return blocks(lines.join('\n'), presentProblems(result.problems), `kit written in ${formatDuration(result.durationMs)}`, steps.join('\n'))
 }
 
 export function presentKitCheck(result: KitCheckResult): string {
   const lines = [
-    `kit           ${result.file}, written ${result.writtenAt}`,
+    `kit           ${result.file}, written ${localTime(result.writtenAt)}`,
     `copy          ${result.remote}`,
-    `repository    ${result.repositoryId}, ${result.snapshots} ${result.snapshots === 1 ? 'snapshot' : 'snapshots'}${result.newest === null ? '' : `, the newest of ${result.newest}`}`,
+    `repository    ${result.repositoryId}, ${counted(result.snapshots, 'snapshot')}${result.newest === null ? '' : `, the newest of ${localTime(result.newest)}`}`,
     `read out of   ${result.read.length === 0 ? 'nothing' : result.read.join(', ')}`,
   ]
   return blocks(lines.join('\n'), presentProblems(result.problems), `the kit brings the repository back (${formatDuration(result.durationMs)})`)

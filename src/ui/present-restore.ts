@@ -2,7 +2,7 @@ import type { RestoreAndRecoverResult } from '../stages/restore-and-recover.js'
 import type { RestoreResult } from '../stages/restore/restore-result.js'
 import { blocks, presentProblems } from './present-problems.js'
 import { recoveredStacks } from './present-recover.js'
-import { formatBytes, formatDuration } from './table.js'
+import { counted, formatBytes, formatDuration } from './table.js'
 
 /** What came back, whether it is sound, and what to do with it. */
 export function presentRestore(result: RestoreResult | RestoreAndRecoverResult): string {
@@ -10,8 +10,8 @@ export function presentRestore(result: RestoreResult | RestoreAndRecoverResult):
   const lines = [
     `source        ${result.source}`,
     `target        ${result.target}`,
-    `repository    ${result.files} files, ${formatBytes(result.bytes)}${result.snapshots === null ? '' : `, ${result.snapshots} snapshots`}`,
-    `verification  ${verification.status}${verification.filesChecked === 0 ? '' : `: ${verification.filesChecked} files compared with their SHA-256, ${verification.corrupt.length} corrupt`}`,
+    `repository    ${counted(result.files, 'file')}, ${formatBytes(result.bytes)}${result.snapshots === null ? '' : `, ${counted(result.snapshots, 'snapshot')}`}`,
+    `verification  ${verification.status}${verification.filesChecked === 0 ? '' : `: ${counted(verification.filesChecked, 'file')} checked against ${verification.filesChecked === 1 ? 'its SHA-256 name' : 'their SHA-256 names'}, ${verification.corrupt.length === 0 ? 'all intact' : `${verification.corrupt.length} corrupt`}`}`,
   ]
   const verdict = result.dryRun ? 'dry run: nothing was changed' : `restore ${result.status} in ${formatDuration(result.durationMs)}`
   const steps = result.nextSteps.length === 0 ? '' : ['Next steps:', ...result.nextSteps.map((step, index) => `  ${index + 1}. ${step}`)].join('\n')

@@ -1,4 +1,5 @@
 import type { ScheduleInstallResult, ScheduleRemoveResult, ScheduleShowResult } from '../stages/schedule.js'
+import { localTime } from './local-time.js'
 import { blocks, presentProblems } from './present-problems.js'
 import { table } from './table.js'
 
@@ -7,7 +8,7 @@ export function presentScheduleInstall(result: ScheduleInstallResult, isPrint: b
   if (isPrint) return [...result.problems.map(({ severity, message, fix }) => `# ${severity}: ${message}. ${fix}\n`), ...result.files.map(({ file, text }) => `# ${file}\n${text}`)].join('\n').trimEnd()
   const lines = [
     `scheduled  ${kindInWords(result)}, ${result.at}`,
-    `next run   ${result.nextRun ?? 'not known'}`,
+    `next run   ${result.nextRun === null ? 'not known' : localTime(result.nextRun)}`,
     ...(result.verify === undefined ? [] : [`verify     ${result.verify}`]),
     ...(result.drill === undefined ? [] : [`drill      ${result.drill}`]),
     ...(result.kind === 'cron' ? [] : [`files      ${result.files.map(({ file }) => file).join('\n           ')}`]),
@@ -23,8 +24,8 @@ export function presentScheduleRemove(result: ScheduleRemoveResult): string {
 export function presentScheduleShow(result: ScheduleShowResult): string {
   if (result.schedules.length === 0) return 'no schedule\n  next: Run: stackbk schedule install'
   const rows = result.schedules.flatMap((schedule) => [
-    [kindInWords(schedule), schedule.at, schedule.nextRun ?? (schedule.active ? 'not known' : 'off'), schedule.configuration],
-    ...(schedule.extras ?? []).map(({ command, at, nextRun }) => [`  ${command}`, at, nextRun ?? 'off', '']),
+    [kindInWords(schedule), schedule.at, schedule.nextRun === null ? (schedule.active ? 'not known' : 'off') : localTime(schedule.nextRun), schedule.configuration],
+    ...(schedule.extras ?? []).map(({ command, at, nextRun }) => [`  ${command}`, at, nextRun === null ? 'off' : localTime(nextRun), '']),
   ])
   return blocks(table(['SCHEDULE', 'AT', 'NEXT RUN', 'CONFIGURATION'], rows), presentProblems(result.problems))
 }

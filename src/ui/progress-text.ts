@@ -1,5 +1,6 @@
 import type { Progress } from '@stackbk/contract'
 
+import { counted } from '../counted.js'
 import { formatBytes, formatDuration } from './table.js'
 
 /**
@@ -11,7 +12,7 @@ export function progressText(progress: Progress | undefined, beganAt: number, no
   const { bytesDone, bytesTotal, filesDone, filesTotal, remainingMs, note } = progress
   const parts: string[] = []
   if (bytesDone !== undefined) parts.push(bytesTotal === undefined ? formatBytes(bytesDone) : `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`)
-  else if (filesDone !== undefined) parts.push(filesTotal === undefined ? `${filesDone} files` : `${filesDone} of ${filesTotal} files`)
+  else if (filesDone !== undefined) parts.push(filesTotal === undefined ? counted(filesDone, 'file') : `${filesDone} of ${counted(filesTotal, 'file')}`)
   const share = shareOf(bytesDone, bytesTotal) ?? shareOf(filesDone, filesTotal)
   if (share !== null) {
     parts.push(`${Math.floor(share * 100)} %`)

@@ -4,6 +4,7 @@ import { StackbkError } from '../errors.js'
 import { FramePainter } from './frame-painter.js'
 import type { Key, PlainQuestion, Screen, Size } from './screen.js'
 import { SecretField } from './secret-field.js'
+import { shownText } from './shown-text.js'
 import { isDumb, isTerminal, isUnicode } from './terminal.js'
 import { YesOrNo } from './yes-or-no.js'
 
@@ -55,7 +56,7 @@ export async function confirm(message: string, flag = '--yes'): Promise<'yes' | 
 
 /** The same, where Esc means something else than Ctrl-C. */
 export async function askYesOrNo(message: string, flag = ''): Promise<Asked<boolean>> {
-  if (isTerminal()) process.stdout.write(`${message}\n`)
+  if (isTerminal()) process.stdout.write(`${shownText(message, process.stdout)}\n`)
   return await ask(new YesOrNo({ flag }))
 }
 

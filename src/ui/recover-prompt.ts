@@ -1,8 +1,9 @@
-import { StackbkError } from '../errors.js'
+import { declined } from '../errors.js'
 import type { RecoverableStack } from '../stages/recover/recoverable.js'
 import { type Choice, ChoiceList } from './choice-list.js'
+import { localTime } from './local-time.js'
 import { ask } from './prompt.js'
-import { formatBytes, formatDuration } from './table.js'
+import { counted, formatBytes, formatDuration } from './table.js'
 
 /** What is to be brought back, as the flags of `recover` say it. */
 export interface ChosenRecovery {
@@ -21,7 +22,7 @@ export async function askForRecovery(stacks: readonly RecoverableStack[]): Promi
   let initial: string | undefined
   for (;;) {
     const name = await answerTo(new ChoiceList({ title: 'Which stack do you want to recover?', choices: [...stacks.map(stackRow), everythingRow(stacks)], flag: 'recover STACK, --all', ...(initial === undefined ? {} : { initial }) }))
-    if (name === null) throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+    if (name === null) throw declined({ isLeft: true })
     if (name === everything) return { names: [], all: true }
     initial = name
     const stack = stacks.find((each) => each.name === name)
@@ -34,12 +35,12 @@ export async function askForRecovery(stacks: readonly RecoverableStack[]): Promi
 async function answerTo(list: ChoiceList<string>): Promise<string | null> {
   const asked = await ask(list)
   if (asked.kind === 'back') return null
-  if (asked.kind !== 'answer') throw new StackbkError({ kind: 'interrupted', code: 'not-confirmed', message: 'nothing was changed' })
+  if (asked.kind !== 'answer') throw declined({ isLeft: true })
   return asked.value.chosen
 }
 
 function stackRow({ name, snapshots }: RecoverableStack): Choice<string> {
-  const count = snapshots.length === 1 ? 'one snapshot' : `${snapshots.length} snapshots`
+  const count = counted(snapshots.length, 'snapshot')
   return { value: name, label: name, hint: `${count}, the last ${ago(snapshots[0]?.time)}` }
 }
 
@@ -52,7 +53,7 @@ function snapshotRows(stack: RecoverableStack | undefined): Choice<string>[] {
   const best = snapshots.find(({ marks }) => marks.length === 0) ?? snapshots.find(({ marks }) => marks.length === 1 && marks[0] === 'live')
   const rows = snapshots.map(({ id, time, bytes, marks }): Choice<string> => ({
     value: id,
-    label: `${time.slice(0, 16).replace('T', ' ')} UTC`,
+    label: localTime(time),
     hint: [ago(time), ...(bytes === null ? [] : [formatBytes(bytes)]), id.slice(0, 8), ...marks].join('  '),
   }))
   return best === undefined ? rows : [{ value: latest, label: best.marks.length === 0 ? 'The latest good one' : 'The latest one, read live', hint: `${ago(best.time)}  ${best.id.slice(0, 8)}` }, ...rows]

@@ -2,7 +2,7 @@ import type { Interfaces } from '@oclif/core'
 import { displayPath, type Finding, type LogLevel } from '@stackbk/contract'
 
 import { checkConfiguration, loadConfiguration, salvageNotifications, type Configuration, type Environment, type Need, type NotificationSettings } from '../config/configuration.js'
-import { exitCodeOf, exitCodes, StackbkError, type Problem, type SignalName } from '../errors.js'
+import { exitCodeOf, exitCodes, isDeclined, StackbkError, type Problem, type SignalName } from '../errors.js'
 import { forbidExit, reserveStandardOutput, writeDocument } from '../host/foreign-code.js'
 import { type Output, surviveLostOutput } from '../host/output.js'
 import { catchSignals, type Interruption } from '../host/signals.js'
@@ -21,8 +21,10 @@ import { type GlobalFlags, readGlobalFlags, type usualWait } from './arguments.j
 import { Command, Flags } from './command-line.js'
 import { assertConfirmed } from './confirmation.js'
 import { errorDocument, errorText, formatError } from './error-text.js'
+import { localTime } from './local-time.js'
 import { plainReporter } from './plain-reporter.js'
 import { presentProblems } from './present-problems.js'
+import { shownText } from './shown-text.js'
 import { type Askable, mayAsk } from './terminal.js'
 import { isToldOf } from './told-commands.js'
 
@@ -65,6 +67,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
   readonly #startedAt = new Date()
   /** What a person calls it, where that is not its own name. */
   protected readonly calledAs: string | null = null
+  /** Its text is for a file or a shell, so it stays as it is in a terminal too. */
+  protected isVerbatim = false
   #interruption: Interruption | null = null
   #opened: OpenedRun | null = null
   #reporter: Reporter | null = null
@@ -94,7 +98,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
       this.#opened?.rememberError(error, this.#codeFor(error))
       await this.#end()
       this.#showError(error)
-      for (const { message, fix } of this.#opened?.troubles() ?? []) process.stderr.write(`warning: ${message}${fix === '' ? '' : `. ${fix}`}\n`)
+      for (const problem of this.#opened?.troubles() ?? []) warn(problem)
     } finally {
       const stray = strays.first()
       if (stray !== null) this.#addFailure(stray)
@@ -138,7 +142,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
       whenMissing,
     })
     if (!this.#globals.quiet) {
-      for (const { message, fix } of configuration.problems) this.logToStderr(`warning: ${message}${fix === '' ? '' : `. ${fix}`}`)
+      for (const problem of configuration.problems) warn(problem)
     }
     return configuration
   }
@@ -205,7 +209,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
       const state = stateFolder(process.env)
       const waits = !new Journal(state.journal).isEmpty() || !new RecoveryRecords(state.recoveries).isEmpty()
       if (!waits || !(error instanceof StackbkError) || error.kind !== 'configuration') throw error
-      this.logToStderr(`warning: ${formatError(errorText(error))}`)
+      this.#toStderr(`warning: ${formatError(errorText(error))}`)
       const offers = await this.offers()
       return this.#open({ needs: [], wait }, offers, this.#defaults(offers), this.#notificationsInSpite(offers))
     }
@@ -285,7 +289,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
   #onLog(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
     if (!this.#globals.verbose) return
     const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`
-    process.stderr.write(`${new Date().toISOString()} ${level}: ${message}${more}\n`)
+    process.stderr.write(`${localTime(new Date())} ${level}: ${message}${more}\n`)
   }
 
   async #end(): Promise<void> {
@@ -301,16 +305,20 @@ export abstract class StackbkCommand<T extends object> extends Command {
     if (this.#globals.quiet) {
       const { problems = [] } = result as { problems?: readonly Problem[] }
       const wrong = presentProblems(problems.filter((problem) => problem.severity === 'error'))
-      if (wrong !== '') process.stderr.write(`${displayPath(wrong)}\n`)
+      if (wrong !== '') this.#toStderr(wrong)
       return
     }
     const text = this.present(result)
-    if (text !== '') process.stdout.write(`${displayPath(text)}\n`)
+    if (text !== '') process.stdout.write(`${this.isVerbatim ? displayPath(text) : shownText(text, process.stdout)}\n`)
+  }
+
+  #toStderr(text: string): void {
+    process.stderr.write(`${shownText(text, process.stderr)}\n`)
   }
 
   /** A result that stands, and something that went wrong beside it. */
   #addFailure(error: unknown): void {
-    process.stderr.write(`${formatError(errorText(error))}\n`)
+    this.#toStderr(formatError(errorText(error)))
     const code = typeof process.exitCode === 'number' ? process.exitCode : 0
     process.exitCode = exitCodes.first([code, exitCodeOf(error)])
   }
@@ -332,8 +340,8 @@ export abstract class StackbkCommand<T extends object> extends Command {
       const problems = [...(error instanceof StackbkError ? error.problems : []), ...replayed]
       writeDocument(`${JSON.stringify(errorDocument(text, exitCode, problems), null, 2)}\n`)
     } else {
-      process.stderr.write(`${formatError(text)}\n`)
-      if (replayed.length > 0) process.stderr.write(`${presentProblems(replayed)}\n`)
+      this.#toStderr(isDeclined(error) ? text.message : formatError(text))
+      if (replayed.length > 0) this.#toStderr(presentProblems(replayed))
     }
     process.exitCode = exitCode
   }
@@ -350,6 +358,10 @@ const usualWaitMs = 3_600_000
 function lockWaitOf(wait: RunRequest['wait'], { backup }: Configuration): number {
   if (typeof wait === 'number') return wait
   return backup.lockWaitMs ?? (wait === undefined ? 0 : usualWaitMs)
+}
+
+function warn({ message, fix }: Problem): void {
+  process.stderr.write(`${shownText(`warning: ${message}${fix === '' ? '' : `. ${fix}`}`, process.stderr)}\n`)
 }
 
 function withProblems<T>(result: T, more: readonly Problem[]): T {

@@ -1,15 +1,12 @@
 import { widthOf } from './text-width.js'
 
+export { counted } from '../counted.js'
+
 /** Columns of text, padded; the header first. Widths count characters, wide ones twice. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...all.map((row) => widthOf(row[column] ?? ''))))
   return all.map((row) => row.map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell)))).join('  ').trimEnd()).join('\n')
-}
-
-/** `1 file`, `2 files`. */
-export function counted(count: number, one: string, several = `${one}s`): string {
-  return `${count} ${count === 1 ? one : several}`
 }
 
 const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js'
 import type { StatusResult } from '../stages/status.js'
 
 /**
@@ -17,5 +18,5 @@ export function lastSyncInWords(result: StatusResult, ago: (ageMs: number | null
 
 /** Returns how many snapshots the cloud lacks, in words. */
 export function behindInWords(count: number | null): string {
-  return count === null ? 'unknown how many snapshots behind' : `${count} ${count === 1 ? 'snapshot' : 'snapshots'} behind`
+  return count === null ? 'unknown how many snapshots behind' : `${counted(count, 'snapshot')} behind`
 }

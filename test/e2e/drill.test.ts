@@ -8,7 +8,9 @@ import type { DrillResult } from '../../src/stages/drill/drill-result.js'
 import type { StatusResult } from '../../src/stages/status.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, politeCommand, quickHealthcheck } from '../fixtures/compose-stack.js'
+import { openTerminal } from '../fixtures/pseudo-terminal.js'
 import { freePort } from '../fixtures/remotes.js'
+import { screenOf } from '../fixtures/terminal-screen.js'
 import { makeWorld, oneService, until, type World, type WorldStack } from '../fixtures/world.js'
 
 /** Every file below a folder, to the byte, the inode and the moment of its last change. */
@@ -84,6 +86,25 @@ describe('a drill', () => {
     expect(world.processes()).toEqual([])
   })
   afterAll(() => world.remove())
+
+  it('paints one list in a terminal, of which one row remains for each stack, and keeps the last drill of the others', async () => {
+    expect((await drill('--local')).exitCode).toBe(0)
+    const terminal = openTerminal(['drill', 'plain', '--local', '--wait=2m', '--config', world.config], { environment: { HOME: world.root, STACKBK_STATE_DIR: world.state } })
+    const exitCode = await terminal.ended
+    const lines = await screenOf(terminal.raw(), { columns: 80, rows: 24 })
+    expect([exitCode, lines.filter((line) => /^\S+ (?:plain|web)\b/.test(line))], lines.join('\n')).toEqual([0, ['✔ plain  ok']])
+    expect(lines.filter((line) => line.startsWith('plain '))).toEqual([expect.stringMatching(/^plain +ok +[0-9a-f]{8} .* none +\d+ match$/)])
+    expect(lines.filter((line) => /[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/.test(line))).toEqual([])
+
+    const { result } = await world.json<StatusResult>(['status'])
+    expect(result.lastDrill?.stacks.map(({ name }) => name)).toEqual(['plain'])
+    expect(result.drills?.map(({ name, status }) => [name, status])).toEqual([['plain', 'ok'], ['web', 'ok']])
+    const status = openTerminal(['status', '--config', world.config], { environment: { HOME: world.root, STACKBK_STATE_DIR: world.state } })
+    await status.ended
+    const shown = await screenOf(status.raw(), { columns: 80, rows: 24 })
+    expect(shown.filter((line) => /^last drill {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d from /.test(line)), shown.join('\n')).toHaveLength(1)
+    expect(shown.join('\n')).not.toMatch(/\dT\d\d:/)
+  })
 
   it('brings every stack back from the copy beside production, of which nothing changes, and leaves nothing', async () => {
     const before = await production()

@@ -50,7 +50,7 @@ describe('stackbk alone in a terminal', () => {
     await terminal.sees('= stackbk config check')
     terminal.types(keys.enter)
     await terminal.sees(`$ stackbk config check -c ${host.config} -v`)
-    await terminal.sees(`${host.config} is right`)
+    await terminal.sees(`${host.config} is valid`)
     await terminal.sees('config check: exit 0')
     await terminal.sees(title)
     terminal.types('stackbk history')

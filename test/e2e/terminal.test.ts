@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { spawn, type IPty } from '@lydell/node-pty'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 
+import type { RecoverResult } from '../../src/stages/recover/recover-result.js'
+import { openTerminal } from '../fixtures/pseudo-terminal.js'
 import { sampled } from '../fixtures/sampled.js'
 import { makeWorld, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -82,12 +84,37 @@ describe('an output that cannot be written', () => {
   })
 })
 
+describe('a confirmation', () => {
+  it('that is answered with no is no error: nothing was changed, and the history calls it declined', async () => {
+    expect((await world.run(['backup'])).exitCode).toBe(0)
+    const before = await web.containers()
+    const path = join(web.directory, 'data', 'big')
+    const terminal = openTerminal(['recover', 'web', '--path', 'data/big', '--wait=2m', '--config', world.config], { environment: { HOME: world.root, STACKBK_STATE_DIR: world.state } })
+    await terminal.sees(/Replace\s+only\s+\S+data\/big\s+of\s+web\s+from\s+its\s+snapshot\s+[0-9a-f]{8}\s+of\s+\d{4}-\d\d-\d\d\s+\d\d:\d\d:\d\d\?/)
+    await terminal.sees(/Meanwhile\s+app,\s+db\s+are\s+stopped/)
+    await terminal.sees('y or n')
+    terminal.types('n')
+    expect(await terminal.ended).toBe(1)
+    expect(terminal.said()).toMatch(/nothing was changed\s*$/)
+    expect(terminal.said()).not.toContain('Error')
+    expect(await web.containers()).toBe(before)
+    expect(existsSync(path)).toBe(true)
+    expect(lastRun()).toMatchObject({ command: 'recover', status: 'failed', declined: true, exitCode: 1 })
+    expect((await world.run(['history', '--limit', '1'])).stdout).toMatch(/recover +declined +1 /)
+  })
+
+  it('that is given for one file brings back that file, and counts nothing else', async () => {
+    const { result, exitCode } = await world.json<RecoverResult>(['recover', 'web', '--path', 'data/big', '--yes'])
+    expect([exitCode, result.stacks.map(({ files, bytes }) => ({ files, bytes }))]).toEqual([0, [{ files: 1, bytes: 5_000_000 }]])
+  })
+})
+
 describe('in a terminal', () => {
   it('there is a row a stack, no wider than the terminal, and the summary stays', async () => {
     const { said, ended } = inTerminal(['backup'])
     await ended
     expect(said()).toContain('web')
     expect(said()).toMatch(/STACK +RESULT +SNAPSHOT/)
-    expect(said()).toMatch(/backup ok: 1 of 1 stacks/)
+    expect(said()).toMatch(/backup ok: 1 of 1 stack /)
   })
 })

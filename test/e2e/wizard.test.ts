@@ -57,7 +57,7 @@ describe('config init in a terminal', () => {
     terminal.types(keys.enter)
     await terminal.sees(`written: ${output}`)
     await terminal.sees('config check --config')
-    await terminal.sees(`${output} is right`)
+    await terminal.sees(`${output} is valid`)
     await terminal.sees('rclone.connection')
     await terminal.sees('everything needed is in place')
     await terminal.sees('What comes next?')

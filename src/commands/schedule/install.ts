@@ -27,6 +27,7 @@ export default class ScheduleInstall extends StackbkCommand<ScheduleInstallResul
   protected async act(): Promise<{ result: ScheduleInstallResult; exitCode: number }> {
     const { flags } = await this.parse(ScheduleInstall)
     this.#isPrint = flags.print
+    this.isVerbatim = flags.print
     const environment = environmentOfUnit({ file: flags.config, environment: process.env, descriptors: descriptorsOf(await this.offers()) })
     const run = await this.openRun({ needs: ['stacks', 'repository', 'password', 'remote-if-any'], changes: false, dryRun: flags.print, environment })
     const program = [process.execPath, join(this.config.root, 'bin', 'run.js')]

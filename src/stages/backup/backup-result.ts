@@ -3,6 +3,7 @@ import type { StackCondition, StackState, StopMode } from '@stackbk/contract'
 import type { Problem } from '../../errors.js'
 import type { UnverifiedSnapshot } from '../../stacks/stack-memory.js'
 import type { ResultHeader } from '../result.js'
+import type { BackupPreview } from './backup-preview.js'
 import type { Mark } from './stack-snapshots.js'
 
 export type StackStatus = 'ok' | 'partial' | 'failed' | 'skipped'
@@ -45,6 +46,8 @@ export interface StackReport {
   /** `unknown`: it could not be made, which says nothing against the snapshot; the next backup verifies it. */
   readonly verification: 'ok' | 'failed' | 'skipped' | 'unknown'
   readonly problems: readonly Problem[]
+  /** Absent unless it was a dry run. */
+  readonly preview?: BackupPreview
 }
 
 export interface BackupBody {

@@ -1,5 +1,6 @@
 import type { Answer, Failure } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { problemFrom, type Problem } from '../../errors.js'
 import { recallStack } from '../../stacks/stack-memory.js'
 import { dropMark, isOutdated, pendingMarks, recordMark, recordMarkMade } from '../pending-marks.js'
@@ -34,7 +35,7 @@ export function guardAgainstShrinking(run: Run, draft: StackDraft, key: string, 
   draft.problems.push({
     severity: 'error',
     code: 'shrunk',
-    message: `the stack has shrunk from ${last.files} files (${last.bytes} bytes) to ${files} (${draft.snapshot.bytesProcessed} bytes)`,
+    message: `the stack has shrunk from ${counted(last.files, 'file')} (${last.bytes} bytes) to ${files} (${draft.snapshot.bytesProcessed} bytes)`,
     fix: `If that is right, run: stackbk backup ${draft.name} --accept-shrink`,
     stack: draft.name,
   })

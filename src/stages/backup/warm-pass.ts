@@ -1,5 +1,6 @@
 import type { Answer, PreparedSnapshot, SnapshotRequest } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { machineId } from '../../host/machine-id.js'
 import { changedSince, holdsAtLeast, placesOfUntimedWrites, renewChangeTimes, settleFiles, type ChangedFile, type Moment } from '../../host/file-times.js'
 import { problemFrom, type Problem } from '../../errors.js'
@@ -100,7 +101,7 @@ export function renewSuspects(run: Run, plan: StackPlan, warm: WarmPass | null):
     {
       severity: 'error',
       code: 'warm-pass-unsure',
-      message: `${failures.length} files that changed during the warm pass could not be marked to be read again: ${failures.slice(0, 3).join('; ')}`,
+      message: `${counted(failures.length, 'file')} that changed during the warm pass could not be marked to be read again: ${failures.slice(0, 3).join('; ')}`,
       fix: 'Set WARM_PASS=false for this stack',
       stack: plan.stack.name,
     },

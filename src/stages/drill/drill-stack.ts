@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Capsule, Engine, IsolatedStack, Runtime } from '@stackbk/contract'
 import { parseArgsStringToArgv } from 'string-argv'
 
+import { counted } from '../../counted.js'
 import { errorFrom, exitCodes, problemFrom, StackbkError, type ErrorKind, type Problem } from '../../errors.js'
 import { removeTree } from '../../host/remove-tree.js'
 import type { ChosenSnapshot } from '../recover/choice.js'
@@ -61,7 +62,7 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
     await removeTree(again)
     draft.filesCompared = sample.filesCompared
     draft.mismatches = sample.mismatches.length
-    if (sample.mismatches.length > 0) fail('not-as-in-snapshot', `${sample.mismatches.length} of ${sample.filesCompared} files are not what the snapshot holds: ${sample.mismatches.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud, then: stackbk verify --read-data-subset 100%')
+    if (sample.mismatches.length > 0) fail('not-as-in-snapshot', `${sample.mismatches.length} of ${counted(sample.filesCompared, 'file')} ${sample.mismatches.length === 1 ? 'is' : 'are'} not what the snapshot holds: ${sample.mismatches.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud, then: stackbk verify --read-data-subset 100%')
 
     run.reporter.stackPhase(name, 'starting in isolation')
     const startingAt = performance.now()

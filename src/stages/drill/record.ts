@@ -20,13 +20,26 @@ export interface DrillRecord {
   readonly kept: boolean
 }
 
-/** What is remembered of the last drill. */
+/** What is recorded of the last drill. */
 export interface LastDrill {
   /** ISO 8601 UTC. */
   readonly at: string
   readonly source: string
   readonly status: 'ok' | 'partial' | 'failed'
   readonly stacks: readonly DrillStackReport[]
+}
+
+/** The last drill of one stack. */
+export interface StackDrill extends DrillStackReport {
+  /** ISO 8601 UTC: when that drill began. */
+  readonly at: string
+  readonly source: string
+}
+
+/** The file of the last drill: a drill of one stack keeps what is known of the others. */
+interface DrillFile extends LastDrill {
+  /** Of the stacks that were not in the last drill. Absent in files of older versions. */
+  readonly earlier?: readonly StackDrill[]
 }
 
 /** Throws when it cannot be written: then nothing may be made. */
@@ -68,15 +81,34 @@ export async function removeDrill(run: Run, record: DrillRecord): Promise<readon
   }
 }
 
+/** Returns the last drill, or null if there was none. */
 export function lastDrill(path: string): LastDrill | null {
+  const drill = readDrillFile(path)
+  if (drill === null) return null
+  const { at, source, status, stacks } = drill
+  return { at, source, status, stacks }
+}
+
+/** Returns the last drill of each stack, the latest first. */
+export function lastDrillOfEach(path: string): readonly StackDrill[] {
+  const drill = readDrillFile(path)
+  if (drill === null) return []
+  const { at, source, stacks, earlier = [] } = drill
+  return [...stacks.map((stack) => ({ ...stack, at, source })), ...earlier]
+}
+
+/** Records a drill as the last one of its stacks. */
+export function rememberDrill(run: Run, drill: LastDrill): void {
+  ensureFolder(run.state.root)
+  const earlier = lastDrillOfEach(run.state.lastDrill).filter(({ name }) => !drill.stacks.some((stack) => stack.name === name))
+  const file: DrillFile = { ...drill, ...(earlier.length === 0 ? {} : { earlier }) }
+  writeFileAtomically(run.state.lastDrill, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 })
+}
+
+function readDrillFile(path: string): DrillFile | null {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as LastDrill
+    return JSON.parse(readFileSync(path, 'utf8')) as DrillFile
   } catch {
     return null
   }
-}
-
-export function rememberDrill(run: Run, drill: LastDrill): void {
-  ensureFolder(run.state.root)
-  writeFileAtomically(run.state.lastDrill, `${JSON.stringify(drill, null, 2)}\n`, { mode: 0o600 })
 }

@@ -58,7 +58,7 @@ async function extract(run: Run, engine: Engine, one: ChosenSnapshot & { readonl
     signal: run.signal,
     onProgress: (progress) => run.reporter.stackPhase(one.stack, 'extracting', progress),
   })
-  if (came.ok) return reportOf(one, target, { status: 'ok', files: came.value.files, bytes: came.value.bytes })
+  if (came.ok) return reportOf(one, target, { status: 'ok', files: one.held?.files ?? came.value.files, bytes: one.held?.bytes ?? came.value.bytes })
   return reportOf(one, target, { status: 'failed', problems: [problemFrom(came.failure, { stack: one.stack })] })
 }
 

@@ -13,6 +13,8 @@ export interface HeldPath {
   readonly path: string
   /** Of it and all that is below. */
   readonly bytes: number
+  /** Files, folders and links: it and all that is below. */
+  readonly files: number
 }
 
 /**
@@ -31,7 +33,7 @@ export async function heldPath(engine: Engine, { stack, snapshot }: ChosenSnapsh
     }
     const listed = await eachSnapshotEntry(engine, snapshot.id, count, { below: path, signal })
     if (!listed.ok) throw errorFrom(listed.failure)
-    if (entries > 0) return { path, bytes }
+    if (entries > 0) return { path, bytes, files: entries }
   }
   throw new StackbkError({
     kind: 'usage',

@@ -3,6 +3,7 @@ import { basename, isAbsolute, normalize } from 'node:path'
 
 import type { Capsule, Engine, Preflight, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
 import { stackKey } from '../../stacks/identity.js'
@@ -44,8 +45,8 @@ export interface RecoveryPlan {
   readonly shares: readonly FileSystemShare[]
   /** Paths of the snapshot at which other file systems are mounted on this host. */
   readonly mountPoints: readonly string[]
-  /** Only these of the snapshot are exchanged, with the containers as they are; `null`: the whole stack. Bytes of all of them. */
-  readonly part: { readonly paths: readonly string[]; readonly bytes: number } | null
+  /** Only these of the snapshot are exchanged, with the containers as they are; `null`: the whole stack. Bytes, and files, folders and links, of all of them. */
+  readonly part: { readonly paths: readonly string[]; readonly bytes: number; readonly files: number } | null
   /** As it is here now; `null` where nobody was asked. */
   readonly state: StackState | null
   readonly preflight: Preflight | null
@@ -240,7 +241,7 @@ async function partOf(draft: Draft, state: StackState | null, { run, engine, pat
   const one = { stack: draft.name, snapshot: draft.snapshot }
   if (path !== undefined) {
     const held = await heldPath(engine, one, isAbsolute(path) ? heldOf(draft.relocations, normalize(path)) : path, run.signal)
-    return { paths: [held.path], bytes: held.bytes }
+    return { paths: [held.path], bytes: held.bytes, files: held.files }
   }
   const containers = (state?.projects ?? []).flatMap((project) => project.containers).filter((container) => services.includes(container.service))
   if (services.length === 0 || (containers.length === 0 && !isThere(draft.directory))) return null
@@ -250,7 +251,7 @@ async function partOf(draft: Draft, state: StackState | null, { run, engine, pat
   const paths = sources.filter((source) => !sources.some((other) => other !== source && isWithin(source, other)))
   if (paths.length === 0) throw new StackbkError({ kind: 'usage', code: 'nothing-of-service', message: `the snapshot holds no data of the service ${services.join(', ')} of ${draft.name}`, fix: `Bring the whole stack back: stackbk recover ${draft.name}` })
   const held = await Promise.all(paths.map((source) => heldPath(engine, one, source, run.signal)))
-  return { paths, bytes: held.reduce((sum, { bytes }) => sum + bytes, 0) }
+  return { paths, bytes: held.reduce((sum, { bytes }) => sum + bytes, 0), files: held.reduce((sum, { files }) => sum + files, 0) }
 }
 
 async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Draft[], { run, engine, runtime, services, allowHostVolumes, createExternal, noStart }: PlanContext): Promise<readonly Problem[]> {
@@ -313,7 +314,7 @@ function presentOf({ directory, relocations, capsule, volumePaths }: Draft, stat
   for (const volume of volumes) present.push(`the volume ${volume.name}`)
   const containers = (state?.projects ?? []).flatMap((project) => project.containers)
   if (state !== null && containers.some(isAlive)) present.push(`what runs (${runningServices(state).join(', ')})`)
-  else if (containers.length > 0) present.push(`${containers.length} stopped ${containers.length === 1 ? 'container' : 'containers'}`)
+  else if (containers.length > 0) present.push(counted(containers.length, 'stopped container'))
   return present
 }
 

@@ -65,7 +65,8 @@ export async function recoverStack({ plan, recovery, extracted: extracting }: Be
     return report('failed')
   }
   const rebuilt = await exchange(recovery, plan, context)
-  const { files, bytes } = rebuilt.overwritten ?? extracted.value
+  // The engine counts the folders above a part too, or all of its snapshot.
+  const { files, bytes } = plan.part ?? rebuilt.overwritten ?? extracted.value
   const isStarted = rebuilt.report !== null && (plan.part !== null || hasRun(plan))
   const figures = { files, bytes, started: !context.noStart && isStarted, changes: changesMade(recovery, plan) }
   if (rebuilt.failure === null && (rebuilt.report === null || rebuilt.report.isUp || context.noStart)) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import type { Engine, RepositoryLayout, Transport } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { errorFrom, StackbkError, type Problem } from '../../errors.js'
 import { SnapshotRecord } from '../repository-memory.js'
 import { withinSilence } from '../repository.js'
@@ -51,7 +52,7 @@ export async function planMerge(run: Run, { engine, transport, root, remote }: {
     }
   })
   const problems: Problem[] = []
-  if (forgotten.length > 0) problems.push({ severity: 'warning', code: 'not-resurrected', message: `${forgotten.length} snapshots of the remote were forgotten here and do not come back`, fix: 'To have them, restore to a new folder: stackbk restore PATH' })
+  if (forgotten.length > 0) problems.push({ severity: 'warning', code: 'not-resurrected', message: `${counted(forgotten.length, 'snapshot')} of the remote ${forgotten.length === 1 ? 'was forgotten here and does' : 'were forgotten here and do'} not come back`, fix: 'To have them, restore to a new folder: stackbk restore PATH' })
   if (revoked.length > 0) problems.push({ severity: 'warning', code: 'keys-left-out', message: `${revoked.length} keys of the remote are not here and do not come: they may have been revoked`, fix: '' })
   return { wanted, problems }
 }

@@ -1,5 +1,6 @@
 import type { LayoutGroup } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import type { Problem } from '../../errors.js'
 import type { SnapshotRecord } from '../repository-memory.js'
 import type { CopiedFile, FileList } from './file-list.js'
@@ -40,7 +41,7 @@ export function planDeletion(local: FileList, remote: FileList, record: Snapshot
     if (files.length > 0) guards.push({ severity: 'error', code, message: `${message}, so nothing was deleted from the remote: ${detail}`, fix })
   } else if (unproven.length > 0) {
     const fate = unproven.every((id) => record.wasSeen(id)) ? 'went otherwise than by stackbk forgetting them' : 'this host never held'
-    guards.push(guard('unproven-deletion', `the remote has ${unproven.length} ${unproven.length === 1 ? 'snapshot' : 'snapshots'} that ${fate} (${unproven.slice(0, 3).map((id) => id.slice(0, 8)).join(', ')}${madeBy(unproven, record)}): nothing was deleted there`))
+    guards.push(guard('unproven-deletion', `the remote has ${counted(unproven.length, 'snapshot')} that ${fate} (${unproven.slice(0, 3).map((id) => id.slice(0, 8)).join(', ')}${madeBy(unproven, record)}): nothing was deleted there`))
   } else if (localSnapshots.length === 0 && gone.length > 0) {
     guards.push(guard('no-snapshots-here', `there is no snapshot here while the remote has ${gone.length}: nothing was deleted there`))
   } else {
@@ -49,7 +50,7 @@ export function planDeletion(local: FileList, remote: FileList, record: Snapshot
     const tooMany = gone.length > freeSnapshots && gone.length * 100 > remoteSnapshots * maxPercent
     const tooMuch = bytes > freeBytes && bytes * 100 > remoteBytes * maxPercent
     if (tooMany || tooMuch) {
-      guards.push(guard('max-delete', `${gone.length} of ${remoteSnapshots} snapshots and ${bytes} of ${remoteBytes} bytes would go from the remote, more than MAX_DELETE=${maxPercent} %: nothing was deleted there`))
+      guards.push(guard('max-delete', `${gone.length} of ${counted(remoteSnapshots, 'snapshot')} and ${bytes} of ${remoteBytes} bytes would go from the remote, more than MAX_DELETE=${maxPercent} %: nothing was deleted there`))
     }
   }
   return { files, snapshots: gone.length, bytes, guards }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { counted } from '../../counted.js'
 import { StackbkError } from '../../errors.js'
 import { writeFileAtomically } from '../../host/atomic-write.js'
 import { ensureFolder } from '../../host/state-folder.js'
@@ -69,7 +70,7 @@ function vanished(location: string, before: KnownRemote | null, last: KnownRemot
   const told = before ?? last
   const [code, message, detail] =
     before !== null
-      ? (['remote-vanished', `${location} is empty, and held ${before.snapshots} ${before.snapshots === 1 ? 'snapshot' : 'snapshots'} after the sync of ${before.at}`, 'nothing was written there: its disk may not be mounted, or its bucket or folder was deleted'] as const)
+      ? (['remote-vanished', `${location} is empty, and held ${counted(before.snapshots, 'snapshot')} after the sync of ${before.at}`, 'nothing was written there: its disk may not be mounted, or its bucket or folder was deleted'] as const)
       : (['remote-changed', `${location} is empty, and ${told === null ? 'the record of earlier syncs cannot be read' : `the last sync, of ${told.at}, went to ${told.remote}`}`, 'nothing was written there: its name may be mistyped'] as const)
   return new StackbkError({ kind: 'guard', code, message, detail, fix: 'Mount its disk or correct the remote in the configuration. To start a new copy there, run once: stackbk sync --allow-new-remote' })
 }

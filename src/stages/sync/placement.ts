@@ -1,5 +1,6 @@
 import type { Answer, LayoutGroup, Progress, TransferResult, Transport, TransportTraits } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { problemFrom } from '../../errors.js'
 import { compareRemote } from '../remote-contents.js'
 import type { Run } from '../run.js'
@@ -61,7 +62,7 @@ async function sendAndReadBack(run: Run, transport: Transport, placement: Placem
 }
 
 function notWhole(files: readonly CopiedFile[]): Answer<never> {
-  return { ok: false, failure: { kind: 'transfer-failed', message: `${files.length} files did not arrive whole: ${files[0]?.path ?? ''}`, transient: true, fix: 'Run: stackbk sync' } }
+  return { ok: false, failure: { kind: 'transfer-failed', message: `${counted(files.length, 'file')} did not arrive completely: ${files[0]?.path ?? ''}`, transient: true, fix: 'Run: stackbk sync' } }
 }
 
 function send(run: Run, transport: Transport, { group, files, root, limit, replaces, onProgress }: Placement, remoteFolder?: string): Promise<Answer<TransferResult>> {

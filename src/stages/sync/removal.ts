@@ -1,5 +1,6 @@
 import type { Transport } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import { layoutOf } from '../layout.js'
 import type { OpenRepository } from '../repository.js'
@@ -35,7 +36,7 @@ export async function removeExtra(run: Run, transport: Transport, { engine }: Op
     }
     return { ...nothingRemoved, problems: [problem], codes: [exitCodes.ofKind('corrupt')] }
   }
-  run.reporter.step(`deleting ${plan.files.length} files from the remote`)
+  run.reporter.step(`deleting ${counted(plan.files.length, 'file')} from the remote`)
   const layout = layoutOf(run, engine)
   const deleted = { files: 0, snapshots: 0, bytes: 0 }
   for (const group of layout.groups.toReversed()) {

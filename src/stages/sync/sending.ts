@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Answer, Failure, LayoutGroup, Transport, TransportTraits } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { compareRemote } from '../remote-contents.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
@@ -152,7 +153,7 @@ class Sending {
 
   #compare({ group, files }: Missing): SoundFiles {
     const { run, root, checked } = this.#work
-    const title = `comparing ${group.name} with their names`
+    const title = `checking ${group.role} files`
     run.reporter.step(title)
     return new SoundFiles({ root, files, checked, signal: run.signal, onFile: (filesDone) => this.#isUploading || run.reporter.step(title, { phase: 'check', filesDone, filesTotal: files.length }) })
   }
@@ -180,7 +181,7 @@ class Sending {
     const { run, transport, root, limit } = this.#work
     const traits = await this.#traits()
     if (!traits.ok) throw new SendingFailed(traits.failure)
-    const title = `uploading ${group.name}: ${all.length} ${all.length === 1 ? 'file' : 'files'}`
+    const title = `uploading ${group.name}: ${counted(all.length, 'file')}`
     const [bytesTotal, before] = [sumOf(all), { ...this.#tally }]
     const earlier = this.#placed.get(group.name) ?? { files: 0, bytes: 0 }
     run.reporter.step(title)

@@ -1,5 +1,6 @@
 import type { RepositoryLayout, Transport } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { problemFrom, type Problem } from '../../errors.js'
 import { compareRemote, type NamedFile } from '../remote-contents.js'
 import type { SnapshotRecord } from '../repository-memory.js'
@@ -62,7 +63,7 @@ export async function bringBack(run: Run, transport: Transport, request: Bringin
   if (files.length === 0) return { files, problems: [] }
   const snapshots = unproven.filter(({ file }) => files.includes(file.path)).length
   const fix = snapshots === 0 ? '' : 'If they were to go: stackbk sync --allow-delete'
-  return { files, problems: [{ severity: 'warning', code: 'brought-back', message: `${files.length} files came back from the trash of ${transport.location}, ${snapshots} of them snapshots`, fix }] }
+  return { files, problems: [{ severity: 'warning', code: 'brought-back', message: `${counted(files.length, 'file')} came back from the trash of ${transport.location}, ${snapshots} of them ${snapshots === 1 ? 'a snapshot' : 'snapshots'}`, fix }] }
 }
 
 interface TrashedFile extends NamedFile {

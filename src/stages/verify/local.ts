@@ -1,5 +1,6 @@
 import type { Answer, CheckResult, Engine, Failure, RepositoryLayout } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { adviseTool, toolCommands } from '../advice.js'
 import { openRepository } from '../repository.js'
@@ -26,7 +27,7 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   if (check.value.isSound && !choices.repair) return concluded(run, { depth, checked: 0, corrupt: [] }, { status: 'ok', problems: [] })
 
   const { path } = engine.location()
-  run.reporter.step('comparing every file with its name')
+  run.reporter.step('checking every file against its checksum')
   const layout = engine.layout?.()
   const { list, found } = path === null || layout === undefined ? { list: [], found: { filesChecked: 0, corrupt: [] } } : await compareFiles(run, engine, path, layout)
   const corrupt: CorruptFile[] = [...keys.map((file): CorruptFile => ({ file, where: 'local', healed: true })), ...found.corrupt.map((file): CorruptFile => ({ file, where: 'local', healed: false }))]
@@ -35,11 +36,11 @@ export async function verifyLocal(run: Run, engine: Engine, choices: VerifyChoic
   const isRepaired = repaired.corrupt.every((file) => file.healed)
   if (repaired.notChecked !== null && isRepaired) {
     const problem = problemFrom(repaired.notChecked, { code: 'verification-not-made' })
-    return concluded(run, body, { status: 'failed', problems: [{ ...problem, message: `${repaired.corrupt.length} files were repaired, and whether the repository is intact now could not be checked: ${problem.message}`, fix: 'Run: stackbk verify' }], codes: [exitCodes.ofKind(repaired.notChecked.kind)] })
+    return concluded(run, body, { status: 'failed', problems: [{ ...problem, message: `${counted(repaired.corrupt.length, 'file')} ${repaired.corrupt.length === 1 ? 'was' : 'were'} repaired, and whether the repository is intact now could not be checked: ${problem.message}`, fix: 'Run: stackbk verify' }], codes: [exitCodes.ofKind(repaired.notChecked.kind)] })
   }
   const { errors } = repaired.check
   const isSound = repaired.check.isSound && isRepaired
-  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${repaired.corrupt.length} files are rotten`}`, fix: choices.repair ? adviseTool('See what is lost: ', toolCommands(engine, null).checkData, 'Bring back what is intact with the tool itself') : 'Run: stackbk verify --repair' }]
+  const problems: Problem[] = isSound ? [] : [{ severity: 'error', code: 'repository-damaged', message: `the repository does not pass its check: ${errors.at(-1) ?? `${counted(repaired.corrupt.length, 'file')} ${repaired.corrupt.length === 1 ? 'is' : 'are'} corrupt`}`, fix: choices.repair ? adviseTool('See what is lost: ', toolCommands(engine, null).checkData, 'Bring back what is intact with the tool itself') : 'Run: stackbk verify --repair' }]
   return concluded(run, body, { status: isSound ? 'ok' : 'failed', problems, codes: [isSound ? 0 : exitCodes.ofKind('corrupt')] })
 }
 

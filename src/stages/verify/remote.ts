@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Engine, Transport } from '@stackbk/contract'
 
+import { counted } from '../../counted.js'
 import { errorFrom, exitCodes, problemFrom, StackbkError, type Problem } from '../../errors.js'
 import { layoutOf } from '../layout.js'
 import { compareRemote, type NamedFile } from '../remote-contents.js'
@@ -58,7 +59,7 @@ export async function verifyRemote(run: Run, engine: Engine, choices: VerifyChoi
   }
   const corrupt: CorruptFile[] = [...rotten, ...[...healed].filter((file) => !rotten.includes(file))].map((file) => ({ file, where: 'remote', healed: healed.has(file) }))
   const unhealed = corrupt.filter((file) => !file.healed)
-  if (unhealed.length > 0) problems.push({ severity: 'error', code: 'rotten-on-remote', message: `${unhealed.length} files on ${transport.location} do not hold what their names say: ${unhealed.slice(0, 3).map(({ file }) => file).join(', ')}`, fix: choices.repair ? 'Neither the local repository nor the trash has a sound copy' : 'Run: stackbk verify --cloud --repair' })
+  if (unhealed.length > 0) problems.push({ severity: 'error', code: 'rotten-on-remote', message: `${counted(unhealed.length, 'file')} on ${transport.location} ${unhealed.length === 1 ? 'does not match its checksum' : 'do not match their checksums'}: ${unhealed.slice(0, 3).map(({ file }) => file).join(', ')}`, fix: choices.repair ? 'Neither the local repository nor the trash has an intact copy' : 'Run: stackbk verify --cloud --repair' })
   if (path !== null) problems.push(...(await configProblems(run, transport, path, list)))
   const failed = problems.some(({ severity }) => severity === 'error')
   return concluded(run, { depth: `remote ${percent} %`, checked: compared.value.checked.length, corrupt }, { status: failed ? 'failed' : 'ok', problems, codes: [unhealed.length > 0 ? exitCodes.ofKind('corrupt') : failed ? exitCodes.ofKind('transfer-failed') : 0] })

@@ -1,4 +1,4 @@
-import type { HistoryResult, PastRun } from '../../stages/history.js'
+import { wasDeclined, type HistoryResult, type PastRun } from '../../stages/history.js'
 import { seriesOf } from '../../stages/series.js'
 import { formatDuration } from '../table.js'
 import { backupTable } from './backup-table.js'
@@ -12,7 +12,7 @@ export function historyPage(result: HistoryResult, { stack, plots, host }: { rea
   const { runs } = result
   const series = seriesOf(runs)
   const names = [...series.stacks.keys()].filter((name) => stack === undefined || name === stack).toSorted((one, other) => one.localeCompare(other))
-  const bad = runs.filter(({ exitCode }) => exitCode !== 0).length
+  const bad = runs.filter((run) => run.exitCode !== 0 && !wasDeclined(run)).length
   const verdict = runs.length === 0 ? badge('off', 'No runs') : bad === 0 ? badge('ok', `${runs.length === 1 ? 'One run' : `${runs.length} runs`}, all well`) : badge('bad', `${bad} of ${runs.length} runs did not end well`)
   return pageDocument({
     title: `Runs on ${host}${stack === undefined ? '' : `: ${stack}`}`,
@@ -29,5 +29,5 @@ function row(run: PastRun, stack: string | undefined): Html {
   const [first] = run.problems
   const more = run.problems.length > 1 ? ` (and ${run.problems.length - 1} more)` : ''
   const downtimeMs = longestDowntime(run, stack)
-  return html`<tr role="row" data-run="${run.runId}" data-exit-code="${run.exitCode}" data-duration-ms="${run.durationMs}" data-downtime-ms="${downtimeMs}"><td role="cell">${time(run.startedAt)}</td><td role="cell">${run.command}</td><td role="cell">${badge(toneOf(run.status), run.status)}</td><td role="cell" class="number" data-label="exit">${run.exitCode}</td><td role="cell" class="number" data-label="took">${formatDuration(run.durationMs)}</td><td role="cell" class="number" data-label="down">${formatDuration(downtimeMs)}</td><td role="cell" class="wide">${first === undefined ? '' : `${first.stack === undefined ? '' : `${first.stack}: `}${first.message.split('\n')[0] ?? ''}${more}`}</td></tr>`
+  return html`<tr role="row" data-run="${run.runId}" data-exit-code="${run.exitCode}" data-duration-ms="${run.durationMs}" data-downtime-ms="${downtimeMs}"><td role="cell">${time(run.startedAt)}</td><td role="cell">${run.command}</td><td role="cell">${wasDeclined(run) ? badge('off', 'declined') : badge(toneOf(run.status), run.status)}</td><td role="cell" class="number" data-label="exit">${run.exitCode}</td><td role="cell" class="number" data-label="took">${formatDuration(run.durationMs)}</td><td role="cell" class="number" data-label="down">${formatDuration(downtimeMs)}</td><td role="cell" class="wide">${first === undefined ? '' : `${first.stack === undefined ? '' : `${first.stack}: `}${first.message.split('\n')[0] ?? ''}${more}`}</td></tr>`
 }

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest'
 
 import { stackKey } from '../../../src/stacks/identity.js'
 import { rememberStack } from '../../../src/stacks/stack-memory.js'
+import type { DrillStackReport } from '../../../src/stages/drill/drill-result.js'
+import { rememberDrill } from '../../../src/stages/drill/record.js'
 import { listSnapshots } from '../../../src/stages/snapshots.js'
 import { status } from '../../../src/stages/status.js'
 import { KnownRemotes } from '../../../src/stages/sync/known-remotes.js'
+import { localTime } from '../../../src/ui/local-time.js'
 import { presentStatus } from '../../../src/ui/present-status.js'
 import { failure, ok, snapshotOf, stackAt, stateOf, testRun, write, type TestRun } from './fixtures.js'
 
@@ -76,6 +79,19 @@ describe('status', () => {
     remotes().record({ remote: 'cloud:new', at: from(-hour / 2), snapshots: 1 })
     const { result } = await status(run)
     expect(result.cloud).toEqual({ remote: 'cloud:new', lastSync: expect.any(String) as string, ageMs: expect.any(Number) as number, behindSnapshots: 0, overdue: false })
+  })
+
+  it('keeps the last drill of each stack, when a later one was of another stack', async () => {
+    const run = runWith({})
+    write('stacks/shop/compose.yaml', 'services: {}\n')
+    const drilled = (name: string, status: DrillStackReport['status']): DrillStackReport => ({ name, snapshotId: 'a', dataAgeMs: 1, recoveryMs: 1, healthy: true, probe: 'skipped', filesCompared: 1, mismatches: 0, status })
+    const [first, second] = [from(-24 * hour), from(-hour)]
+    rememberDrill(run, { at: first, source: 'cloud:', status: 'failed', stacks: [drilled('web', 'failed'), drilled('shop', 'ok'), drilled('gone', 'ok')] })
+    rememberDrill(run, { at: second, source: 'cloud:', status: 'ok', stacks: [drilled('web', 'ok')] })
+    const { result } = await status(run)
+    expect(result.lastDrill).toEqual({ at: second, source: 'cloud:', status: 'ok', stacks: [drilled('web', 'ok')] })
+    expect(result.drills).toEqual([{ ...drilled('web', 'ok'), at: second, source: 'cloud:' }, { ...drilled('shop', 'ok'), at: first, source: 'cloud:' }])
+    expect(presentStatus(result)).toContain(`last drill  ${localTime(second)} from cloud:: web ok\n            ${localTime(first)} from cloud:: shop ok\n`)
   })
 
   it('takes no sync that is dated in the future for one that was made', async () => {

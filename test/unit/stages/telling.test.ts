@@ -47,6 +47,27 @@ function kill(id: string): void {
   writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), process: { pid: 1, startTicks: 1 } }))
 }
 
+describe('a run that was declined', () => {
+  it('is no failure, nor the success that ends an earlier failure, and nobody is notified', async () => {
+    const failed = runCalled('failed')
+    failed.telling.begin()
+    await failed.finish(1)
+    expect(failed.told.map(({ event }) => event.event)).toEqual(['run-finished'])
+
+    const declined = runCalled('declined')
+    declined.telling.begin()
+    declined.queue.add('run-finished', { exitCode: 1, result: { status: 'failed', declined: true, startedAt: new Date().toISOString(), problems: [] } })
+    await declined.queue.deliver()
+    declined.telling.end()
+    expect([declined.told, records()]).toEqual([[], []])
+
+    const good = runCalled('good')
+    good.telling.begin()
+    await good.finish(0)
+    expect(good.told.map(({ recovers }) => recovers)).toEqual([['phone']])
+  })
+})
+
 describe('a run that was killed', () => {
   it('is told of by the next one before anything else, once, with the last words of its log', async () => {
     const dead = runCalled('dead')
@@ -85,7 +106,7 @@ describe('who could not be told of a failure', () => {
     const failing = runCalled('failing', ['mail'])
     failing.telling.begin()
     await failing.finish(4)
-    expect(failing.telling.problems()).toMatchObject([{ severity: 'warning', code: 'not-told', message: '[notify:mail] could not be told: nobody there' }])
+    expect(failing.telling.problems()).toMatchObject([{ severity: 'warning', code: 'not-told', message: '[notify:mail] could not be notified: nobody there' }])
     expect(records()).toEqual(['failing.json'])
     kill('failing')
     const next = runCalled('next')

@@ -69,6 +69,20 @@ describe('the backup of several stacks', () => {
   }
   const choices = { names: [], verify: false, prune: false, acceptShrink: false }
 
+  it('says in a dry run which paths it would read, what it would leave out, and how large the last snapshot is', async () => {
+    const [folder, data] = [at('stacks/one'), write('data/file')]
+    const last = snapshotOf('last', { tags: ['stackbk', 'stack:one'], host: 'host', bytes: 2048, files: 3 })
+    const run = runWith({ sources: (state) => Promise.resolve(ok(nameOf(state) === 'one' ? [source(folder), source(data, { kind: 'model-file' })] : [source(state.directory)])) }, { snapshots: () => Promise.resolve(ok([last])) })
+    const settings = configuration('[local_backup]\nHOSTNAME=host\n[stack:one]\nEXCLUDE=*.tmp,cache\n')
+    const { result, exitCode } = await backup({ ...run, dryRun: true, configuration: settings }, choices)
+    expect([exitCode, happened.filter((what) => !what.startsWith('plan'))]).toEqual([0, []])
+    expect(result.stacks.map(({ preview }) => preview)).toEqual([
+      { freezer: null, paths: [data, folder], excludes: ['*.tmp', 'cache'], excludedPaths: [], lastSnapshot: { id: 'last', time: last.time, bytes: 2048, files: 3 } },
+      { freezer: null, paths: [at('stacks/two')], excludes: [], excludedPaths: [], lastSnapshot: null },
+    ])
+    expect((await backup(runWith(), choices)).result.stacks.map((stack) => 'preview' in stack)).toEqual([false, false])
+  })
+
   it('takes one after another, and plans the next while one starts', async () => {
     const { result, exitCode } = await backup(runWith(), choices)
     expect(happened).toEqual(['plan one', 'stop one', 'take one', 'start one', 'plan two', 'up one', 'stop two', 'take two', 'start two', 'up two'])

@@ -12,7 +12,7 @@ import { at, world, write } from '../fixtures.js'
 const capsule = {} as Capsule
 
 /** What would be moved, by place, of a snapshot that holds the folder `stacks/web` and these. */
-function movesOf(held: readonly string[], more: { readonly capsule?: Capsule | null; readonly part?: { paths: readonly string[]; bytes: number } } = {}): { places: string[]; problems: Problem[] } {
+function movesOf(held: readonly string[], more: { readonly capsule?: Capsule | null; readonly part?: { paths: readonly string[]; bytes: number; files: number } } = {}): { places: string[]; problems: Problem[] } {
   const directory = at('stacks/web')
   const plan = { name: 'web', origin: directory, relocations: [], held: [directory, ...held.map(at)], volumePaths: [], writtenFiles: [], shares: sharesOf([directory, ...held.map(at)], '.ours'), capsule, part: null, ...more }
   const problems: Problem[] = []
@@ -51,7 +51,7 @@ describe('what goes to its place', () => {
     write('stacks/other', '')
     stage('shared/changed.env', 'A=1')
     write('shared/changed.env', 'A=2')
-    expect(movesOf(['shared/changed.env'], { part: { paths: [at('shared/changed.env')], bytes: 3 } })).toEqual({ places: ['shared/changed.env'], problems: [] })
+    expect(movesOf(['shared/changed.env'], { part: { paths: [at('shared/changed.env')], bytes: 3, files: 1 } })).toEqual({ places: ['shared/changed.env'], problems: [] })
   })
 
   it('is a folder of elsewhere too, but none of which nothing says what it is', () => {

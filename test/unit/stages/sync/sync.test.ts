@@ -112,7 +112,7 @@ describe('a sync', () => {
   /** A sync in the middle of which a file of the repository becomes one that cannot be read. */
   async function syncWhile({ run }: ReturnType<typeof makeSync>, path: string): Promise<Awaited<ReturnType<typeof sync>>> {
     const step = (title: string): void => {
-      if (!title.startsWith('comparing index')) return
+      if (!title.startsWith('checking index')) return
       rmSync(at(`repository/${path}`), { recursive: true })
       mkdirSync(at(`repository/${path}`))
     }
