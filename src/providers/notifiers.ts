@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import { failed, isSecret, type Answer, type Descriptor, type Exec, type Finding, type Log, type Notifier, type Secret, type StackbkEvent } from '@stackbk/contract'
+import { failed, isSecret, type Answer, type Descriptor, type Exec, type Finding, type Log, type Notifier, type Secret, type StackbkEvent, failureInOneLine } from '@stackbk/contract'
 
 import type { NotificationSection, NotificationSettings } from '../config/configuration.js'
 import { chooseProvider } from './choose.js'
@@ -114,10 +114,10 @@ export class Notifiers {
       this.#options.log(event.event === 'run-finished' ? 'info' : 'debug', 'told', { notifier: name, type, event: event.event })
       return null
     }
-    const { message, toolOutput = '', fix = '' } = answer.failure
-    const why = toolOutput === '' ? '' : `: ${toolOutput.trim().split('\n').at(-1)?.trim() ?? ''}`
-    this.#options.log('warning', 'could not tell', { notifier: name, type, event: event.event, reason: `${message}${why}` })
-    return { name, type, message: `${message}${why}`, fix: fix === '' ? `Try it with: stackbk notify test ${name}` : fix }
+    const { fix = '' } = answer.failure
+    const message = failureInOneLine(answer.failure)
+    this.#options.log('warning', 'could not tell', { notifier: name, type, event: event.event, reason: message })
+    return { name, type, message, fix: fix === '' ? `Try it with: stackbk notify test ${name}` : fix }
   }
 
   /** `null`: this one does not want to hear of it. */

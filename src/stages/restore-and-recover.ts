@@ -1,4 +1,4 @@
-import { exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { exitCodeOf, exitCodes, StackbkError, type Problem, messageWithReason } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { recover, type RecoverChoices } from './recover.js'
 import type { RecoverResult } from './recover/recover-result.js'
@@ -37,7 +37,7 @@ export async function restoreAndRecover(run: Run, choices: RestoreChoices & { re
     // The repository is here, whatever stands against the stacks.
     if (!(error instanceof StackbkError)) throw error
     codes.push(exitCodeOf(error))
-    problems.push({ severity: 'error', code: error.code, message: error.detail === '' ? error.message : `${error.message}: ${error.detail}`, fix: error.fix })
+    problems.push({ severity: 'error', code: error.code, message: messageWithReason(error), fix: error.fix })
   }
   const status = recovered === null ? 'partial' : result.status === 'ok' && recovered.status === 'ok' ? 'ok' : 'partial'
   const { source, target, files, bytes, verification, snapshots, nextSteps } = result

@@ -1,3 +1,5 @@
+import { newWords } from '@stackbk/contract'
+
 import { nearestName } from '../config/nearest-name.js'
 import { exitCodeOf, isCommandLineError, type Problem, StackbkError } from '../errors.js'
 import { writeDocument } from '../host/foreign-code.js'
@@ -24,7 +26,7 @@ export function errorText(error: unknown, command: CalledCommand = { name: '', f
   if (error instanceof StackbkError) {
     // oclif wraps the message of an error that a flag's own parser throws.
     const message = error.message.replace(/^Parsing --\S+ \n\t/, '').replace(/\nSee more help with --help$/, '')
-    return { code: error.code, message, why: error.detail, fix: error.fix }
+    return { code: error.code, message, why: newWords(message, error.detail), fix: error.fix }
   }
   if (isCommandLineError(error)) return commandLineText(error, command)
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)

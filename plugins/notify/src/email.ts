@@ -1,4 +1,4 @@
-import { done, failed, type Answer, type CallOptions, type Notifier, type SettingValues, type StackbkEvent } from '@stackbk/contract'
+import { done, failed, type Answer, type CallOptions, type Notifier, type SettingValues, type StackbkEvent, failureInOneLine } from '@stackbk/contract'
 import type SMTPTransport from 'nodemailer/lib/smtp-transport/index.js'
 
 import { digestOf } from './digest.js'
@@ -51,8 +51,7 @@ export function createEmail(values: SettingValues): Notifier {
       const answer = await withServer(`the mail server ${host}`, (transport) => transport.verify(), options)
       const needed = 'a mail server that takes mail'
       if (answer.ok) return [{ id: 'server', status: 'ok', found: `e-mail to ${receivers.join(', ')}, ${host} takes mail`, needed, fix: '' }]
-      const { message, toolOutput = '', fix = '' } = answer.failure
-      return [{ id: 'server', status: 'failed', found: toolOutput === '' ? message : `${message}: ${toolOutput}`, needed, fix }]
+      return [{ id: 'server', status: 'failed', found: failureInOneLine(answer.failure), needed, fix: answer.failure.fix ?? '' }]
     },
     close: async () => {},
   }

@@ -123,7 +123,7 @@ export function failureOf(run: RcloneRun, attempt: Attempt): Failure {
   const { what } = attempt
   switch (run.result.outcome) {
     case 'not-started':
-      return { kind: 'tool-missing', message: 'rclone is not there, or cannot be run', toolOutput: run.result.startError ?? '', fix: 'Install rclone 1.60 or newer' }
+      return { kind: 'tool-missing', message: run.result.startError ?? 'rclone cannot be started', fix: 'Install rclone 1.60 or newer' }
     case 'timed-out':
       return { kind: 'timed-out', message: `${what} took too long`, toolOutput, fix: checkRemote(attempt) }
     case 'stalled':

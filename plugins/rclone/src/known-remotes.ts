@@ -34,11 +34,11 @@ export function checkKnown(remote: Remote, known: ReadonlyMap<string, string>): 
   const nearest = nearestNames(remote.name, names)
   const advice =
     names.length === 0
-      ? 'It knows none: add one with: rclone config, or set RCLONE_CONFIG to the configuration that holds it'
+      ? 'rclone has no remotes: add one with: rclone config, or set RCLONE_CONFIG to the configuration that holds it'
       : nearest.length === 0
         ? `Set RCLONE_REMOTE to one of: ${names.join(', ')}`
-        : `Did you mean ${nearest.join(' or ')}? It knows: ${names.join(', ')}`
-  return failed({ kind: 'configuration', message: `rclone knows no remote named ${remote.name}`, fix: advice })
+        : `Did you mean ${nearest.join(' or ')}? The remotes are: ${names.join(', ')}`
+  return failed({ kind: 'configuration', message: `there is no rclone remote named ${remote.name}`, fix: advice })
 }
 
 async function isThere(path: string): Promise<boolean> {

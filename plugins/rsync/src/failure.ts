@@ -131,7 +131,7 @@ export function failureOf({ result, words }: RsyncRun, attempt: Attempt): Failur
   const fix = tryIt(place)
   switch (result.outcome) {
     case 'not-started':
-      return { kind: 'tool-missing', message: 'rsync is not there, or cannot be run', toolOutput: result.startError ?? '', fix: 'Install rsync 3.2.4 or newer' }
+      return { kind: 'tool-missing', message: result.startError ?? 'rsync cannot be started', fix: 'Install rsync 3.2.4 or newer' }
     case 'timed-out':
       return { kind: 'timed-out', message: `${what} took too long`, toolOutput: words, fix }
     case 'stalled':
@@ -141,7 +141,7 @@ export function failureOf({ result, words }: RsyncRun, attempt: Attempt): Failur
     case 'exited':
       break
   }
-  if (/Failed to exec ssh|exec ssh: No such file/i.test(words)) return { kind: 'tool-missing', message: 'ssh is not there, or cannot be run', toolOutput: words, fix: 'Install the SSH client' }
+  if (/Failed to exec ssh|exec ssh: No such file/i.test(words)) return { kind: 'tool-missing', message: 'no program ssh in PATH', toolOutput: words, fix: 'Install the SSH client' }
   const cause = causes.find(({ pattern }) => pattern.test(words))
   // What is not known may pass: trying again costs little.
   if (cause === undefined) return { kind: isTransfer ? 'transfer-failed' : 'remote-unreachable', message: `${what} failed`, toolOutput: words, fix, transient: true }

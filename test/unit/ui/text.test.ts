@@ -101,6 +101,12 @@ describe('an error for people', () => {
     expect(formatError(errorText(new StackbkError({ kind: 'failed', message: 'x' })))).toBe('Error: x')
   })
 
+  it('does not repeat in its reason what the message says already', () => {
+    const error = new StackbkError({ kind: 'repository-missing', message: 'Repository /srv/r does not exist', detail: 'repository /srv/r does not exist.\nno such file', fix: '' })
+    expect(formatError(errorText(error))).toBe('Error: Repository /srv/r does not exist\n  no such file')
+    expect(errorText(new StackbkError({ kind: 'failed', message: 'x failed', detail: 'X failed' })).why).toBe('')
+  })
+
   it('of the command line is in that form too', () => {
     const ofOclif = (message: string, more: object = {}): Error => Object.assign(new Error(message), { oclif: { exit: 2 }, ...more })
     const backup = { name: 'backup', flags: ['json', 'dry-run'] }
