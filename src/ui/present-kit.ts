@@ -10,7 +10,7 @@ export function presentKitWrite(result: KitWriteResult): string {
     `copy          ${result.remote}`,
     `repository    ${result.repositoryId}`,
   ]
-  const steps = ['Next steps:', '  1. Print the page. Put it, the kit and the passphrase where they do not burn with this host', `  2. Try it: stackbk kit check ${result.file}`, ...(result.program === null ? ['  3. Keep the tarball of stackbk with them, or write the kit again with --with-program: stackbk is in no public registry'] : [])]
+  const steps = ['Next steps:', '  1. Print the page. Keep page, kit and passphrase away from this host', `  2. Check it: stackbk kit check ${result.file}`, ...(result.program === null ? ['  3. Keep the tarball of stackbk with them, or write the kit again with --with-program: stackbk is not in a public registry'] : [])]
   return blocks(lines.join('\n'), presentProblems(result.problems), `kit written in ${formatDuration(result.durationMs)}`, steps.join('\n'))
 }
 
@@ -19,7 +19,7 @@ export function presentKitCheck(result: KitCheckResult): string {
     `kit           ${result.file}, written ${result.writtenAt}`,
     `copy          ${result.remote}`,
     `repository    ${result.repositoryId}, ${result.snapshots} ${result.snapshots === 1 ? 'snapshot' : 'snapshots'}${result.newest === null ? '' : `, the newest of ${result.newest}`}`,
-    `read out of   ${result.read.length === 0 ? 'nothing' : result.read.join(', ')}`,
+    `read from     ${result.read.length === 0 ? 'no stack' : result.read.join(', ')}`,
   ]
-  return blocks(lines.join('\n'), presentProblems(result.problems), `the kit brings the repository back (${formatDuration(result.durationMs)})`)
+  return blocks(lines.join('\n'), presentProblems(result.problems), `the repository can be restored with this kit (checked in ${formatDuration(result.durationMs)})`)
 }
