@@ -79,7 +79,7 @@ export class Notifiers {
         return [...shown, ...notReady(id, ready)]
       } catch (error) {
         if (!(error instanceof TimeIsUp)) this.#options.log('error', `the notifier ${section.name} threw`, { type: section.type, stack: stackOf(error) })
-        return [{ id, status: 'failed', found: describeError(error), needed: 'a notifier that can be examined', fix: `Correct [notify:${section.name}]` }]
+        return [{ id, status: 'failed', found: describeError(error), needed: 'a notifier that can be checked', fix: `Correct [notify:${section.name}]` }]
       }
     }))
     return found.flat()
@@ -144,7 +144,7 @@ export class Notifiers {
         const notifier = await this.#notifier(section)
         if (notifier.hearsAll !== true && !wants(section.on, event, severity)) return null
         const answer = (await notifier.notify(event, { signal })) as Answer<void> | undefined
-        return typeof answer?.ok === 'boolean' ? answer : failed({ kind: 'failed', message: `the notifier "${section.type}" did not say whether it was told` })
+        return typeof answer?.ok === 'boolean' ? answer : failed({ kind: 'failed', message: `the notifier "${section.type}" did not say whether the notification was sent` })
       })
     } catch (error) {
       if (!(error instanceof TimeIsUp)) this.#options.log('error', `the notifier ${section.name} threw`, { type: section.type, event: event.event, stack: stackOf(error) })

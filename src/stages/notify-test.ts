@@ -20,7 +20,7 @@ export async function testNotifications(run: Run, wanted: string | undefined): P
   const names = notifiers.sections.map(({ name }) => name)
   if (wanted !== undefined && !names.includes(wanted)) throw unknownNotification(wanted, names)
   if (names.length === 0) {
-    throw new StackbkError({ kind: 'nothing-to-do', code: 'no-notifications', message: 'nobody is to be told of anything', detail: `there is no section [notify:NAME] in ${run.configuration.file}`, fix: 'Add one, for example: [notify:mail] with TYPE=email' })
+    throw new StackbkError({ kind: 'nothing-to-do', code: 'no-notifications', message: 'no notifications are configured', detail: `there is no section [notify:NAME] in ${run.configuration.file}`, fix: 'Add one, for example: [notify:mail] with TYPE=email' })
   }
   const event: StackbkEvent = {
     schemaVersion: 1,
@@ -41,7 +41,7 @@ export async function testNotifications(run: Run, wanted: string | undefined): P
     const begun = performance.now()
     const [untold] = await notifiers.tell(event, 'failure', [name])
     const notification: TestedNotification = { name, type, status: untold === undefined ? 'ok' : 'failed', durationMs: Math.round(performance.now() - begun) }
-    const problems: readonly Problem[] = untold === undefined ? [] : [{ severity: 'error', code: 'not-told', message: `[notify:${name}] could not be told: ${untold.message}`, fix: untold.fix.startsWith('Try it with') ? '' : untold.fix }]
+    const problems: readonly Problem[] = untold === undefined ? [] : [{ severity: 'error', code: 'not-told', message: `notification to [notify:${name}] failed: ${untold.message}`, fix: untold.fix.startsWith('Try it with') ? '' : untold.fix }]
     return { notification, problems }
   }))
   const failed = tested.filter(({ problems }) => problems.length > 0).length

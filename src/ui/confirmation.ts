@@ -5,7 +5,7 @@ import { type Askable, mayAsk } from './terminal.js'
 export async function assertConfirmed(question: string, askable: Askable): Promise<void> {
   if (askable.yes === true) return
   if (!mayAsk(askable)) {
-    throw new StackbkError({ kind: 'usage', code: 'not-confirmed', message: 'this wants a confirmation, and nobody can be asked', detail: question, fix: 'Add --yes' })
+    throw new StackbkError({ kind: 'usage', code: 'not-confirmed', message: 'this needs a confirmation, and there is no terminal to ask in', detail: question, fix: 'Add --yes' })
   }
   const { confirm } = await import('./prompt.js')
   const answer = await confirm(question)

@@ -30,7 +30,7 @@ export function errorText(error: unknown, command: CalledCommand = { name: '', f
   }
   if (isCommandLineError(error)) return commandLineText(error, command)
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { code: 'bug', message: 'stackbk has met an error of its own', why: text, fix: 'Please report it, with the lines above' }
+  return { code: 'bug', message: 'internal error: this is a bug in stackbk', why: text, fix: 'Please report it, with the lines above' }
 }
 
 /** The three lines. A reason of several lines keeps them. */
@@ -71,6 +71,8 @@ function commandLineText(error: Error, command: CalledCommand): ErrorText {
     }
   }
   const parsed = /^Parsing (--\S+)/.exec(first)?.[1]
-  const message = parsed === undefined ? first.replace(/:$/, '') : `the value of ${parsed} cannot be taken`
-  return { code: 'usage', message, why: more.join('\n'), fix: suggestions.join('; ') || help }
+  const fix = suggestions.join('; ') || help
+  const [reason = '', ...others] = more
+  if (parsed !== undefined) return { code: 'usage', message: `${parsed}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`, why: others.join('\n'), fix }
+  return { code: 'usage', message: first.replace(/:$/, ''), why: more.join('\n'), fix }
 }

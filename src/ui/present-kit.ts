@@ -10,7 +10,7 @@ export function presentKitWrite(result: KitWriteResult): string {
     `copy          ${result.remote}`,
     `repository    ${result.repositoryId}`,
   ]
-  const steps = ['Next steps:', '  1. Print the page. Keep page, kit and passphrase away from this host', `  2. Check it: stackbk kit check ${result.file}`, ...(result.program === null ? ['  3. Keep the tarball of stackbk with them, or write the kit again with --with-program: stackbk is not in a public registry'] : [])]
+  const steps = ['Next steps:', '  1. Print the page. Keep page, kit and passphrase away from this host', `  2. Try it: stackbk kit check ${result.file}`, ...(result.program === null ? ['  3. Keep the tarball of stackbk with them, or write the kit again with --with-program: stackbk is in no public registry'] : [])]
   return blocks(lines.join('\n'), presentProblems(result.problems), `kit written in ${formatDuration(result.durationMs)}`, steps.join('\n'))
 }
 

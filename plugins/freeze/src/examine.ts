@@ -30,7 +30,7 @@ async function version({ tool }: Method, tools: Tools, signal?: AbortSignal): Pr
   const told = await tools.run({ file: tool.file, args: ['--version'], what: `asking ${tool.file} for its version`, signal, timeoutMs: questionLimitMs })
   const found = told.ok ? tool.version.exec(told.value) : null
   if (found !== null) return { ok: true, value: found[0] }
-  return failed({ kind: 'tool-missing', message: `${tool.needed} is not here`, toolOutput: told.ok ? told.value : (told.failure.toolOutput ?? ''), fix: tool.fix })
+  return failed({ kind: 'tool-missing', message: `${tool.needed} is not installed`, toolOutput: told.ok ? told.value : (told.failure.toolOutput ?? ''), fix: tool.fix })
 }
 
 /** A container without the right to mount has root and cannot show a copy at its original path. */

@@ -26,7 +26,7 @@ function versionFinding(version: Answer<RcloneVersion>): Finding {
   const { text } = version.value
   if (!isAtLeast(version.value, oldestVersion)) return { ...facts, status: 'failed', found: text, fix, isToolTrouble: true }
   if (isAtLeast(version.value, firstWithPartialFiles)) return { ...facts, status: 'ok', found: text, fix: '' }
-  return { ...facts, status: 'warning', found: `${text}, which leaves half files under their names when a transfer is cut`, fix: `Install rclone ${firstWithPartialFiles.text} or newer` }
+  return { ...facts, status: 'warning', found: `${text}, which leaves partial files under their names when a transfer is interrupted`, fix: `Install rclone ${firstWithPartialFiles.text} or newer` }
 }
 
 function finding(facts: { readonly id: string; readonly needed: string }, found: string, answer: Answer<void>): Finding {

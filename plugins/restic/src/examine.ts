@@ -43,7 +43,7 @@ function sourceInWords({ password }: Restic): string {
     case 'command':
       return 'a command'
     case 'value':
-      return 'the configuration itself'
+      return 'the configuration'
     case 'environment':
       return 'the environment'
   }
@@ -65,6 +65,6 @@ async function locksFinding(restic: Restic, options: CallOptions): Promise<Findi
     ...facts,
     status: 'warning',
     found: locks.value.map(lockInWords).join('; '),
-    fix: 'Wait until they have ended; what a killed restic of this host left goes with: stackbk resume',
+    fix: 'Wait until they have ended; remove those of a killed restic of this host with: stackbk resume',
   }
 }

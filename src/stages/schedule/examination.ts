@@ -26,7 +26,7 @@ export async function examineSchedules(run: Run, request: { readonly environment
     const found: Finding = active ? { id: 'schedule', status: 'ok', found: `${name}, ${at}${nextRun === null ? '' : `, next ${nextRun}`}`, needed, fix: '' } : { id: 'schedule', status: 'warning', found: `${name}, ${at}, not enabled`, needed, fix: again }
     return [
       found,
-      ...(lost.length === 0 ? [] : [{ id: 'schedule.program', status: 'failed' as const, found: `${name} calls what is gone: ${lost.join(', ')}`, needed: 'the program that it calls', fix: again }]),
+      ...(lost.length === 0 ? [] : [{ id: 'schedule.program', status: 'failed' as const, found: `${name} calls a program that no longer exists: ${lost.join(', ')}`, needed: 'a program that exists', fix: again }]),
       ...(record.sync === isCloudConfigured ? [] : [{ id: 'schedule.sync', status: 'warning' as const, found: record.sync ? `${name} syncs, and no cloud is configured` : `${name} only backs up, and a cloud is configured`, needed: 'a schedule that does what is configured', fix: again }]),
       ...(realPathSoFar(record.dataFolder) === realPathSoFar(request.dataFolder) ? [] : [{ id: 'schedule.plugins', status: 'warning' as const, found: `${name} takes plugins from ${record.dataFolder}, this call from ${request.dataFolder}`, needed: 'the same plugins at night as here', fix: again }]),
     ]

@@ -113,7 +113,7 @@ describe('an error for people', () => {
     expect(errorText(ofOclif('Nonexistent flag: --dryrun\nSee more help with --help', { flags: ['--dryrun'] }), backup)).toEqual({ code: 'usage', message: 'there is no flag --dryrun', why: 'backup takes --dry-run, --json', fix: 'Did you mean --dry-run?' })
     expect(errorText(ofOclif('Nonexistent flags: --foo, -x', { flags: ['--foo', '-x'] }), backup)).toMatchObject({ message: 'there is no flag --foo, -x', fix: 'See: stackbk backup --help' })
     expect(errorText(ofOclif('Missing 1 required arg:\nNAME  the name\nSee more help with --help'))).toEqual({ code: 'usage', message: 'Missing 1 required arg', why: 'NAME  the name', fix: 'See: stackbk --help' })
-    expect(errorText(ofOclif('Parsing --limit \n\tExpected an integer but received: x\nSee more help with --help'), backup)).toMatchObject({ message: 'the value of --limit cannot be taken', why: 'Expected an integer but received: x' })
+    expect(errorText(ofOclif('Parsing --limit \n\tExpected an integer but received: x\nSee more help with --help'), backup)).toMatchObject({ message: '--limit: expected an integer but received: x', why: '' })
     expect(errorText(ofOclif('Unexpected argument: x', { suggestions: ['Leave it out'] }), backup)).toMatchObject({ fix: 'Leave it out' })
   })
 
