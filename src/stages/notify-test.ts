@@ -55,7 +55,7 @@ function unknownNotification(name: string, names: readonly string[]): StackbkErr
     kind: 'usage',
     code: 'unknown-notification',
     message: `there is no section [notify:${name}]`,
-    detail: names.length === 0 ? 'there is none at all' : `there are: ${names.join(', ')}`,
+    detail: names.length === 0 ? 'there is none' : `there are: ${names.join(', ')}`,
     fix: nearest === null ? 'Check its name in the configuration' : `Did you mean ${nearest}?`,
   })
 }

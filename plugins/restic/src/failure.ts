@@ -82,7 +82,7 @@ function saidFailure(what: string, words: string): Failure {
   if (/Resolving password failed|an empty password is not allowed/.test(words)) {
     return {
       kind: 'configuration',
-      message: 'the repository password could not be had',
+      message: 'the repository password could not be read',
       toolOutput: words,
       fix: 'Correct RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND',
     }

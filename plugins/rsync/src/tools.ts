@@ -49,7 +49,7 @@ export async function checkFiles({ identityFile, knownHosts }: Place): Promise<A
   for (const [key, file] of [['IDENTITY_FILE', identityFile], ['KNOWN_HOSTS', knownHosts]] as const) {
     if (file === null) continue
     const trouble = await access(file, constants.R_OK).then(() => null, (error: unknown) => (error instanceof Error ? error.message : String(error)))
-    if (trouble !== null) return failed({ kind: 'configuration', message: `${key} cannot be read: ${file}`, toolOutput: trouble, fix: `Mend ${key} in [plugin:rsync]` })
+    if (trouble !== null) return failed({ kind: 'configuration', message: `${key} cannot be read: ${file}`, toolOutput: trouble, fix: `Correct ${key} in [plugin:rsync]` })
   }
   return identityFile === null ? done : checkPrivacy(identityFile)
 }
