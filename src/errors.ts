@@ -1,4 +1,4 @@
-import type { Failure, FailureKind } from '@stackbk/contract'
+import { type Failure, type FailureKind, failureInOneLine, newWords } from '@stackbk/contract'
 
 /** What a run or a check has to say against something. Part of every JSON result. */
 export interface Problem {
@@ -60,18 +60,18 @@ export function errorFrom(failure: Failure): StackbkError {
 
 /** A provider's failure as a line of a report. */
 export function problemFrom(failure: Failure, more: { severity?: Problem['severity']; code?: string; stack?: string } = {}): Problem {
-  const why = failure.toolOutput ? `: ${lastLine(failure.toolOutput)}` : ''
   return {
     severity: more.severity ?? 'error',
     code: more.code ?? failure.kind,
-    message: `${failure.message}${why}`,
+    message: failureInOneLine(failure),
     fix: failure.fix ?? '',
     ...(more.stack === undefined ? {} : { stack: more.stack }),
   }
 }
 
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.trim() ?? ''
+/** Returns an error's message with all of its reason that says something new. */
+export function messageWithReason({ message, detail }: Pick<StackbkError, 'message' | 'detail'>): string {
+  return [message, newWords(message, detail)].filter((part) => part !== '').join(': ')
 }
 
 const codeOfKind: Readonly<Record<ErrorKind, number>> = {

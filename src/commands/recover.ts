@@ -1,6 +1,6 @@
 import { Args, Flags } from '../ui/command-line.js'
 
-import { recover } from '../stages/recover.js'
+import { assertChoicesFit, recover } from '../stages/recover.js'
 import { recoverableStacks } from '../stages/recover/recoverable.js'
 import type { RecoverResult } from '../stages/recover/recover-result.js'
 import type { Run } from '../stages/run.js'
@@ -28,6 +28,7 @@ export default class Recover extends StackbkCommand<RecoverResult> {
     const run = await this.openRun({ needs: flags.repository === undefined ? ['repository', 'password'] : ['password'], dryRun: flags['dry-run'], wait: flags.wait })
     const names = args.stack ?? []
     const isSaid = names.length > 0 || flags.all || flags.snapshot !== undefined || !this.mayAsk()
+    if (!isSaid) assertChoicesFit(recoverChoices(flags, names))
     const choices = { ...recoverChoices(flags, names), ...(isSaid ? {} : await this.#chosen(run, flags)) }
     return recover(run, { ...choices, repository: flags.repository, confirm: (question) => this.confirmed(question) })
   }

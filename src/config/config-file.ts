@@ -98,7 +98,7 @@ function missing(place: ConfigurationPlace): StackbkError {
     kind: 'configuration',
     code: 'config-missing',
     message: place.isNamed ? `the configuration ${place.file} does not exist` : 'there is no configuration',
-    detail: place.isNamed ? 'it is named by --config or $STACKBK_CONFIG, so no other is taken in its place' : `looked for ${place.candidates.join(' and ')}`,
+    detail: place.isNamed ? 'it is named by --config or $STACKBK_CONFIG, so no other one is used' : `looked for ${place.candidates.join(' and ')}`,
     fix: place.isNamed ? 'Check the path, or write a new one there with: stackbk config init' : 'Write one with: stackbk config init',
   })
 }

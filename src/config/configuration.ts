@@ -364,7 +364,7 @@ function wrongConfiguration(file: string, problems: readonly FileProblem[]): Sta
     code: isOne ? only.code : 'configuration',
     message: isOne ? `the configuration ${file} cannot be used` : `the configuration ${file} has ${errors.length} errors`,
     detail: [...(isOne ? [only.message] : errors.map(lineOf)), ...warnings.map((problem) => `warning: ${lineOf(problem)}`)].join('\n'),
-    fix: isOne && only.fix !== '' ? only.fix : 'Correct it, and look again with: stackbk config check',
+    fix: isOne && only.fix !== '' ? only.fix : 'Correct them, then run: stackbk config check',
     problems: problems.map(withoutLine),
   })
 }

@@ -107,8 +107,8 @@ function checkFlat(request: CheckRequest): FileProblem[] {
     severity: 'warning',
     code: 'legacy-format',
     line: 0,
-    message: 'this is the old form without sections',
-    fix: `Bring it over with: stackbk config import ${file}`,
+    message: 'this is the old format without sections',
+    fix: `Convert it with: stackbk config import ${file}`,
   })
   return [
     ...(ini.entries.length > 0 ? [hint] : []),
@@ -118,9 +118,7 @@ function checkFlat(request: CheckRequest): FileProblem[] {
 }
 
 function unknownKey(file: string, entry: IniEntry, section: string, declarations: readonly SettingDeclaration[], catalogue: Catalogue): FileProblem {
-  const elsewhere = catalogue.plainSections.find(
-    (other) => other !== section && catalogue.declarationsOf(other).some((declaration) => isNameOf(declaration, entry.key, 'sections')),
-  )
+  const elsewhere = sectionWith(entry.key, section, catalogue)
   const nearest = nearestName(entry.key, declarations.flatMap((declaration) => [declaration.key, ...(declaration.aliases ?? [])]))
   const suggestion = nearest === null ? 'Check its name, or remove it.' : `Did you mean ${nearest}?`
   return problemAt(file, {
@@ -128,8 +126,15 @@ function unknownKey(file: string, entry: IniEntry, section: string, declarations
     code: 'unknown-key',
     line: entry.line,
     message: `there is no key ${entry.key}${section === '' ? '' : ` in [${section}]`}; it is not read`,
-    fix: elsewhere !== undefined && section !== '' ? `It belongs into [${elsewhere}].` : suggestion,
+    fix: elsewhere !== null && section !== '' ? `It belongs in [${elsewhere}].` : suggestion,
   })
+}
+
+/** Returns the section that has the key, as it is written; `null` if no other one has it. */
+function sectionWith(key: string, section: string, catalogue: Catalogue): string | null {
+  const families = [...catalogue.plainSections, 'stack', 'notify', ...catalogue.pluginSections].filter((family) => family !== (section.startsWith('plugin:') ? section : section.split(':', 1)[0]))
+  const found = families.find((family) => catalogue.declarationsOf(family).some((declaration) => isNameOf(declaration, key, 'sections')))
+  return found === undefined ? null : ['stack', 'notify'].includes(found) ? `${found}:NAME` : found
 }
 
 function shellVariable(file: string, entry: IniEntry): FileProblem {
@@ -163,7 +168,7 @@ function checkValues(request: CheckRequest, section: string, declarations: reado
           severity: 'warning',
           code: 'not-expanded',
           line: last.line,
-          message: `${last.key} holds what a shell would take for a variable; it is taken as it is written`,
+          message: `${last.key} holds what a shell would replace as a variable; here it is used literally`,
           fix: 'Write the value out.',
         }),
       )
@@ -174,8 +179,8 @@ function checkValues(request: CheckRequest, section: string, declarations: reado
           severity: 'warning',
           code: 'secret-cut',
           line: last.line,
-          message: `${last.key} ends before a blank followed by # or ;`,
-          fix: 'Put it into quotes if what follows belongs to it.',
+          message: `${last.key} ends before a space followed by # or ;`,
+          fix: 'Quote the value if the rest belongs to it.',
         }),
       )
     }
@@ -208,7 +213,7 @@ function onlyOneCounts(file: string, ini: IniFile, section: string, declarations
         severity: 'warning',
         code: 'only-one-counts',
         line: entriesFor(ini, section, others[0] ?? first).at(-1)?.line ?? 0,
-        message: `of ${given.map((declaration) => declaration.key).join(', ')} only the first counts: ${first.key}`,
+        message: `only one of ${given.map((declaration) => declaration.key).join(', ')} is used: ${first.key}`,
         fix: 'Remove the others.',
       }),
     ]

@@ -119,7 +119,7 @@ function passwordProblem(file: string, resolved: Resolved, reason: string, fix?:
     code: fix === undefined ? 'password-unusable' : 'password-readable',
     line: resolved.entry?.line ?? 0,
     message: `${resolved.entry?.key ?? `$${resolved.declaration.key}`} ${reason}`,
-    fix: fix ?? 'Put the repository password, alone, into a file that only its owner can read, and name that file.',
+    fix: fix ?? 'Put only the repository password into a file that only its owner can read, and name that file.',
   })
 }
 
@@ -140,7 +140,7 @@ function checkStacksDirectory({ file, stacksDirectory }: NeedsRequest): FileProb
 
 function troubleWithFolder(path: string): string | null {
   try {
-    return statSync(path).isDirectory() ? null : `${path} is no folder`
+    return statSync(path).isDirectory() ? null : `${path} is not a folder`
   } catch (error) {
     return reasonOf(error)
   }

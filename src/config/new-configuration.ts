@@ -47,10 +47,10 @@ export function writeNewConfiguration(request: NewConfigurationRequest): NewConf
   if (existsSync(file) && !request.force) throw alreadyThere(file)
   const passwordFile = resolve(request.passwordFile ?? join(dirname(file), 'repository-password'))
   if (request.passwordFile === undefined && !request.generatePassword) {
-    throw wrongUse('password-missing', 'which password opens the repository is not said', 'Give --password-file FILE, or --generate-password for a new one.')
+    throw wrongUse('password-missing', 'no repository password given', 'Give --password-file FILE, or --generate-password for a new one.')
   }
   if (request.generatePassword && existsSync(passwordFile)) {
-    throw wrongUse('password-exists', `the password file ${passwordFile} exists already, and is never overwritten`, 'Leave --generate-password away to use it, or name another file.')
+    throw wrongUse('password-exists', `the password file ${passwordFile} exists already, and is never overwritten`, 'Leave out --generate-password to use it, or name another file.')
   }
   if ([repository, passwordFile, request.stacksDirectory, request.remote, request.remotePath].some((value) => /[\r\n\0]/.test(value ?? ''))) {
     throw wrongUse('value-with-line-break', 'a value with a line break cannot stand in a configuration', 'Name a path without one.')

@@ -32,7 +32,7 @@ function checkType(file: string, { ini, catalogue }: Source, section: string, li
   const types = catalogue.descriptors.filter(({ kind }) => kind === 'notifier').map(({ id }) => id)
   const type = typeOf(ini, section)
   const there = `There are: ${types.toSorted().join(', ') || 'none, since no plugin provides one'}.`
-  if (type === '') return [problemAt(file, { severity: 'error', code: 'missing-key', line, message: `TYPE is missing in [${section}]: what tells`, fix: `Add a line TYPE=... ${there}` })]
+  if (type === '') return [problemAt(file, { severity: 'error', code: 'missing-key', line, message: `TYPE is missing in [${section}]: how to notify`, fix: `Add a line TYPE=... ${there}` })]
   if (types.includes(type)) return []
   const nearest = nearestName(type, types)
   const lineOfType = ini.bySection.get(section)?.findLast((entry) => entry.key === 'TYPE')?.line ?? line
@@ -64,6 +64,6 @@ function checkSecretFile(file: string, source: Source, section: string, declarat
   }
 }
 
-function secretProblem(file: string, { entry }: Resolved, reason: string, severity: 'error' | 'warning' = 'error', fix = 'Put the password or token, alone, into a file that only its owner can read, and name that file.'): FileProblem {
+function secretProblem(file: string, { entry }: Resolved, reason: string, severity: 'error' | 'warning' = 'error', fix = 'Put only the password or token into a file that only its owner can read, and name that file.'): FileProblem {
   return problemAt(file, { severity, code: 'secret-file-unusable', line: entry?.line ?? 0, message: `SECRET_FILE ${reason}`, fix })
 }

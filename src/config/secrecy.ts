@@ -17,7 +17,7 @@ export function checkPermissions(request: { file: string; mode: number; ini: Ini
       severity: 'error',
       code: 'config-readable',
       line: 0,
-      message: `group or others can read it (mode ${octal}), and it holds a secret: ${secret.key} in line ${secret.line}`,
+      message: `its group or other users can read it (mode ${octal}), and it holds a secret: ${secret.key} in line ${secret.line}`,
       fix: `Run: chmod 600 ${file}`,
     })
   }

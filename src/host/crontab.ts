@@ -87,5 +87,5 @@ function crontabError(result: ToolResult): StackbkError {
   if (result.outcome === 'not-started') {
     return new StackbkError({ kind: 'tool-missing', code: 'no-cron', message: 'crontab cannot be started', detail: result.startError ?? '', fix: 'Install cron; or leave --cron out, for a systemd timer; or put the lines of --print where they belong' })
   }
-  return new StackbkError({ kind: 'failed', code: 'crontab-refused', message: 'crontab does not do it', detail: result.stderr.trim(), fix: 'Try: crontab -l' })
+  return new StackbkError({ kind: 'failed', code: 'crontab-refused', message: 'crontab failed', detail: result.stderr.trim(), fix: 'Try: crontab -l' })
 }

@@ -78,7 +78,7 @@ export class RunLock {
         if (!('heldBy' in attempt)) return [...parts, attempt]
         const user = userWhoBound(name)
         if (user !== 0) {
-          onOverruled(`the lock of the ${thing.kind} ${thing.id} is held by ${user === null ? 'a process that cannot be seen' : `a process of the user ${user}`}, and not by a run of root's: going on without it`)
+          onOverruled(`the lock of the ${inWords(thing)} is held by ${user === null ? 'a process that cannot be seen' : `a process of the user ${user}`}, and not by a run of root's: going on without it`)
           return parts
         }
       }
@@ -106,7 +106,7 @@ export class RunLock {
   }
 
   #busy(name: string, thing: LockedThing, holder: LockHolder | null): StackbkError {
-    const what = `both would change the ${thing.kind === 'stacks' ? 'stacks in' : thing.kind} ${thing.id}`
+    const what = `both use the ${inWords(thing)}`
     // The holder says its process ID itself: no one is asked to kill a process that has nothing to do with it.
     const kill = holder !== null && hasBound(holder.pid, name) ? `, or end it with: kill ${holder.pid}` : ''
     return new StackbkError({
@@ -122,6 +122,11 @@ export class RunLock {
 /** Abstract socket names have 107 bytes; paths are longer. */
 function nameOf(thing: LockedThing): string {
   return `stackbk/${thing.kind}/${createHash('sha256').update(thing.id).digest('hex').slice(0, 40)}`
+}
+
+function inWords({ kind, id }: LockedThing): string {
+  const names: Readonly<Record<string, string>> = { stacks: 'stacks in', journal: 'state folder', engine: 'container engine' }
+  return `${names[kind] ?? kind} ${id}`
 }
 
 function describe(holder: LockHolder | null): string {

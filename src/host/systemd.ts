@@ -109,7 +109,7 @@ export async function lookAtCalendar(exec: Exec, calendar: string, signal: Abort
     throw new StackbkError({
       kind: 'usage',
       code: 'bad-calendar',
-      message: `systemd does not take '${calendar}' as a time`,
+      message: `systemd refused the time '${calendar}'`,
       detail: lastWords(result),
       fix: "Give a calendar expression as systemd writes it, such as '*-*-* 02:30:00', 'Mon..Fri 03:00' or daily (man systemd.time)",
     })

@@ -12,7 +12,7 @@ export type SharedKeys = ReadonlyMap<string, SettingType>
  * `shared`: keys that one which does not come with stackbk may read beside its own; `null`: it may declare any.
  */
 export function whyUnusable(found: unknown, shared: SharedKeys | null): string | null {
-  if (typeof found !== 'object' || found === null) return 'what it returned is no provider'
+  if (typeof found !== 'object' || found === null) return 'what it returned is not a provider'
   const { kind, id, apiVersion, title, settings, create } = found as Partial<Record<keyof AnyDescriptor, unknown>>
   if (!kinds.includes(kind as ProviderKind)) return `there is no kind of provider called "${String(kind)}"`
   if (typeof id !== 'string' || id === '') return 'it has no id'
@@ -21,7 +21,7 @@ export function whyUnusable(found: unknown, shared: SharedKeys | null): string |
   if (versionTrouble !== null) return versionTrouble
   if (typeof title !== 'string' || title === '') return 'it has no title'
   if (typeof create !== 'function') return 'it has no create()'
-  if (!Array.isArray(settings)) return 'its settings are no list'
+  if (!Array.isArray(settings)) return 'its settings are not a list'
   return settings.map((setting: unknown) => whyNotSetting(setting, kind === 'notifier' ? null : shared)).find((reason) => reason !== null) ?? null
 }
 
@@ -34,17 +34,17 @@ export function whyNotVersion(apiVersion: unknown): string | null {
 
 /** Its keys must stand in a section of the plugin's own, where they can change nothing of what others read, or be such a shared one. */
 function whyNotSetting(setting: unknown, shared: SharedKeys | null): string | null {
-  if (typeof setting !== 'object' || setting === null) return 'one of its settings is no declaration'
+  if (typeof setting !== 'object' || setting === null) return 'one of its settings is not a declaration'
   const { section, key, type, choices, pattern, range, help, aliases, flatAliases } = setting as Partial<Record<keyof SettingDeclaration, unknown>>
   if (typeof key !== 'string' || !/^[A-Z][A-Z0-9_]*$/.test(key)) return `one of its settings has no key in upper case: ${JSON.stringify(key ?? null)}`
   if (typeof section !== 'string' || section === '') return `its setting ${key} has no section`
-  if (shared !== null && !/^plugin:./.test(section) && shared.get(`${section}/${key}`) !== type) return `its setting ${key} stands in [${section}], and a plugin's own keys belong into [plugin:ID]`
-  if (!settingTypes.includes(type as SettingType)) return `its setting ${key} has no type that there is: ${JSON.stringify(type ?? null)}`
+  if (shared !== null && !/^plugin:./.test(section) && shared.get(`${section}/${key}`) !== type) return `its setting ${key} stands in [${section}], and a plugin's own keys belong in [plugin:ID]`
+  if (!settingTypes.includes(type as SettingType)) return `its setting ${key} has an unknown type: ${JSON.stringify(type ?? null)}`
   if (typeof help !== 'string') return `its setting ${key} has no help`
   if (type === 'choice' && !(areTexts(choices) && choices.length > 0)) return `its setting ${key} has no choices`
-  for (const names of [aliases, flatAliases]) if (names !== undefined && !areTexts(names)) return `other names of its setting ${key} are no texts`
-  if (pattern !== undefined && !isPattern(pattern)) return `the pattern of its setting ${key} is no regular expression with words`
-  if (range !== undefined && !isRange(range)) return `the range of its setting ${key} is no range`
+  for (const names of [aliases, flatAliases]) if (names !== undefined && !areTexts(names)) return `other names of its setting ${key} are not texts`
+  if (pattern !== undefined && !isPattern(pattern)) return `the pattern of its setting ${key} is not a regular expression with words`
+  if (range !== undefined && !isRange(range)) return `the range of its setting ${key} is not a range`
   return null
 }
 

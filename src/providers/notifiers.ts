@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-import { failed, isSecret, type Answer, type Descriptor, type Exec, type Finding, type Log, type Notifier, type Secret, type StackbkEvent } from '@stackbk/contract'
+import { failed, isSecret, type Answer, type Descriptor, type Exec, type Finding, type Log, type Notifier, type Secret, type StackbkEvent, failureInOneLine } from '@stackbk/contract'
 
 import type { NotificationSection, NotificationSettings } from '../config/configuration.js'
 import { chooseProvider } from './choose.js'
@@ -79,7 +79,7 @@ export class Notifiers {
         return [...shown, ...notReady(id, ready)]
       } catch (error) {
         if (!(error instanceof TimeIsUp)) this.#options.log('error', `the notifier ${section.name} threw`, { type: section.type, stack: stackOf(error) })
-        return [{ id, status: 'failed', found: describeError(error), needed: 'a notifier that can be examined', fix: `Correct [notify:${section.name}]` }]
+        return [{ id, status: 'failed', found: describeError(error), needed: 'a notifier that can be checked', fix: `Correct [notify:${section.name}]` }]
       }
     }))
     return found.flat()
@@ -114,10 +114,10 @@ export class Notifiers {
       this.#options.log(event.event === 'run-finished' ? 'info' : 'debug', 'told', { notifier: name, type, event: event.event })
       return null
     }
-    const { message, toolOutput = '', fix = '' } = answer.failure
-    const why = toolOutput === '' ? '' : `: ${toolOutput.trim().split('\n').at(-1)?.trim() ?? ''}`
-    this.#options.log('warning', 'could not tell', { notifier: name, type, event: event.event, reason: `${message}${why}` })
-    return { name, type, message: `${message}${why}`, fix: fix === '' ? `Try it with: stackbk notify test ${name}` : fix }
+    const { fix = '' } = answer.failure
+    const message = failureInOneLine(answer.failure)
+    this.#options.log('warning', 'could not tell', { notifier: name, type, event: event.event, reason: message })
+    return { name, type, message, fix: fix === '' ? `Try it with: stackbk notify test ${name}` : fix }
   }
 
   /** `null`: this one does not want to hear of it. */
@@ -144,7 +144,7 @@ export class Notifiers {
         const notifier = await this.#notifier(section)
         if (notifier.hearsAll !== true && !wants(section.on, event, severity)) return null
         const answer = (await notifier.notify(event, { signal })) as Answer<void> | undefined
-        return typeof answer?.ok === 'boolean' ? answer : failed({ kind: 'failed', message: `the notifier "${section.type}" did not say whether it was told` })
+        return typeof answer?.ok === 'boolean' ? answer : failed({ kind: 'failed', message: `the notifier "${section.type}" did not say whether the notification was sent` })
       })
     } catch (error) {
       if (!(error instanceof TimeIsUp)) this.#options.log('error', `the notifier ${section.name} threw`, { type: section.type, event: event.event, stack: stackOf(error) })

@@ -47,7 +47,7 @@ function stays(name: string, isEnabled: boolean): Problem {
   return {
     severity: 'warning',
     code: 'kept',
-    message: `'${name}' stays ${isEnabled ? 'enabled' : 'disabled'}, though the other list has it the other way`,
-    fix: 'Give --force to have the other list count.',
+    message: `'${name}' stays ${isEnabled ? 'enabled' : 'disabled'}, although the imported list has it the other way round`,
+    fix: 'Give --force to use the imported list.',
   }
 }

@@ -48,7 +48,7 @@ export function discoverStacks(directory: string): Discovery {
 /** Whether a stack is at this path, and if not, why. */
 export function lookForStack(entryPath: string, isExternal: boolean): Look {
   try {
-    if (files.statNow(entryPath).kind !== 'directory') return { stack: null, absence: 'no-compose-file', reason: 'it is no folder' }
+    if (files.statNow(entryPath).kind !== 'directory') return { stack: null, absence: 'no-compose-file', reason: 'it is not a folder' }
     const names = new Set(files.readFolderNow(entryPath).map(({ name }) => name))
     const composeFile = composeFileNames.find((name) => names.has(name) && files.statNow(join(entryPath, name)).kind === 'file')
     if (composeFile === undefined) return { stack: null, absence: 'no-compose-file', reason: 'it holds no compose file' }
@@ -56,7 +56,7 @@ export function lookForStack(entryPath: string, isExternal: boolean): Look {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' && !isThere(entryPath)) return { stack: null, absence: 'gone', reason: 'there is no such folder' }
-    return { stack: null, absence: 'unreachable', reason: code === 'ENOENT' ? 'it is a link to nowhere' : message }
+    return { stack: null, absence: 'unreachable', reason: code === 'ENOENT' ? 'it is a broken link' : message }
   }
 }
 

@@ -45,8 +45,8 @@ export function initialiseConfiguration(run: RunFacts, request: NewConfiguration
   const flag = isFound ? '' : ` --config ${written.file}`
   const nextSteps = [
     ...(written.isPasswordNew ? [`Keep a copy of ${written.passwordFile} away from this machine: without it nothing can be restored`] : []),
-    `List the stacks that there are: stackbk dirlist refresh${flag}`,
-    `Choose those to save: stackbk dirlist enable NAME...${flag}`,
+    `Find the stacks: stackbk dirlist refresh${flag}`,
+    `Choose those to back up: stackbk dirlist enable NAME...${flag}`,
     `Try it: stackbk backup --dry-run${flag}`,
   ]
   return concluded(run, { ...written, nextSteps }, { status: 'ok', problems })

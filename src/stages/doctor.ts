@@ -60,7 +60,7 @@ async function guarded(id: string, look: () => Promise<readonly Finding[]>): Pro
     return await look()
   } catch (error) {
     const fix = error instanceof StackbkError ? error.fix : 'Run again with --verbose'
-    return [{ id, status: 'failed', found: describeError(error), needed: 'a provider that can be examined', fix }]
+    return [{ id, status: 'failed', found: describeError(error), needed: 'a provider that can be checked', fix }]
   }
 }
 
@@ -81,7 +81,7 @@ function pluginFindings(offers: Offers): Finding[] {
       id: `plugin.${id || plugin}`,
       status: origin === 'bundled' ? 'failed' : 'warning',
       found: `${plugin}: ${reason}`,
-      needed: 'a plugin that can be used',
+      needed: 'a usable plugin',
       fix: origin === 'bundled' ? 'Install stackbk again' : `Update it (stackbk plugins update), or remove it: stackbk plugins uninstall ${plugin}`,
     }),
   )
@@ -111,7 +111,7 @@ function stacksFindings(run: Run): Finding[] {
     enabled.length === 0
       ? { id: 'stacks.enabled', status: 'warning', found: 'none', needed: 'at least one enabled stack', fix: 'Run: stackbk dirlist refresh, then: stackbk dirlist enable NAME' }
       : { id: 'stacks.enabled', status: 'ok', found: enabled.map(({ name }) => name).join(', '), needed: 'at least one enabled stack', fix: '' },
-    ...lost.map(({ name, reason }): Finding => ({ id: `stacks.${name}`, status: 'failed', found: reason, needed: 'an enabled stack that is there', fix: `Mount its disk, or run: stackbk dirlist disable ${name}` })),
+    ...lost.map(({ name, reason }): Finding => ({ id: `stacks.${name}`, status: 'failed', found: reason, needed: 'an available stack', fix: `Mount its disk, or run: stackbk dirlist disable ${name}` })),
     ...[...list.problems, ...strangeSections(run.configuration, list)].map(({ message, fix }): Finding => ({ id: 'stacks.dirlist', status: 'warning', found: message, needed: '', fix })),
   ]
 }
@@ -203,7 +203,7 @@ function spaceFinding(path: string): Finding {
   const { bavail, bsize } = files.fileSystemNow(nearestExisting(path))
   const free = bavail * bsize
   const isLittle = free < littleSpace
-  return { id: 'repository.space', status: isLittle ? 'warning' : 'ok', found: `${(free / 1024 ** 3).toFixed(1)} GiB free`, needed: '1 GiB free', fix: isLittle ? 'Make room on the disk of the repository' : '' }
+  return { id: 'repository.space', status: isLittle ? 'warning' : 'ok', found: `${(free / 1024 ** 3).toFixed(1)} GiB free`, needed: '1 GiB free', fix: isLittle ? 'Free space on the disk of the repository' : '' }
 }
 
 async function transportFindings(run: Run, offers: Offers): Promise<readonly Finding[]> {
@@ -219,7 +219,7 @@ async function transportFindings(run: Run, offers: Offers): Promise<readonly Fin
 async function uploadFindings(run: Run, transport: Transport): Promise<readonly Finding[]> {
   const traits = await transport.traits({ signal: run.signal })
   if (!traits.ok) return []
-  const facts = { id: 'remote.uploads', needed: 'a remote that shows a file only when it is whole, or can move one' }
-  if (traits.value.appearsWhole || traits.value.movesWhole) return [{ ...facts, status: 'ok', found: traits.value.appearsWhole ? 'files appear whole' : 'files are uploaded beside their place, looked at and moved', fix: '' }]
-  return [{ ...facts, status: 'warning', found: 'neither: an upload that is cut may leave half an index or snapshot under its name until the next sync, which mends that first', fix: 'After an interrupted sync run: stackbk sync. Or use a remote of another kind, without a chunker, union or compress in front' }]
+  const facts = { id: 'remote.uploads', needed: 'a remote that shows a file only when it is complete, or can move files' }
+  if (traits.value.appearsWhole || traits.value.movesWhole) return [{ ...facts, status: 'ok', found: traits.value.appearsWhole ? 'files appear only when complete' : 'files are uploaded under another name, checked and moved', fix: '' }]
+  return [{ ...facts, status: 'warning', found: 'neither: an interrupted upload may leave a partial index or snapshot under its name until the next sync, which repairs that first', fix: 'After an interrupted sync run: stackbk sync. Or use a remote of another kind, without a chunker, union or compress in front' }]
 }

@@ -69,8 +69,8 @@ async function importText(request: ImportRequest, text: string): Promise<Importe
   throw new StackbkError({
     kind: 'usage',
     code: 'import-unknown',
-    message: `${request.source} is nothing that can be imported`,
-    detail: 'it holds no key of a configuration, no remote of rclone, and no line of a dirlist',
+    message: `${request.source} is not a file that can be imported`,
+    detail: 'it holds no configuration key, no rclone remote and no dirlist line',
     fix: 'Give a config.ini, a backup.conf, an rclone.conf or a dirlist.',
   })
 }
@@ -81,8 +81,8 @@ function importConfiguration(request: ImportRequest, text: string, catalogue: Ca
     throw new StackbkError({
       kind: 'usage',
       code: 'import-onto-itself',
-      message: `${source} is where the new configuration would be written, and an imported file is never touched`,
-      fix: 'Name another file with --output, and move it there when you have looked at it.',
+      message: `${source} is where the new configuration would be written, and an imported file is never changed`,
+      fix: 'Name another file with --output, and move it there after checking it.',
     })
   }
   if (existsSync(output) && !request.force) throw alreadyThere(output)
@@ -100,8 +100,8 @@ function importConfiguration(request: ImportRequest, text: string, catalogue: Ca
     putAside: converted.putAside,
     problems,
     nextSteps: [
-      ...(hasDirlist ? [`Take over the choice of stacks too: stackbk config import ${dirlist}`] : []),
-      `Look at it: stackbk config check --config ${output}`,
+      ...(hasDirlist ? [`Import the choice of stacks too: stackbk config import ${dirlist}`] : []),
+      `Check it: stackbk config check --config ${output}`,
     ],
   }
 }
@@ -130,7 +130,7 @@ async function importChoices(request: ImportRequest, text: string): Promise<Impo
   const configuration = configurationAt(request)
   const place = dirlistPlace(configuration)
   if (isSameFile(request.source, place.file)) {
-    throw new StackbkError({ kind: 'usage', code: 'import-onto-itself', message: `${place.file} is the dirlist already`, fix: 'Nothing is to be done: every notation is read as it is.' })
+    throw new StackbkError({ kind: 'usage', code: 'import-onto-itself', message: `${place.file} is the dirlist already`, fix: 'There is nothing to do: stackbk reads every notation.' })
   }
   // The first thing that is ever set up may be this one. Any other folder may be a disk that is not mounted.
   if (dirname(place.file) === dirname(request.output)) makeFolder(dirname(place.file))
@@ -164,7 +164,7 @@ function readSource(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file))
   } catch (error) {
-    throw new StackbkError({ kind: 'usage', code: 'import-unreadable', message: `${basename(file)} cannot be read`, detail: reasonOf(error), fix: `Check ${file}: it must be a UTF-8 text that this user may read.` })
+    throw new StackbkError({ kind: 'usage', code: 'import-unreadable', message: `${basename(file)} cannot be read`, detail: reasonOf(error), fix: `Check ${file}: it must be UTF-8 text that this user may read.` })
   }
 }
 

@@ -3,7 +3,7 @@ import { basename, dirname, resolve } from 'node:path'
 
 import { errorFrom, StackbkError, type Problem } from '../errors.js'
 import { writeFileAtomically } from '../host/atomic-write.js'
-import { isAgeFile, openKit, sealKit } from './kit/archive.js'
+import { assertAgeFile, isAgeFile, openKit, sealKit } from './kit/archive.js'
 import { checkAgainstCloud, type CloudCheck } from './kit/cloud-check.js'
 import { gatherKit, kitNames } from './kit/contents.js'
 import { manifestFile, manifestIn, type KitManifest } from './kit/manifest.js'
@@ -46,7 +46,8 @@ export type KitCheckResult = ResultHeader & KitCheckBody
 
 export interface KitRequest {
   readonly file: string
-  readonly passphrase: string
+  /** Called only when the file has been found usable: it may ask. */
+  readonly passphrase: () => Promise<string>
 }
 
 /** What the kit says of the program that wrote it. */
@@ -79,6 +80,7 @@ export async function writeKit(run: Run, request: KitRequest & ProgramFacts): Pr
   }
   const opened = await openRepository({ ...run, dryRun: true }, { mayInit: false })
   if (opened === null) throw new StackbkError({ kind: 'repository-missing', message: 'there is no repository yet', fix: 'Run: stackbk backup' })
+  const passphrase = await request.passphrase()
   run.reporter.step('gathering what a bare host needs')
   const contents = await gatherKit(run, engine, transport)
   const manifest: KitManifest = { schemaVersion: 1, createdAt: run.startedAt.toISOString(), host: run.configuration.backup.hostname, repositoryId: opened.repository.id, repository: opened.repository.location, remote: transport.location }
@@ -100,11 +102,11 @@ export async function writeKit(run: Run, request: KitRequest & ProgramFacts): Pr
     extract: engine.byHand?.({ repository: localRoot }) ?? [],
   })
   run.reporter.step('encrypting the kit')
-  const sealed = await sealKit([...files, { name: kitNames.page, content: Buffer.from(text) }], request.passphrase)
+  const sealed = await sealKit([...files, { name: kitNames.page, content: Buffer.from(text) }], passphrase)
   writeFileAtomically(file, sealed, { mode: 0o600 })
   writeFileAtomically(page, text, { mode: 0o600 })
   rememberKit(run.state.kit, { at: run.startedAt, file, contents })
-  const problems: Problem[] = request.passphrase.length < shortPassphrase ? [{ severity: 'warning', code: 'short-passphrase', message: `a passphrase of ${request.passphrase.length} characters can be found by trying`, fix: 'Write the kit again with a longer one, of five random words for one' }] : []
+  const problems: Problem[] = passphrase.length < shortPassphrase ? [{ severity: 'warning', code: 'short-passphrase', message: `a passphrase of ${passphrase.length} characters can be guessed by brute force`, fix: 'Write the kit again with a longer one, such as five random words' }] : []
   return concluded(run, { file, page, holds, repositoryId: manifest.repositoryId, remote: manifest.remote, program: program?.name ?? null }, { status: 'ok', problems })
 }
 
@@ -117,14 +119,10 @@ export async function writeKit(run: Run, request: KitRequest & ProgramFacts): Pr
  */
 export async function checkKit(run: Run, request: KitRequest): Promise<Outcome<KitCheckResult>> {
   const file = resolve(request.file)
-  let content: Uint8Array
-  try {
-    content = readFileSync(file)
-  } catch (error) {
-    throw new StackbkError({ kind: 'usage', code: 'kit-not-readable', message: `the kit ${file} cannot be read`, detail: (error as Error).message, fix: 'Name the file that stackbk kit write has written' })
-  }
+  const content = readKit(file)
+  const passphrase = await request.passphrase()
   run.reporter.step('opening the kit')
-  const files = await openKit(content, request.passphrase)
+  const files = await openKit(content, passphrase)
   const manifest = manifestIn(files)
   const renewed = await RenewedFiles.open(run)
   const check = await checkAgainstCloud(run, files, manifest, renewed)
@@ -135,13 +133,26 @@ export async function checkKit(run: Run, request: KitRequest): Promise<Outcome<K
   return concluded(run, body, { status: failed ? 'partial' : 'ok', problems: [...problems, ...renewed.problems], codes: [failed ? 3 : 0] })
 }
 
+/** Throws `usage` for a file that cannot be read, and `corrupt` (6) for one that is not in age format. */
+function readKit(file: string): Uint8Array {
+  const refused = (message: string, detail = ''): StackbkError => new StackbkError({ kind: 'usage', code: 'kit-not-readable', message, detail, fix: 'Name a file that stackbk kit write has written' })
+  let content: Uint8Array
+  try {
+    content = readFileSync(file)
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? refused(`there is no kit ${file}`) : refused(`the kit ${file} cannot be read`, (error as Error).message)
+  }
+  assertAgeFile(content)
+  return content
+}
+
 /** Throws `usage` before any secret is gathered. */
 function assertWritable(file: string): void {
   const refused = (message: string, fix: string): StackbkError => new StackbkError({ kind: 'usage', code: 'kit-not-writable', message, fix })
-  if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) throw refused(`there is no folder ${dirname(file)}`, 'Make it, or name another place')
+  if (statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory() !== true) throw refused(`there is no folder ${dirname(file)}`, 'Make it, or name another folder')
   if (!existsSync(file)) return
-  if (!statSync(file).isFile()) throw refused(`${file} is no file`, 'Name a file')
-  if (!isAgeFile(beginningOf(file))) throw refused(`${file} is there and is no kit`, 'Name another file, or remove it')
+  if (!statSync(file).isFile()) throw refused(`${file} is not a file`, 'Name a file')
+  if (!isAgeFile(beginningOf(file))) throw refused(`${file} exists and is not a kit`, 'Name another file, or remove it')
 }
 
 function beginningOf(file: string): Uint8Array {

@@ -41,7 +41,7 @@ export async function testNotifications(run: Run, wanted: string | undefined): P
     const begun = performance.now()
     const [untold] = await notifiers.tell(event, 'failure', [name])
     const notification: TestedNotification = { name, type, status: untold === undefined ? 'ok' : 'failed', durationMs: Math.round(performance.now() - begun) }
-    const problems: readonly Problem[] = untold === undefined ? [] : [{ severity: 'error', code: 'not-told', message: `[notify:${name}] could not be notified: ${untold.message}`, fix: untold.fix.startsWith('Try it with') ? '' : untold.fix }]
+    const problems: readonly Problem[] = untold === undefined ? [] : [{ severity: 'error', code: 'not-told', message: `notification to [notify:${name}] failed: ${untold.message}`, fix: untold.fix.startsWith('Try it with') ? '' : untold.fix }]
     return { notification, problems }
   }))
   const failed = tested.filter(({ problems }) => problems.length > 0).length
@@ -55,7 +55,7 @@ function unknownNotification(name: string, names: readonly string[]): StackbkErr
     kind: 'usage',
     code: 'unknown-notification',
     message: `there is no section [notify:${name}]`,
-    detail: names.length === 0 ? 'there is none at all' : `there are: ${names.join(', ')}`,
+    detail: names.length === 0 ? 'there is none' : `there are: ${names.join(', ')}`,
     fix: nearest === null ? 'Check its name in the configuration' : `Did you mean ${nearest}?`,
   })
 }

@@ -8,7 +8,7 @@ import { realPathSoFar } from '../host/mounts.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { marksOf } from './backup/stack-snapshots.js'
 import { chooseSnapshots, type Choice } from './recover/choice.js'
-import { extractOnly } from './recover/extract-only.js'
+import { assertFree, extractOnly } from './recover/extract-only.js'
 import { planRecoveries, type RecoveryPlan } from './recover/plan.js'
 import { beginRecovery, recoverStack, type BegunRecovery, type RecoverStackContext } from './recover/recover-stack.js'
 import { listMoved } from './recover/moved-entries.js'
@@ -54,7 +54,7 @@ export interface RecoverChoices {
 export async function recover(run: Run, choices: RecoverChoices): Promise<Outcome<RecoverResult>> {
   const configured = await run.engine()
   const engine = choices.repository === undefined ? configured : configured.at(choices.repository)
-  assertFlagsFit(choices)
+  assertChoicesFit(choices)
   if (choices.target !== undefined) return await extract(run, engine, choices, choices.target)
   const runtime = await run.runtime()
   await run.lock(stacksLock(run), repositoryLock(engine))
@@ -128,14 +128,15 @@ async function extract(run: Run, engine: Engine, choices: RecoverChoices, target
   return concludeRecovery(run, [...stacks, ...choice.lacking.map((name) => lacking(name, choice))], [...replay.problems, ...choice.problems])
 }
 
-/** Throws `usage` for what contradicts itself. */
-function assertFlagsFit({ path, service, target, into, noStart }: RecoverChoices): void {
+/** Throws `usage` for choices that contradict each other, and for folders that cannot be used: before anything is asked or opened. */
+export function assertChoicesFit({ path, service, target, into, noStart, overwrite }: Omit<RecoverChoices, 'repository' | 'confirm'>): void {
   const refused = (message: string, fix: string): StackbkError => new StackbkError({ kind: 'usage', code: 'flags-contradict', message, fix })
   if (path !== undefined && service !== undefined) throw refused('--path and --service are both given', 'Give one of them')
   if (target !== undefined && service !== undefined) throw refused('--service brings data to where its containers have it, and --target extracts elsewhere', 'Extract a part with --path, or leave out --target')
   if (target !== undefined && into !== undefined) throw refused('--target extracts files only, and --into recovers stacks to another folder', 'Give one of them')
   if (into !== undefined) assertFolder(into)
   if (target !== undefined && noStart) throw refused('with --target nothing is started anyway', 'Leave out --no-start')
+  if (target !== undefined && !overwrite) assertFree(target)
 }
 
 function severalStacks({ path }: RecoverChoices): StackbkError {

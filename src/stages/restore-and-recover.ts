@@ -1,4 +1,4 @@
-import { exitCodeOf, exitCodes, isDeclined, StackbkError, type Problem } from '../errors.js'
+import { exitCodeOf, exitCodes, isDeclined, messageWithReason, StackbkError, type Problem } from '../errors.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { recover, type RecoverChoices } from './recover.js'
 import type { RecoverResult } from './recover/recover-result.js'
@@ -38,7 +38,7 @@ export async function restoreAndRecover(run: Run, choices: RestoreChoices & { re
     if (!(error instanceof StackbkError)) throw error
     codes.push(exitCodeOf(error))
     if (isDeclined(error)) problems.push({ severity: 'warning', code: error.code, message: 'no stack was recovered: the question was not answered with yes', fix: '' })
-    else problems.push({ severity: 'error', code: error.code, message: error.detail === '' ? error.message : `${error.message}: ${error.detail}`, fix: error.fix })
+    else problems.push({ severity: 'error', code: error.code, message: messageWithReason(error), fix: error.fix })
   }
   const status = recovered === null ? 'partial' : result.status === 'ok' && recovered.status === 'ok' ? 'ok' : 'partial'
   const { source, target, files, bytes, verification, snapshots, nextSteps } = result

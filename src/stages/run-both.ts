@@ -1,4 +1,4 @@
-import { exitCodeOf, exitCodes, StackbkError, type Problem } from '../errors.js'
+import { exitCodeOf, exitCodes, StackbkError, type Problem, messageWithReason } from '../errors.js'
 import { backup, type BackupChoices } from './backup.js'
 import type { BackupResult } from './backup/backup-result.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
@@ -46,7 +46,7 @@ export async function runBoth(run: Run, choices: RunBothChoices): Promise<Outcom
       // What the sync meets must not hide what the backup has done.
       if (!(error instanceof StackbkError) || (command === 'backup' && endsTheRun.includes(error.kind))) throw error
       codes.push(exitCodeOf(error))
-      problems.push({ severity: 'error', code: error.code, message: error.detail === '' ? error.message : `${error.message}: ${error.detail}`, fix: error.fix })
+      problems.push({ severity: 'error', code: error.code, message: messageWithReason(error), fix: error.fix })
       return null
     }
   }

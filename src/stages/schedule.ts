@@ -98,7 +98,7 @@ export async function removeSchedule(run: Run, environment: Environment): Promis
     const removed: ScheduleRemoveBody['removed'][number][] = []
     for (const scope of ['system', 'user'] as const) {
       if (scope === 'system' && process.getuid?.() !== 0) {
-        if (timerRecord(unitFolder(scope, environment)) !== null) problems.push({ severity: 'warning', code: 'not-removed', message: 'the timer of the system stays', fix: 'As root run: stackbk schedule remove' })
+        if (timerRecord(unitFolder(scope, environment)) !== null) problems.push({ severity: 'warning', code: 'not-removed', message: 'the timer of the system was kept', fix: 'As root run: stackbk schedule remove' })
       } else if (await removeTimer(run, scope, environment)) removed.push({ kind: 'systemd', scope })
     }
     if (await removeCron(run)) removed.push({ kind: 'cron', scope: 'user' })
@@ -136,10 +136,10 @@ async function alone<T>(run: Run, act: () => Promise<T>): Promise<T> {
 
 function assertSystemd(scope: UnitScope): void {
   if (!isSystemdHere()) {
-    throw new StackbkError({ kind: 'tool-missing', code: 'no-systemd', message: 'systemd does not run this machine', detail: 'there is no /run/systemd/system', fix: 'For a crontab: stackbk schedule install --cron. To see the units, or take them elsewhere: --print' })
+    throw new StackbkError({ kind: 'tool-missing', code: 'no-systemd', message: 'this machine does not run systemd', detail: 'there is no /run/systemd/system', fix: 'For a crontab: stackbk schedule install --cron. To see the units, or take them elsewhere: --print' })
   }
   if (scope === 'system' && process.getuid?.() !== 0) {
-    throw new StackbkError({ kind: 'usage', code: 'not-root', message: "the system's timer wants root", detail: `this is ${userName()}`, fix: 'Run it as root, or add --user for a timer of this user' })
+    throw new StackbkError({ kind: 'usage', code: 'not-root', message: "the system's timer needs root", detail: `this is ${userName()}`, fix: 'Run it as root, or add --user for a timer of this user' })
   }
 }
 
@@ -177,7 +177,7 @@ function extrasIn({ verify, drill }: ScheduleRecord): Pick<ScheduleInstallBody, 
 async function assertCalendar(run: Run, at: string): Promise<Awaited<ReturnType<typeof lookAtCalendar>>> {
   const look = await lookAtCalendar(run.exec, at, run.signal)
   if (look !== null && look.next === null) {
-    throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${at}' never comes again`, detail: `systemd reads it as ${look.normalized}`, fix: "Give a time that comes again, such as '*-*-* 02:30:00'" })
+    throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${at}' is never due again`, detail: `systemd reads it as ${look.normalized}`, fix: "Give a time that recurs, such as '*-*-* 02:30:00'" })
   }
   return look
 }
@@ -197,7 +197,7 @@ async function installTimer(run: Run, plan: Plan): Promise<Outcome<ScheduleInsta
   return concluded(run, { kind: 'systemd', scope, at: record.at, nextRun: placed?.nextRun ?? look?.next ?? null, ...extrasIn(record), files, replaced }, { status: 'ok', problems })
 }
 
-const unchecked: Problem = { severity: 'warning', code: 'calendar-unchecked', message: 'there is no systemd-analyze here to say whether the time is one', fix: 'Where the units go, run: systemd-analyze calendar' }
+const unchecked: Problem = { severity: 'warning', code: 'calendar-unchecked', message: 'the time could not be checked: there is no systemd-analyze here', fix: 'Where the units go, run: systemd-analyze calendar' }
 
 function lingering(scope: UnitScope): readonly Problem[] {
   const username = userName()
@@ -216,7 +216,7 @@ async function assertCronTime(at: string): Promise<{ readonly fields: string; re
   const fields = asCron(at)
   const nextRun = fields === null ? null : await nextOfCron(fields)
   if (fields !== null && nextRun !== null) return { fields, nextRun }
-  throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${at}' is no time that cron knows`, detail: fields === null ? 'it takes five fields, or a time of day on some days of the week' : `the fields '${fields}' are wrong, or never come`, fix: "Give five fields, such as '30 2 * * *', or a time such as 'Mon..Fri 02:30'" })
+  throw new StackbkError({ kind: 'usage', code: 'bad-calendar', message: `'${at}' is not a valid cron schedule`, detail: fields === null ? 'it takes five fields, or a time of day on some days of the week' : `the fields '${fields}' are invalid, or never due`, fix: "Give five fields, such as '30 2 * * *', or a time such as 'Mon..Fri 02:30'" })
 }
 
 async function installCron(run: Run, plan: Plan): Promise<Outcome<ScheduleInstallResult>> {

@@ -163,7 +163,7 @@ function attemptsOf(tally: Tally, begun: number): number {
 }
 
 function damagedConfig(transport: Transport): Problem {
-  return { severity: 'warning', code: 'remote-config-damaged', message: `the config on ${transport.location} could not be opened, and was sent again`, fix: 'See whether other files there are rotten too: stackbk verify --cloud' }
+  return { severity: 'warning', code: 'remote-config-damaged', message: `the config on ${transport.location} did not open; it was uploaded again`, fix: 'Check whether other files there are corrupt too: stackbk verify --cloud' }
 }
 
 /** A rotten file never goes up, nor an index or a snapshot, which may need it: the copy stays valid. */

@@ -100,7 +100,7 @@ export class Telling {
       if (severity === 'failure') this.#reported.add(event.command, event.at, delivered)
       else this.#reported.remove(event.command, delivered)
     } catch (error) {
-      log('warning', 'what could not be told could not be noted either', { reason: String(error) })
+      log('warning', 'the failed notification could not be recorded', { reason: String(error) })
     }
   }
 
@@ -111,7 +111,7 @@ export class Telling {
 
   /** Those that could not be told, as warnings: no reason for any exit code. */
   problems(): readonly Problem[] {
-    return [...this.#untold.values()].map(({ name, message, fix }) => ({ severity: 'warning', code: 'not-told', message: `[notify:${name}] could not be notified: ${message}`, fix }))
+    return [...this.#untold.values()].map(({ name, message, fix }) => ({ severity: 'warning', code: 'not-told', message: `notification to [notify:${name}] failed: ${message}`, fix }))
   }
 
   #killedEvent({ runId, command, startedAt }: RunRecord, stacks: readonly BroughtBack[], stillWaiting: readonly string[]): StackbkEvent {

@@ -17,10 +17,10 @@ export async function uncoveredProjects(run: Run): Promise<readonly Finding[]> {
   const uncovered = projects.value.flatMap(({ name, workingDirectory, containers }) => {
     const left = containers.filter(({ id }) => !covered.has(id))
     if (left.length === 0) return []
-    const which = left.length === containers.length ? '' : `, of it ${left.map((container) => container.name).join(', ')}`
+    const which = left.length === containers.length ? '' : `: only ${left.map((container) => container.name).join(', ')}`
     return [`${name} (${workingDirectory}${which})`]
   })
   const facts = { id: 'stacks.uncovered', needed: 'every running project in an enabled stack' }
-  if (uncovered.length === 0) return [{ ...facts, status: 'ok', found: 'no running project is without one', fix: '' }]
-  return [{ ...facts, status: 'warning', found: `in no backup: ${uncovered.join('; ')}`, fix: 'Enable its stack (stackbk dirlist enable NAME), or add its folder first (stackbk dirlist add FOLDER), unless it is meant to have no backup' }]
+  if (uncovered.length === 0) return [{ ...facts, status: 'ok', found: 'all are', fix: '' }]
+  return [{ ...facts, status: 'warning', found: `not backed up: ${uncovered.join('; ')}`, fix: 'Enable its stack (stackbk dirlist enable NAME), or add its folder first (stackbk dirlist add FOLDER), unless it needs no backup' }]
 }

@@ -1,3 +1,5 @@
+import { newWords } from '@stackbk/contract'
+
 import { nearestName } from '../config/nearest-name.js'
 import { exitCodeOf, isCommandLineError, type Problem, StackbkError } from '../errors.js'
 import { writeDocument } from '../host/foreign-code.js'
@@ -25,11 +27,11 @@ export function errorText(error: unknown, command: CalledCommand = { name: '', f
   if (error instanceof StackbkError) {
     // oclif wraps the message of an error that a flag's own parser throws.
     const message = error.message.replace(/^Parsing --\S+ \n\t/, '').replace(/\nSee more help with --help$/, '')
-    return { code: error.code, message, why: error.detail, fix: error.fix }
+    return { code: error.code, message, why: newWords(message, error.detail), fix: error.fix }
   }
   if (isCommandLineError(error)) return commandLineText(error, command)
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return { code: 'bug', message: 'stackbk has met an error of its own', why: text, fix: 'Please report it, with the lines above' }
+  return { code: 'bug', message: 'internal error: this is a bug in stackbk', why: text, fix: 'Please report it, with the lines above' }
 }
 
 /** The three lines. A reason of several lines keeps them. */
@@ -70,6 +72,8 @@ function commandLineText(error: Error, command: CalledCommand): ErrorText {
     }
   }
   const parsed = /^Parsing (--\S+)/.exec(first)?.[1]
-  const message = parsed === undefined ? first.replace(/:$/, '') : `the value of ${parsed} cannot be taken`
-  return { code: 'usage', message, why: more.join('\n'), fix: suggestions.join('; ') || help }
+  const fix = suggestions.join('; ') || help
+  const [reason = '', ...others] = more
+  if (parsed !== undefined) return { code: 'usage', message: `${parsed}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`, why: others.join('\n'), fix }
+  return { code: 'usage', message: first.replace(/:$/, ''), why: more.join('\n'), fix }
 }

@@ -21,14 +21,14 @@ function inFile(file: string): string {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new StackbkError({ kind: 'usage', code: 'passphrase-not-readable', message: `the passphrase file ${file} cannot be read`, detail: (error as Error).message, fix: 'Name a file that holds the passphrase and nothing else' })
+    throw new StackbkError({ kind: 'usage', code: 'passphrase-not-readable', message: `the passphrase file ${file} cannot be read`, detail: (error as Error).message, fix: 'Name a file that holds only the passphrase' })
   }
   return notEmpty(text.replace(/\r?\n$/, ''), `the passphrase file ${file} is empty`)
 }
 
 async function asked(question: string, askable: Askable): Promise<string> {
   if (!mayAsk(askable)) {
-    throw new StackbkError({ kind: 'usage', code: 'no-passphrase', message: 'a passphrase is needed, and it cannot be asked for', detail: 'there is no terminal, or --json, --quiet or --yes wants no question', fix: 'Add --passphrase-file FILE' })
+    throw new StackbkError({ kind: 'usage', code: 'no-passphrase', message: 'a passphrase is needed, and there is no terminal to ask in', detail: 'with --json, --quiet and --yes nothing is asked either', fix: 'Add --passphrase-file FILE' })
   }
   const { askSecret } = await import('./prompt.js')
   const answer = await askSecret(question)

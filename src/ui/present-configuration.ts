@@ -1,10 +1,14 @@
+import { shellWord } from '@stackbk/contract'
+
 import type { ConfigurationCheckResult, ConfigurationShowResult, NewConfigurationResult } from '../stages/configuration.js'
 import type { ImportResult } from '../stages/import.js'
 import { blocks, presentProblems } from './present-problems.js'
 import { table } from './table.js'
 
-export function presentCheck({ file, problems }: ConfigurationCheckResult): string {
-  return blocks(presentProblems(problems), problems.length === 0 ? `${file} is valid` : `${file} is valid, with warnings`)
+/** `isNamed`: by `--config`, so that the next command has to name it too. */
+export function presentCheck({ file, problems }: ConfigurationCheckResult, isNamed: boolean): string {
+  const verdict = problems.length === 0 ? `${file} is valid` : `${file} is valid, with warnings`
+  return blocks(presentProblems(problems), `${verdict}\nTo try it: stackbk doctor${isNamed ? ` --config ${shellWord(file)}` : ''}`)
 }
 
 /** A row a key, under its section. */
@@ -24,10 +28,10 @@ export function presentNewConfiguration({ file, previous, passwordFile, isPasswo
 export function presentImport(result: ImportResult): string {
   const { kind, source, target, previous, taken, putAside, remotes, problems, nextSteps } = result
   const lines = [
-    `${source} is taken for ${kind === 'rclone' ? 'an rclone configuration' : `a ${kind}`}`,
-    `taken over into ${target}: ${taken.length === 0 ? 'nothing' : taken.join(', ')}`,
+    `${source} was read as ${kind === 'rclone' ? 'an rclone configuration' : `a ${kind}`}`,
+    `imported into ${target}: ${taken.length === 0 ? 'nothing' : taken.join(', ')}`,
     ...(previous === null ? [] : [`the old one is kept: ${previous}`]),
-    ...(putAside.length === 0 ? [] : [`put aside as comments: line ${putAside.join(', ')}`]),
+    ...(putAside.length === 0 ? [] : [`kept as comments: line ${putAside.join(', ')}`]),
     ...(remotes.length === 0 ? [] : [`remotes: ${remotes.join(', ')}`]),
   ]
   return blocks(presentProblems(problems), lines.join('\n'), steps(nextSteps))

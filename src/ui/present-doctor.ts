@@ -5,17 +5,25 @@ import { blocks, presentProblems } from './present-problems.js'
 
 const signs = { ok: 'ok  ', warning: 'warn', failed: 'FAIL' } as const
 
-/** A line for each check; of what is not well, what is needed and what to do. Plugins that can be used share a line, unless all is asked for. */
+/**
+ * A line for each check; of what is not well, what is needed and what to do. What is not well stands at the end, failures last, where
+ * it is seen on any screen. Usable plugins are counted in one line, unless all is asked for.
+ */
 export function presentDoctor(result: DoctorResult, { isVerbose = false } = {}): string {
   const isUsablePlugin = ({ id, status }: Finding): boolean => !isVerbose && status === 'ok' && id.startsWith('plugin.')
-  const plugins = result.checks.filter(isUsablePlugin).map(({ id }) => id.slice('plugin.'.length))
-  const first = result.checks.findIndex(isUsablePlugin)
-  const lines = result.checks.flatMap((check, index) => {
-    if (index === first) return [lineOf({ ...check, id: 'plugins', found: plugins.join(', ') })]
+  const plugins = result.checks.filter(isUsablePlugin)
+  const good = result.checks.filter(({ status }) => status === 'ok').flatMap((check) => {
+    if (check === plugins[0]) return [lineOf({ ...check, id: 'plugins', found: String(plugins.length) })]
     return isUsablePlugin(check) ? [] : [lineOf(check)]
   })
-  const bad = result.checks.filter(({ status }) => status === 'failed').length
-  return blocks(lines.join('\n'), presentProblems(result.problems), bad === 0 ? 'everything needed is in place' : `${bad} ${bad === 1 ? 'thing is' : 'things are'} wrong`)
+  const [warnings, failures] = (['warning', 'failed'] as const).map((wanted) => result.checks.filter(({ status }) => status === wanted).map(lineOf))
+  return blocks(good.join('\n'), (warnings ?? []).join('\n'), (failures ?? []).join('\n'), presentProblems(result.problems), summaryOf(failures?.length ?? 0, warnings?.length ?? 0))
+}
+
+function summaryOf(failures: number, warnings: number): string {
+  const doubts = warnings === 0 ? '' : `${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`
+  if (failures === 0) return ['everything needed is in place', doubts].filter((part) => part !== '').join(', ')
+  return [`${failures} ${failures === 1 ? 'check' : 'checks'} failed`, doubts].filter((part) => part !== '').join(', ')
 }
 
 function lineOf({ id, status, found, needed, fix }: Finding): string {

@@ -20,7 +20,7 @@ export function presentKitCheck(result: KitCheckResult): string {
     `kit           ${result.file}, written ${localTime(result.writtenAt)}`,
     `copy          ${result.remote}`,
     `repository    ${result.repositoryId}, ${counted(result.snapshots, 'snapshot')}${result.newest === null ? '' : `, the newest of ${localTime(result.newest)}`}`,
-    `read out of   ${result.read.length === 0 ? 'nothing' : result.read.join(', ')}`,
+    `read from     ${result.read.length === 0 ? 'no stack' : result.read.join(', ')}`,
   ]
-  return blocks(lines.join('\n'), presentProblems(result.problems), `the kit brings the repository back (${formatDuration(result.durationMs)})`)
+  return blocks(lines.join('\n'), presentProblems(result.problems), `the repository can be restored with this kit (checked in ${formatDuration(result.durationMs)})`)
 }

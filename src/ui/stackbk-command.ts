@@ -2,7 +2,7 @@ import type { Interfaces } from '@oclif/core'
 import { displayPath, type Finding, type LogLevel } from '@stackbk/contract'
 
 import { checkConfiguration, loadConfiguration, salvageNotifications, type Configuration, type Environment, type Need, type NotificationSettings } from '../config/configuration.js'
-import { exitCodeOf, exitCodes, isDeclined, StackbkError, type Problem, type SignalName } from '../errors.js'
+import { exitCodeOf, exitCodes, isDeclined, messageWithReason, StackbkError, type Problem, type SignalName } from '../errors.js'
 import { forbidExit, reserveStandardOutput, writeDocument } from '../host/foreign-code.js'
 import { type Output, surviveLostOutput } from '../host/output.js'
 import { catchSignals, type Interruption } from '../host/signals.js'
@@ -234,11 +234,11 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const needed = 'a configuration without errors'
     try {
       const run = await this.openRun({ needs: [], changes: false })
-      const warnings = this.#allWarnings(run.configuration, offers).map(({ message, fix }): Finding => ({ id: 'configuration', status: 'warning', found: message, needed, fix }))
+      const warnings = this.#allWarnings(run.configuration, offers).map(({ message, fix }): Finding => ({ id: 'configuration', status: 'warning', found: message, needed: '', fix }))
       return { run, offers, findings: [{ id: 'configuration', status: 'ok', found: run.configuration.file, needed, fix: '' }, ...warnings] }
     } catch (error) {
       if (!(error instanceof StackbkError) || error.kind !== 'configuration') throw error
-      const finding: Finding = { id: 'configuration', status: 'failed', found: [error.message, error.detail].filter((part) => part !== '').join(': '), needed, fix: error.fix }
+      const finding: Finding = { id: 'configuration', status: 'failed', found: messageWithReason(error), needed, fix: error.fix }
       return { run: await this.#open({ needs: [], changes: false }, offers, this.#defaults(offers)), offers, findings: [finding] }
     }
   }

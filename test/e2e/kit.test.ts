@@ -103,6 +103,15 @@ describe('the disaster kit', () => {
     expect(leftBehind()).toEqual([])
   })
 
+  it('looks at the path before it needs a passphrase', async () => {
+    const missing = await world.run(['kit', 'check', at('none.age')])
+    expect([missing.exitCode, missing.stderr]).toEqual([2, expect.stringContaining(`there is no kit ${at('none.age')}`)])
+    const other = await world.run(['kit', 'check', at('key')])
+    expect([other.exitCode, other.stderr]).toEqual([6, expect.stringContaining('it is not a file in age format')])
+    const folder = await world.run(['kit', 'write', at('nowhere/kit.age')])
+    expect([folder.exitCode, folder.stderr]).toEqual([2, expect.stringContaining(`there is no folder ${at('nowhere')}`)])
+  })
+
   it('check tells when the copy holds no repository, and when it cannot be reached', async () => {
     renameSync(join(world.cloud, 'config'), join(world.cloud, 'config.away'))
     const empty = await world.run(kitCalls('check', at('kit.age')))

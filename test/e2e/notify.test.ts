@@ -207,7 +207,7 @@ describe('somebody who cannot be told', () => {
     writeFileSync(world.config, without)
     const call = await world.json<{ error: { code: string } }>(['backup', 'web'], deadEngine)
     expect(call.exitCode).toBe(4)
-    expect(call.stderr).toMatch(/warning: \[notify:hook\] could not be notified: the webhook at 127\.0\.0\.1:\d+ answers with 404: no: \/gone\/\*{8}/)
+    expect(call.stderr).toMatch(/warning: notification to \[notify:hook\] failed: the webhook at 127\.0\.0\.1:\d+ answers with 404: no: \/gone\/\*{8}/)
     expect(call.stderr).not.toContain('right')
     expect(records()).toHaveLength(1)
     receivers.forget()

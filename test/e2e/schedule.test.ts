@@ -86,8 +86,8 @@ describe('schedule install --print', () => {
 
   it.each([
     ['a time that is none, in the words of systemd', ['--at', 'soon'], /Failed to parse calendar specification/],
-    ['a time that is over', ['--at', '2001-01-01'], /never comes again/],
-    ['what cron does not know', ['--cron', '--at', '61 * * * *'], /no time that cron knows/],
+    ['a time that is over', ['--at', '2001-01-01'], /is never due again/],
+    ['what cron does not know', ['--cron', '--at', '61 * * * *'], /is not a valid cron schedule/],
   ])('refuses %s: 2', async (_, flags, words) => {
     const { exitCode, stderr } = await world.run(['schedule', 'install', '--print', ...flags])
     expect(exitCode).toBe(2)

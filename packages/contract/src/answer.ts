@@ -62,3 +62,28 @@ export function failed(failure: Failure): { readonly ok: false; readonly failure
 
 /** A good answer that has nothing to say. */
 export const done: Answer<void> = { ok: true, value: undefined }
+
+/**
+ * Returns the lines of a tool's words that say something which the message does not say already. Case, spaces and full stops do not
+ * matter. Empty if the words only repeat the message.
+ */
+export function newWords(message: string, words: string): string {
+  const said = [essenceOf(message)]
+  const lines = words.split('\n').map((line) => line.trim()).filter((line) => {
+    const essence = essenceOf(line)
+    if (essence === '' || said.some((one) => one.includes(essence))) return false
+    said.push(essence)
+    return true
+  })
+  return lines.join('\n')
+}
+
+/** Returns a failure in one line: its message, and the tool's last line if that says something new. */
+export function failureInOneLine({ message, toolOutput = '' }: Pick<Failure, 'message' | 'toolOutput'>): string {
+  const reason = newWords(message, toolOutput).split('\n').at(-1) ?? ''
+  return reason === '' ? message : `${message}: ${reason}`
+}
+
+function essenceOf(text: string): string {
+  return text.toLowerCase().replaceAll(/\s+/g, ' ').trim().replace(/[.!:]+$/, '')
+}

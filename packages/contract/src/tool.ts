@@ -72,7 +72,7 @@ export interface ToolResult {
   readonly durationMs: number
   /** True when SIGKILL was needed, or even that did not end it within 10 s (a process stuck in the kernel). */
   readonly wasKilled: boolean
-  /** Why it was not started, in the system's words. */
+  /** Why it was not started, as a sentence without a full stop: `no program restic in PATH`; for what is rare, in the system's words. */
   readonly startError: string | null
   /**
    * The error, with its stack, that a listener or the stream of `input` has thrown. The tool's output was not fully processed then,

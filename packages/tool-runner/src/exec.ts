@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+
 import { execa } from 'execa'
 
 import { isSecret } from '@stackbk/contract'
@@ -68,7 +70,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
   }
   const pid = subprocess.pid
   if (pid === undefined) {
-    return neverStarted('not-started', subprocess.then((ended) => ended.originalMessage ?? ended.shortMessage ?? 'it could not be started'))
+    return neverStarted('not-started', subprocess.then((ended) => startErrorOf(ended, file, request.cwd)))
   }
 
   const toolProcess: ToolProcess = { pid, startTicks: readProcess(pid)?.startTicks ?? null }
@@ -229,6 +231,17 @@ function neverStarted(outcome: 'cancelled' | 'not-started', reason: Promise<stri
     startError,
   }))
   return { process: null, result, stop: () => result }
+}
+
+/** Says why the system refused to start a program: in words for what is usual, else as the system says it. */
+function startErrorOf(ended: { readonly code?: string | undefined; readonly originalMessage?: string | undefined; readonly shortMessage?: string | undefined }, file: string, cwd: string | undefined): string {
+  const isFolderThere = cwd === undefined || existsSync(cwd)
+  if (ended.code === 'ENOENT' && isFolderThere) {
+    if (!file.includes('/')) return `no program ${file} in PATH`
+    if (!existsSync(file)) return `there is no program ${file}`
+  }
+  if (ended.code === 'EACCES' && isFolderThere) return `${file} cannot be executed by this user (EACCES)`
+  return ended.originalMessage ?? ended.shortMessage ?? 'it could not be started'
 }
 
 function environmentOf(request: ToolRequest, options: ExecOptions): Record<string, string> {

@@ -250,8 +250,8 @@ describe('a stream as standard input', () => {
 
 describe('a tool that cannot be started', () => {
   const refused: [string, () => ToolRequest, RegExp][] = [
-    ['there is no such program', () => ({ file: 'stackbk-no-such-tool', args: [] }), /ENOENT/],
-    ['there is nothing at its path', () => ({ file: at('nothing'), args: [] }), /ENOENT/],
+    ['there is no such program', () => ({ file: 'stackbk-no-such-tool', args: [] }), /^no program stackbk-no-such-tool in PATH$/],
+    ['there is nothing at its path', () => ({ file: at('nothing'), args: [] }), /^there is no program \/.*nothing$/],
     ['its folder is not there', () => ({ file: 'true', args: [], cwd: at('nowhere') }), /nowhere|ENOENT/],
     ['its arguments are longer than the system takes', () => ({ file: 'true', args: Array.from({ length: 40 }, () => 'x'.repeat(100_000)) }), /E2BIG/],
     ['an argument holds what no argument can', () => ({ file: 'true', args: ['a\0b'] }), /null bytes/],

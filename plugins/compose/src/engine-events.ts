@@ -216,7 +216,7 @@ function unreachable(reason: string, failure?: Failure): Answer<never> {
   if (failure?.kind === 'configuration') return failed(failure)
   return failed({
     kind: 'tool-not-answering',
-    message: 'The Docker engine did not let us listen to its events',
+    message: 'could not subscribe to the events of the Docker engine',
     toolOutput: reason,
     fix: 'See whether the Docker engine answers, and that this user may use its socket: docker info',
   })

@@ -137,5 +137,5 @@ export function parsedModel(docker: Docker, printed: string, what: string): Answ
 
 /** What Compose says against the files is the user's to mend. It may need several lines for it, and the first says where. */
 function unresolved(failure: Failure): Failure {
-  return { ...failure, toolOutput: (failure.toolOutput ?? '').replaceAll('\n', ' '), kind: 'configuration', fix: 'Mend the compose file or what it reads, until docker compose config works in the folder' }
+  return { ...failure, toolOutput: (failure.toolOutput ?? '').replaceAll('\n', ' '), kind: 'configuration', fix: 'Correct the compose file or the files that it reads, until docker compose config works in the folder' }
 }

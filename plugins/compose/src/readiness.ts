@@ -1,4 +1,4 @@
-import { answered, done, failed } from '@stackbk/contract'
+import { answered, done, failed, failureInOneLine } from '@stackbk/contract'
 import type { Answer, CallOptions, Finding } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
@@ -92,12 +92,12 @@ export async function examineTools(docker: Docker, localSocket: () => Promise<An
     findings.push(...(await placeFindings(versions.value)))
   } else {
     const { failure } = versions
-    findings.push({ id: 'compose.engine', status: 'failed', found: [failure.message, failure.toolOutput].filter(Boolean).join(': '), needed: `an answering Docker engine, ${oldestEngine} or newer, and Compose ${oldestCompose} or newer`, fix: failure.fix ?? '', isToolTrouble: true })
+    findings.push({ id: 'compose.engine', status: 'failed', found: failureInOneLine(failure), needed: `an answering Docker engine, ${oldestEngine} or newer, and Compose ${oldestCompose} or newer`, fix: failure.fix ?? '', isToolTrouble: true })
   }
   findings.push(
     socket.ok
       ? { id: 'compose.endpoint', status: 'ok', found: `unix://${socket.value}`, needed: 'an engine on this host', fix: '' }
-      : { id: 'compose.endpoint', status: 'failed', found: socket.failure.message, needed: 'an engine on this host', fix: socket.failure.fix ?? '', isToolTrouble: socket.failure.kind !== 'configuration' },
+      : { id: 'compose.endpoint', status: 'failed', found: failureInOneLine(socket.failure), needed: 'an engine on this host', fix: socket.failure.fix ?? '', isToolTrouble: socket.failure.kind !== 'configuration' },
   )
   return findings
 }

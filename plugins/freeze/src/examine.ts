@@ -1,4 +1,4 @@
-import { done, failed, type Answer, type Finding } from '@stackbk/contract'
+import { done, failed, type Answer, type Finding, failureInOneLine } from '@stackbk/contract'
 
 import type { Method } from './method.js'
 import type { MountTable } from './mounts.js'
@@ -21,7 +21,7 @@ export async function examine(method: Method, tools: Tools, mounts: MountTable, 
   const places = mounts.visible.filter(({ type }) => method.fileSystems.includes(type))
   if (places.length === 0) return [{ id, status: 'ok', found: `no ${method.fileSystems.join(' or ')} is mounted`, needed, fix: '' }]
   const isReady = await readiness(method, tools, signal)
-  if (!isReady.ok) return [{ id, status: 'warning', found: isReady.failure.message, needed, fix: isReady.failure.fix ?? '' }]
+  if (!isReady.ok) return [{ id, status: 'warning', found: failureInOneLine(isReady.failure), needed, fix: isReady.failure.fix ?? '' }]
   const found = await version(method, tools, signal)
   return [{ id, status: 'ok', found: found.ok ? found.value : '', needed, fix: '' }]
 }
@@ -30,7 +30,7 @@ async function version({ tool }: Method, tools: Tools, signal?: AbortSignal): Pr
   const told = await tools.run({ file: tool.file, args: ['--version'], what: `asking ${tool.file} for its version`, signal, timeoutMs: questionLimitMs })
   const found = told.ok ? tool.version.exec(told.value) : null
   if (found !== null) return { ok: true, value: found[0] }
-  return failed({ kind: 'tool-missing', message: `${tool.needed} is not here`, toolOutput: told.ok ? told.value : (told.failure.toolOutput ?? ''), fix: tool.fix })
+  return failed({ kind: 'tool-missing', message: `${tool.needed} is not installed`, toolOutput: told.ok ? told.value : (told.failure.toolOutput ?? ''), fix: tool.fix })
 }
 
 /** A container without the right to mount has root and cannot show a copy at its original path. */

@@ -32,7 +32,7 @@ export function createTools(exec: Exec): Tools {
       const failure = { message: `${what} failed`, toolOutput: lastWords(result.stderr) }
       switch (result.outcome) {
         case 'not-started':
-          return failed({ kind: 'tool-missing', message: `${what} failed: ${file} is not there, or cannot be run`, toolOutput: result.startError ?? '', fix: `Install ${file}` })
+          return failed({ kind: 'tool-missing', message: `${what} failed: ${result.startError ?? `${file} cannot be started`}`, fix: `Install ${file}` })
         case 'cancelled':
           return failed({ ...failure, kind: 'cancelled', message: `${what} was cancelled` })
         case 'timed-out':

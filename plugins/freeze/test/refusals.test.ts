@@ -134,7 +134,7 @@ describe.skipIf(!canMount)('a freezer says beforehand, in words, that it cannot 
       expect(findings[0]?.fix).not.toBe('')
       return failureOf(await freezer.canFreeze([folder])).message
     }
-    expect(await without(method === 'btrfs' ? 'btrfs' : 'cp')).toMatch(/is not here/)
+    expect(await without(method === 'btrfs' ? 'btrfs' : 'cp')).toMatch(/is not installed/)
     expect(await without('unshare')).toMatch(/mount namespace/)
   })
 })

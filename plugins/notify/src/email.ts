@@ -1,4 +1,4 @@
-import { done, failed, type Answer, type CallOptions, type Notifier, type SettingValues, type StackbkEvent } from '@stackbk/contract'
+import { done, failed, type Answer, type CallOptions, type Notifier, type SettingValues, type StackbkEvent, failureInOneLine } from '@stackbk/contract'
 import type SMTPTransport from 'nodemailer/lib/smtp-transport/index.js'
 
 import { digestOf } from './digest.js'
@@ -12,7 +12,7 @@ const silenceLimitMs = 10_000
 export function createEmail(values: SettingValues): Notifier {
   const { TO: to } = values
   const receivers = Array.isArray(to) ? (to as readonly string[]) : []
-  const host = addressOf(clearText(values['URL']))?.hostname ?? 'an address that is none'
+  const host = addressOf(clearText(values['URL']))?.hostname ?? 'an invalid address'
 
   /** Calls with a transport of its own, closed in any case. */
   const withServer = async (what: string, work: (transport: Awaited<ReturnType<typeof connect>>) => Promise<unknown>, { signal }: CallOptions = {}): Promise<Answer<void>> => {
@@ -49,10 +49,9 @@ export function createEmail(values: SettingValues): Notifier {
     },
     async examine(options = {}) {
       const answer = await withServer(`the mail server ${host}`, (transport) => transport.verify(), options)
-      const needed = 'a mail server that takes mail'
-      if (answer.ok) return [{ id: 'server', status: 'ok', found: `e-mail to ${receivers.join(', ')}, ${host} takes mail`, needed, fix: '' }]
-      const { message, toolOutput = '', fix = '' } = answer.failure
-      return [{ id: 'server', status: 'failed', found: toolOutput === '' ? message : `${message}: ${toolOutput}`, needed, fix }]
+      const needed = 'a mail server that accepts mail'
+      if (answer.ok) return [{ id: 'server', status: 'ok', found: `e-mail to ${receivers.join(', ')}, ${host} accepts mail`, needed, fix: '' }]
+      return [{ id: 'server', status: 'failed', found: failureInOneLine(answer.failure), needed, fix: answer.failure.fix ?? '' }]
     },
     close: async () => {},
   }
@@ -100,7 +99,7 @@ function failureOf(what: string, host: string, error: unknown, secrets: readonly
   const { code = '', responseCode = 0 } = error as { readonly code?: string; readonly responseCode?: number }
   const toolOutput = withoutSecrets(error instanceof Error ? error.message : String(error), secrets)
   if (code === 'EAUTH' || code === 'ENOAUTH') return failed({ kind: 'configuration', message: `${host} does not take the user and the password`, toolOutput, fix: 'Check the user in URL, and what SECRET_FILE holds' })
-  if (code === 'ETLS') return failed({ kind: 'configuration', message: `${host} offers no encryption that can be used`, toolOutput, fix: 'Use smtps://, or the port that has STARTTLS' })
+  if (code === 'ETLS') return failed({ kind: 'configuration', message: `${host} offers no usable encryption`, toolOutput, fix: 'Use smtps://, or the port that has STARTTLS' })
   if (responseCode >= 500) return failed({ kind: 'failed', message: `${what} was refused`, toolOutput, fix: 'Check FROM and TO' })
   if (responseCode >= 400) return failed({ kind: 'failed', message: `${what} was put off`, toolOutput, transient: true })
   return failed({ kind: 'remote-unreachable', message: `${what} failed`, toolOutput, fix: 'Check URL, and the network', transient: true })

@@ -25,7 +25,7 @@ const portOf: Readonly<Record<string, number>> = { 'http:': 80, 'https:': 443 }
 
 /** One request; 2xx is well. Never throws. */
 export async function post({ who, url, headers, body, secrets }: Post, { signal }: CallOptions): Promise<Answer<void>> {
-  const cancelled = failed({ kind: 'cancelled', message: `telling ${who} was cancelled` })
+  const cancelled = failed({ kind: 'cancelled', message: `notifying ${who} was cancelled` })
   if (signal?.aborted) return cancelled
   let response: Response
   try {
@@ -45,7 +45,7 @@ export async function post({ who, url, headers, body, secrets }: Post, { signal 
 
 /** The host of an address, which is no secret; the rest may be. */
 export function hostOf(url: string): string {
-  return addressOf(url)?.host ?? 'an address that is none'
+  return addressOf(url)?.host ?? 'an invalid address'
 }
 
 /** `null` for what is none. */
@@ -63,7 +63,7 @@ export async function examineReach(url: string, title: string, { signal }: CallO
   const needed = `${title} that can be reached`
   const fix = 'Check URL, and the network'
   const address = addressOf(url)
-  if (address === null) return { id, status: 'failed', found: 'URL is no address', needed, fix: 'Correct URL' }
+  if (address === null) return { id, status: 'failed', found: 'URL is not a valid address', needed, fix: 'Correct URL' }
   const { connect } = await import('node:net')
   const port = Number(address.port) || (portOf[address.protocol] ?? 0)
   return await new Promise<Finding>((resolve) => {

@@ -1,4 +1,4 @@
-import type { Answer, Finding } from '@stackbk/contract'
+import { type Answer, type Finding, failureInOneLine } from '@stackbk/contract'
 
 import { firstWithPartialFiles, isAtLeast, oldestVersion, type RcloneVersion } from './version.js'
 
@@ -14,22 +14,22 @@ export interface Questions {
 export async function examine(questions: Questions): Promise<readonly Finding[]> {
   const version = versionFinding(await questions.version())
   if (version.status === 'failed') return [version]
-  const known = finding({ id: 'rclone.remote', needed: 'a remote that rclone knows' }, questions.location, await questions.known())
+  const known = finding({ id: 'rclone.remote', needed: 'a remote in the configuration of rclone' }, questions.location, await questions.known())
   if (known.status === 'failed') return [version, known]
-  return [version, known, finding({ id: 'rclone.connection', needed: 'a remote that answers and lets us in' }, 'reached', await questions.reached())]
+  return [version, known, finding({ id: 'rclone.connection', needed: 'a remote that can be reached and accepts the login' }, 'reached', await questions.reached())]
 }
 
 function versionFinding(version: Answer<RcloneVersion>): Finding {
   const facts = { id: 'rclone.version', needed: `${oldestVersion.text} or newer` }
   const fix = `Install rclone ${oldestVersion.text} or newer`
-  if (!version.ok) return { ...facts, status: 'failed', found: version.failure.message, fix: version.failure.fix ?? fix, isToolTrouble: true }
+  if (!version.ok) return { ...facts, status: 'failed', found: failureInOneLine(version.failure), fix: version.failure.fix ?? fix, isToolTrouble: true }
   const { text } = version.value
   if (!isAtLeast(version.value, oldestVersion)) return { ...facts, status: 'failed', found: text, fix, isToolTrouble: true }
   if (isAtLeast(version.value, firstWithPartialFiles)) return { ...facts, status: 'ok', found: text, fix: '' }
-  return { ...facts, status: 'warning', found: `${text}, which leaves half files under their names when a transfer is cut`, fix: `Install rclone ${firstWithPartialFiles.text} or newer` }
+  return { ...facts, status: 'warning', found: `${text}, which leaves partial files under their names when a transfer is interrupted`, fix: `Install rclone ${firstWithPartialFiles.text} or newer` }
 }
 
 function finding(facts: { readonly id: string; readonly needed: string }, found: string, answer: Answer<void>): Finding {
   if (answer.ok) return { ...facts, status: 'ok', found, fix: '' }
-  return { ...facts, status: 'failed', found: answer.failure.message, fix: answer.failure.fix ?? '' }
+  return { ...facts, status: 'failed', found: failureInOneLine(answer.failure), fix: answer.failure.fix ?? '' }
 }

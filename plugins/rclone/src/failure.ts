@@ -35,14 +35,14 @@ const causes: readonly Cause[] = [
     pattern: /"--bwlimit" flag|"bwlimit" =/,
     kind: 'configuration',
     transient: false,
-    reason: 'the bandwidth limit is not one',
+    reason: 'the bandwidth limit is not valid',
     fix: () => 'Set BANDWIDTH as rclone writes it, such as 10M or "08:00,512k 23:00,off"',
   },
   {
     pattern: /unknown (shorthand )?flag|unknown command|invalid argument .* for "--/,
     kind: 'configuration',
     transient: false,
-    reason: 'it does not take what it was told',
+    reason: 'rclone refused its arguments',
     fix: () => 'Check the RCLONE_ variables of the environment, and the version with: rclone version',
   },
   {
@@ -50,7 +50,7 @@ const causes: readonly Cause[] = [
     kind: 'remote-unreachable',
     transient: false,
     reason: "the server's host key is not the one that is known",
-    fix: ({ remote }) => `Find out whether the server was replaced, then mend known_hosts of the remote ${remote}`,
+    fix: ({ remote }) => `Find out whether the server was replaced, then correct known_hosts of the remote ${remote}`,
   },
   {
     pattern:
@@ -58,14 +58,14 @@ const causes: readonly Cause[] = [
     kind: 'remote-unreachable',
     transient: false,
     reason: 'the remote does not accept the credentials',
-    fix: ({ remote }) => `Mend the credentials of ${remote} with: rclone config, then try: rclone lsd ${remote}:`,
+    fix: ({ remote }) => `Correct the credentials of ${remote} with: rclone config, then try: rclone lsd ${remote}:`,
   },
   {
     pattern: /no space left|disk quota|quota ?exceeded|storageQuota|Insufficient Storage|file too big for remaining disk space|not enough (free )?space|disk full|InsufficientStorage|storage limit|out of space/i,
     kind: 'transfer-failed',
     transient: false,
-    reason: 'there is no room left',
-    fix: ({ remote }) => `Make room, here or on the remote; see: rclone about ${remote}:`,
+    reason: 'there is no space left',
+    fix: ({ remote }) => `Free space, here or on the remote; see: rclone about ${remote}:`,
   },
   {
     pattern: /TLS handshake timeout|i\/o timeout|timeout awaiting|context deadline exceeded|connection refused|no such host|network is unreachable|no route to host|host is down|server misbehaving|name resolution|dial tcp|connection timed out/i,
@@ -85,7 +85,7 @@ const causes: readonly Cause[] = [
     pattern: /InvalidBucketName|BucketAlreadyExists|IllegalLocationConstraint/,
     kind: 'configuration',
     transient: false,
-    reason: 'the bucket cannot be used or made',
+    reason: 'the bucket cannot be used or created',
     fix: () => 'Check RCLONE_PATH, which begins with the name of the bucket',
   },
   {
@@ -106,7 +106,7 @@ const causes: readonly Cause[] = [
     pattern: /is a file not a directory|not a directory/i,
     kind: 'configuration',
     transient: false,
-    reason: 'a file is in the place of the folder',
+    reason: 'there is a file where the folder should be',
     fix: () => 'Check RCLONE_PATH',
   },
 ]
@@ -123,14 +123,14 @@ export function failureOf(run: RcloneRun, attempt: Attempt): Failure {
   const { what } = attempt
   switch (run.result.outcome) {
     case 'not-started':
-      return { kind: 'tool-missing', message: 'rclone is not there, or cannot be run', toolOutput: run.result.startError ?? '', fix: 'Install rclone 1.60 or newer' }
+      return { kind: 'tool-missing', message: run.result.startError ?? 'rclone cannot be started', fix: 'Install rclone 1.60 or newer' }
     case 'timed-out':
       return { kind: 'timed-out', message: `${what} took too long`, toolOutput, fix: checkRemote(attempt) }
     case 'stalled':
-      return { kind: 'stalled', message: `${what} came to a standstill`, toolOutput, fix: checkRemote(attempt), transient: true }
+      return { kind: 'stalled', message: `${what} stalled`, toolOutput, fix: checkRemote(attempt), transient: true }
     case 'cancelled':
       return run.hasStalled
-        ? { kind: 'stalled', message: `${what} came to a standstill`, toolOutput, fix: checkRemote(attempt), transient: true }
+        ? { kind: 'stalled', message: `${what} stalled`, toolOutput, fix: checkRemote(attempt), transient: true }
         : { kind: 'cancelled', message: `${what} was cancelled`, toolOutput }
     case 'exited':
       return failureOfWords(run, attempt, toolOutput)

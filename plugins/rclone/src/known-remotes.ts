@@ -13,7 +13,7 @@ export async function knownRemotes(rclone: Rclone, request: { readonly configFil
   const { configFile, flags = [], signal } = request
   // rclone takes a configuration file that is not there for an empty one.
   if (configFile !== null && !(await isThere(configFile))) {
-    return failed({ kind: 'configuration', message: `rclone's configuration file is not there: ${configFile}`, fix: 'Mend RCLONE_CONFIG' })
+    return failed({ kind: 'configuration', message: `rclone's configuration file does not exist: ${configFile}`, fix: 'Correct RCLONE_CONFIG' })
   }
   const run = await rclone.run({ verb: ['listremotes'], flags: ['--long', ...flags], signal, timeoutMs: localLimitMs })
   if (run.result.exitCode === 0) {
@@ -23,7 +23,7 @@ export async function knownRemotes(rclone: Rclone, request: { readonly configFil
   const failure = failureOf(run, { what: "reading rclone's configuration", remote: '', isTransfer: false })
   // One that was killed says nothing of its configuration.
   const hasDied = run.result.outcome === 'exited' && run.result.exitCode === null
-  if (failure.kind === 'timed-out' || hasDied) return failed({ ...failure, kind: 'tool-not-answering', message: 'rclone does not say which remotes it knows', fix: 'Run: rclone listremotes' })
+  if (failure.kind === 'timed-out' || hasDied) return failed({ ...failure, kind: 'tool-not-answering', message: 'could not list the remotes of rclone', fix: 'Run: rclone listremotes' })
   return failed(failure.kind === 'remote-unreachable' ? { ...failure, kind: 'configuration', fix: 'Run: rclone listremotes' } : failure)
 }
 
@@ -34,11 +34,11 @@ export function checkKnown(remote: Remote, known: ReadonlyMap<string, string>): 
   const nearest = nearestNames(remote.name, names)
   const advice =
     names.length === 0
-      ? 'It knows none: add one with: rclone config, or set RCLONE_CONFIG to the configuration that holds it'
+      ? 'rclone has no remotes: add one with: rclone config, or set RCLONE_CONFIG to the configuration that holds it'
       : nearest.length === 0
         ? `Set RCLONE_REMOTE to one of: ${names.join(', ')}`
-        : `Did you mean ${nearest.join(' or ')}? It knows: ${names.join(', ')}`
-  return failed({ kind: 'configuration', message: `rclone knows no remote named ${remote.name}`, fix: advice })
+        : `Did you mean ${nearest.join(' or ')}? The remotes are: ${names.join(', ')}`
+  return failed({ kind: 'configuration', message: `there is no rclone remote named ${remote.name}`, fix: advice })
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -31,7 +31,7 @@ export async function installedVersion(rclone: Rclone, signal?: AbortSignal): Pr
   }
   const failure = failureOf(run, { what: 'asking rclone for its version', remote: '', isTransfer: false })
   if (failure.kind === 'tool-missing' || failure.kind === 'cancelled' || failure.kind === 'configuration') return failed(failure)
-  return failed({ kind: 'tool-not-answering', message: 'rclone does not say its version', toolOutput: run.words.text, fix: 'Run: rclone version' })
+  return failed({ kind: 'tool-not-answering', message: 'could not determine the version of rclone', toolOutput: run.words.text, fix: 'Run: rclone version' })
 }
 
 /** Null where the version is new enough. */

@@ -79,9 +79,14 @@ test('a host that nobody knows is unreachable, and may be known later', async ()
   expect(await transport.probe({ timeoutMs: 10_000 })).toMatchObject({ ok: false, failure: { kind: 'remote-unreachable', transient: true } })
 })
 
+test('doctor says why a remote cannot be reached, in the words of rclone', async () => {
+  const transport = await transportTo('[cloud]\ntype = webdav\nurl = http://nohost.invalid\n')
+  expect((await transport.examine()).at(-1)).toMatchObject({ id: 'rclone.connection', status: 'failed', found: expect.stringMatching(/^reaching cloud:.* failed.*: .*nohost\.invalid/) as string })
+})
+
 test('a name that rclone does not know is refused with the nearest one that it does', async () => {
   const transport = await transportTo('[cloud]\ntype = local\n[backup]\ntype = local\n', 'clud')
-  expect(await transport.ready()).toMatchObject({ ok: false, failure: { kind: 'configuration', message: 'rclone knows no remote named clud', fix: 'Did you mean cloud? It knows: backup, cloud' } })
+  expect(await transport.ready()).toMatchObject({ ok: false, failure: { kind: 'configuration', message: 'there is no rclone remote named clud', fix: 'Did you mean cloud? The remotes are: backup, cloud' } })
   expect(await transport.examine()).toMatchObject([{ id: 'rclone.version', status: 'ok' }, { id: 'rclone.remote', status: 'failed' }])
 })
 
@@ -118,7 +123,7 @@ test('an rclone that is not there, or too old, is told apart', async () => {
   const exec = createExec({ environment: { PATH: bin } })
   const transport = await transportWith({ RCLONE_REMOTE: 'cloud' }, { exec })
   expect(await transport.ready()).toMatchObject({ ok: false, failure: { kind: 'tool-missing' } })
-  expect(await transport.examine()).toMatchObject([{ id: 'rclone.version', status: 'failed', isToolTrouble: true }])
+  expect(await transport.examine()).toMatchObject([{ id: 'rclone.version', status: 'failed', found: 'no program rclone in PATH', isToolTrouble: true }])
 
   const { mkdir } = await import('node:fs/promises')
   await mkdir(bin)

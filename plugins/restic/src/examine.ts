@@ -1,4 +1,4 @@
-import type { CallOptions, Finding } from '@stackbk/contract'
+import { type CallOptions, type Finding, failureInOneLine } from '@stackbk/contract'
 
 import { listLocks, lockInWords } from './locks.js'
 import { passwordProblem } from './password.js'
@@ -22,7 +22,7 @@ async function versionFinding(restic: Restic, options: CallOptions): Promise<Fin
   const id = 'restic.version'
   const fix = `Install restic ${needed}`
   if (!version.ok) {
-    return { id, status: 'failed', found: version.failure.message, needed, fix: version.failure.fix ?? fix, isToolTrouble: true }
+    return { id, status: 'failed', found: failureInOneLine(version.failure), needed, fix: version.failure.fix ?? fix, isToolTrouble: true }
   }
   if (!isAtLeast(version.value, oldestVersion)) return { id, status: 'failed', found: version.value.text, needed, fix, isToolTrouble: true }
   return { id, status: 'ok', found: version.value.text, needed, fix: '' }
@@ -33,7 +33,7 @@ function passwordFinding(restic: Restic): Finding {
   const facts = { id: 'restic.password', needed: 'a source of the repository password' }
   return problem === null
     ? { ...facts, status: 'ok', found: sourceInWords(restic), fix: '' }
-    : { ...facts, status: 'failed', found: problem.message, fix: problem.fix ?? '' }
+    : { ...facts, status: 'failed', found: failureInOneLine(problem), fix: problem.fix ?? '' }
 }
 
 function sourceInWords({ password }: Restic): string {
@@ -43,7 +43,7 @@ function sourceInWords({ password }: Restic): string {
     case 'command':
       return 'a command'
     case 'value':
-      return 'the configuration itself'
+      return 'the configuration'
     case 'environment':
       return 'the environment'
   }
@@ -53,18 +53,18 @@ async function repositoryFinding(restic: Restic, options: CallOptions): Promise<
   const facts = { id: 'restic.repository', needed: 'a repository that opens' }
   const opened = await openRepository(restic, options)
   if (opened.ok) return { ...facts, status: 'ok', found: `${opened.value.location} (${opened.value.id.slice(0, 10)})`, fix: '' }
-  return { ...facts, status: 'failed', found: opened.failure.message, fix: opened.failure.fix ?? '' }
+  return { ...facts, status: 'failed', found: failureInOneLine(opened.failure), fix: opened.failure.fix ?? '' }
 }
 
 async function locksFinding(restic: Restic, options: CallOptions): Promise<Finding> {
   const facts = { id: 'restic.locks', needed: 'none' }
   const locks = await listLocks(restic, options)
-  if (!locks.ok) return { ...facts, status: 'warning', found: locks.failure.message, fix: locks.failure.fix ?? '' }
+  if (!locks.ok) return { ...facts, status: 'warning', found: failureInOneLine(locks.failure), fix: locks.failure.fix ?? '' }
   if (locks.value.length === 0) return { ...facts, status: 'ok', found: 'none', fix: '' }
   return {
     ...facts,
     status: 'warning',
     found: locks.value.map(lockInWords).join('; '),
-    fix: 'Wait until they have ended; what a killed restic of this host left goes with: stackbk resume',
+    fix: 'Wait until they have ended; remove those of a killed restic of this host with: stackbk resume',
   }
 }

@@ -22,8 +22,7 @@ export function failureOf(result: ToolResult, what: string, { place, password }:
     case 'not-started':
       return {
         kind: 'tool-missing',
-        message: 'restic is not there, or cannot be run',
-        ...(result.startError === null ? {} : { toolOutput: result.startError }),
+        message: result.startError ?? 'restic cannot be started',
         fix: 'Install restic 0.17 or newer',
       }
     case 'cancelled':
@@ -40,7 +39,7 @@ export function failureOf(result: ToolResult, what: string, { place, password }:
       return {
         kind: 'repository-missing',
         message: `there is no restic repository at ${place.display}`,
-        ...said,
+        ...(saysOnlyThatItIsMissing(words) ? {} : said),
         fix: 'Mount the disk that holds it, or correct RESTIC_REPOSITORY',
       }
     case 11:
@@ -67,6 +66,11 @@ export function failureOf(result: ToolResult, what: string, { place, password }:
   }
 }
 
+/** What restic says of a folder on this host without a repository: nothing that the message does not say. */
+function saysOnlyThatItIsMissing(words: string): boolean {
+  return /^repository does not exist: unable to open config file: stat \/.*\/config: no such file or directory$/.test(words)
+}
+
 /** Who holds it, and since when: of the lines that restic has for it, the last is advice about its own command line. */
 function holderIn(words: string): string {
   const who = /locked (?:exclusively )?by (PID .*)/.exec(words)?.[1]
@@ -78,7 +82,7 @@ function saidFailure(what: string, words: string): Failure {
   if (/Resolving password failed|an empty password is not allowed/.test(words)) {
     return {
       kind: 'configuration',
-      message: 'the repository password could not be had',
+      message: 'the repository password could not be read',
       toolOutput: words,
       fix: 'Correct RESTIC_PASSWORD_FILE or RESTIC_PASSWORD_COMMAND',
     }

@@ -27,8 +27,7 @@ export async function installedVersion(exec: Exec, options: CallOptions = {}): P
   if (result.outcome === 'not-started') {
     return failed({
       kind: 'tool-missing',
-      message: 'restic is not there, or cannot be run',
-      ...(result.startError === null ? {} : { toolOutput: result.startError }),
+      message: result.startError ?? 'restic cannot be started',
       fix: `Install restic ${oldestVersion.text} or newer`,
     })
   }
@@ -37,7 +36,7 @@ export async function installedVersion(exec: Exec, options: CallOptions = {}): P
   if (result.exitCode !== 0 || found === null) {
     return failed({
       kind: 'tool-not-answering',
-      message: 'restic does not say its version',
+      message: 'could not determine the version of restic',
       toolOutput: `${result.stdout}\n${result.stderr}`.trim(),
       fix: 'Run: restic version',
     })

@@ -24,8 +24,13 @@ export function wordsOf(line: string): string {
     message['message_type'] === 'error'
       ? asString(message['message']) || asString(asObject(message['error'])?.['message'])
       : asString(message['message'])
-  const words = text.replace(/^(?:Fatal: )+/, '').trim()
+  const words = withoutQuestion(text.replace(/^(?:Fatal: )+/, '')).trim()
   return isAdvice(words) || /^Load\(<.*\) failed: /.test(words) ? '' : words
+}
+
+/** Removes restic's question about a location that the caller has named. */
+function withoutQuestion(text: string): string {
+  return text.replace(/\n?Is there a repository at the following location\?(?:\n.*)?/, '')
 }
 
 function isAdvice(words: string): boolean {

@@ -135,7 +135,7 @@ describe('restic itself', () => {
     })
     expect(kind(await made.engine.open())).toBe('tool-missing')
     const [finding] = await made.engine.examine()
-    expect(finding).toMatchObject({ id: 'restic.version', status: 'failed', isToolTrouble: true })
+    expect(finding).toMatchObject({ id: 'restic.version', status: 'failed', found: 'no program restic in PATH', isToolTrouble: true })
   })
 
   test('that is too old says what was found and what is needed', async () => {
@@ -213,6 +213,7 @@ test('doctor hears of version, password, repository and locks', async () => {
   expect((await made.engine.examine()).at(-1)).toMatchObject({
     id: 'restic.repository',
     status: 'failed',
+    found: `there is no restic repository at ${made.repository}`,
     fix: expect.stringContaining('RESTIC_REPOSITORY') as string,
   })
 })

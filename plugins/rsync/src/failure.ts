@@ -43,7 +43,7 @@ const causes: readonly Cause[] = [
     pattern: /Permission denied \((publickey|password|keyboard|gssapi|hostbased)|Too many authentication failures|No more authentication methods|Permission denied, please try again|account is (locked|not available)|User .* not allowed/i,
     kind: 'remote-unreachable',
     transient: false,
-    reason: 'the server does not let us in with this key',
+    reason: 'the server does not accept this key',
     fix: (place) => `Put the public key into authorized_keys of that user. ${tryIt(place)}`,
   },
   {
@@ -106,7 +106,7 @@ const causes: readonly Cause[] = [
     pattern: /unknown option|syntax or usage error|\(code 1\)|\(code 4\)|incompatible/i,
     kind: 'remote-unreachable',
     transient: false,
-    reason: 'the rsync there does not take what it was told',
+    reason: 'the rsync on the server refused its arguments',
     fix: () => 'Install rsync 3.1 or newer on the server',
   },
   {
@@ -131,17 +131,17 @@ export function failureOf({ result, words }: RsyncRun, attempt: Attempt): Failur
   const fix = tryIt(place)
   switch (result.outcome) {
     case 'not-started':
-      return { kind: 'tool-missing', message: 'rsync is not there, or cannot be run', toolOutput: result.startError ?? '', fix: 'Install rsync 3.2.4 or newer' }
+      return { kind: 'tool-missing', message: result.startError ?? 'rsync cannot be started', fix: 'Install rsync 3.2.4 or newer' }
     case 'timed-out':
       return { kind: 'timed-out', message: `${what} took too long`, toolOutput: words, fix }
     case 'stalled':
-      return { kind: 'stalled', message: `${what} came to a standstill`, toolOutput: words, fix, transient: true }
+      return { kind: 'stalled', message: `${what} stalled`, toolOutput: words, fix, transient: true }
     case 'cancelled':
       return { kind: 'cancelled', message: `${what} was cancelled`, toolOutput: words }
     case 'exited':
       break
   }
-  if (/Failed to exec ssh|exec ssh: No such file/i.test(words)) return { kind: 'tool-missing', message: 'ssh is not there, or cannot be run', toolOutput: words, fix: 'Install the SSH client' }
+  if (/Failed to exec ssh|exec ssh: No such file/i.test(words)) return { kind: 'tool-missing', message: 'no program ssh in PATH', toolOutput: words, fix: 'Install the SSH client' }
   const cause = causes.find(({ pattern }) => pattern.test(words))
   // What is not known may pass: trying again costs little.
   if (cause === undefined) return { kind: isTransfer ? 'transfer-failed' : 'remote-unreachable', message: `${what} failed`, toolOutput: words, fix, transient: true }

@@ -21,8 +21,8 @@ export async function installedVersion(exec: Exec, signal?: AbortSignal): Promis
   const found = /^rsync\s+version v?((\d+)\.(\d+)(?:\.(\d+))?\S*)/m.exec(result.stdout)
   if (result.exitCode === 0 && found !== null) return answered({ text: found[1] ?? '', parts: [Number(found[2]), Number(found[3]), Number(found[4] ?? 0)] })
   if (result.outcome === 'cancelled') return failed({ kind: 'cancelled', message: 'asking rsync for its version was cancelled' })
-  if (result.outcome === 'not-started') return failed({ kind: 'tool-missing', message: 'rsync is not there, or cannot be run', toolOutput: result.startError ?? '', fix: `Install rsync ${oldestVersion.text} or newer` })
-  return failed({ kind: 'tool-not-answering', message: 'rsync does not say its version', toolOutput: result.stderr.trim(), fix: 'Run: rsync --version' })
+  if (result.outcome === 'not-started') return failed({ kind: 'tool-missing', message: result.startError ?? 'rsync cannot be started', fix: `Install rsync ${oldestVersion.text} or newer` })
+  return failed({ kind: 'tool-not-answering', message: 'could not determine the version of rsync', toolOutput: result.stderr.trim(), fix: 'Run: rsync --version' })
 }
 
 export function isNewEnough({ parts }: RsyncVersion): boolean {
@@ -40,8 +40,8 @@ export async function sshVersion(exec: Exec, signal?: AbortSignal): Promise<Answ
   const words = `${result.stderr}${result.stdout}`.trim()
   if (result.exitCode === 0) return answered(words.split('\n')[0] ?? '')
   if (result.outcome === 'cancelled') return failed({ kind: 'cancelled', message: 'asking ssh for its version was cancelled' })
-  if (result.outcome === 'not-started') return failed({ kind: 'tool-missing', message: 'ssh is not there, or cannot be run', toolOutput: result.startError ?? '', fix: 'Install the SSH client (Debian: openssh-client)' })
-  return failed({ kind: 'tool-not-answering', message: 'ssh does not say its version', toolOutput: words, fix: 'Run: ssh -V' })
+  if (result.outcome === 'not-started') return failed({ kind: 'tool-missing', message: result.startError ?? 'ssh cannot be started', fix: 'Install the SSH client (Debian: openssh-client)' })
+  return failed({ kind: 'tool-not-answering', message: 'could not determine the version of ssh', toolOutput: words, fix: 'Run: ssh -V' })
 }
 
 /** Whether the files that the configuration names are there to be read. */
@@ -49,7 +49,7 @@ export async function checkFiles({ identityFile, knownHosts }: Place): Promise<A
   for (const [key, file] of [['IDENTITY_FILE', identityFile], ['KNOWN_HOSTS', knownHosts]] as const) {
     if (file === null) continue
     const trouble = await access(file, constants.R_OK).then(() => null, (error: unknown) => (error instanceof Error ? error.message : String(error)))
-    if (trouble !== null) return failed({ kind: 'configuration', message: `${key} cannot be read: ${file}`, toolOutput: trouble, fix: `Mend ${key} in [plugin:rsync]` })
+    if (trouble !== null) return failed({ kind: 'configuration', message: `${key} cannot be read: ${file}`, toolOutput: trouble, fix: `Correct ${key} in [plugin:rsync]` })
   }
   return identityFile === null ? done : checkPrivacy(identityFile)
 }

@@ -31,7 +31,7 @@ async function fromFile(file: string, id: string | null): Promise<Answer<AccessK
   try {
     text = (await readFile(file, 'utf8')).trim()
   } catch (error) {
-    return failed({ kind: 'configuration', message: `SECRET_FILE cannot be read: ${file}`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'Mend SECRET_FILE in [plugin:s3]' })
+    return failed({ kind: 'configuration', message: `SECRET_FILE cannot be read: ${file}`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'Correct SECRET_FILE in [plugin:s3]' })
   }
   if (id !== null && text !== '' && !/\s/.test(text)) return answered({ id, secret: new Secret(text.startsWith(`${id}:`) ? text.slice(id.length + 1) : text) })
   const [, named = '', secret = ''] = /^([^:\s]+):(\S+)$/.exec(text) ?? []

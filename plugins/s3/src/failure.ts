@@ -29,7 +29,7 @@ const causes: readonly Cause[] = [
     kind: 'remote-unreachable',
     transient: false,
     reason: 'there is no such bucket',
-    fix: 'Make the bucket, or mend BUCKET and REGION in [plugin:s3]. stackbk makes none by itself',
+    fix: 'Create the bucket, or correct BUCKET and REGION in [plugin:s3]. stackbk does not create buckets',
   },
   {
     pattern: /CredentialsProviderError|Could not load credentials|CredentialsError/,
@@ -43,7 +43,7 @@ const causes: readonly Cause[] = [
     kind: 'remote-unreachable',
     transient: false,
     reason: 'the server does not accept the access key',
-    fix: 'Mend ACCESS_KEY_ID and its secret in [plugin:s3], or make a new access key',
+    fix: 'Correct ACCESS_KEY_ID and its secret in [plugin:s3], or create a new access key',
   },
   {
     pattern: /RequestTimeTooSkewed|RequestExpired/,
@@ -57,7 +57,7 @@ const causes: readonly Cause[] = [
     kind: 'remote-unreachable',
     transient: false,
     reason: 'the bucket is in another region, or at another address',
-    fix: 'Mend REGION and ENDPOINT in [plugin:s3]',
+    fix: 'Correct REGION and ENDPOINT in [plugin:s3]',
   },
   {
     pattern: /QuotaExceeded|StorageFull|InsufficientStorage|storage cap|no space left|ENOSPC|EDQUOT|disk quota|NotEnoughStorage|\b507\b/i,
@@ -71,13 +71,13 @@ const causes: readonly Cause[] = [
     kind: 'configuration',
     transient: false,
     reason: 'the server does not know that storage class',
-    fix: 'Mend or remove STORAGE_CLASS in [plugin:s3]',
+    fix: 'Correct or remove STORAGE_CLASS in [plugin:s3]',
   },
   {
     pattern: /object ?lock/i,
     kind: 'configuration',
     transient: false,
-    reason: 'the bucket was made without object lock, or does not let us lock',
+    reason: 'the bucket was made without object lock, or does not permit locking',
     fix: 'Take OBJECT_LOCK_MODE out of [plugin:s3], or make a bucket with object lock',
   },
   {
@@ -139,7 +139,7 @@ export function failureOf(error: unknown, endedBy: EndedBy | null, { what, isTra
     case 'timed-out':
       return { kind: 'timed-out', message: `${what} took too long`, fix: checkRemote }
     case 'stalled':
-      return { kind: 'stalled', message: `${what} came to a standstill`, fix: checkRemote, transient: true }
+      return { kind: 'stalled', message: `${what} stalled`, fix: checkRemote, transient: true }
     case null:
       break
   }

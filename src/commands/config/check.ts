@@ -9,12 +9,15 @@ export default class ConfigCheck extends StackbkCommand<ConfigurationCheckResult
   static override hiddenAliases = ['config:validate']
   static override examples = ['<%= config.bin %> config check', '<%= config.bin %> config check --config new.ini']
 
+  #isNamed = false
+
   protected async act(): Promise<{ result: ConfigurationCheckResult; exitCode: number }> {
     const { flags } = await this.parse(ConfigCheck)
+    this.#isNamed = flags.config !== undefined
     return checkWhole(this.facts(), { file: flags.config, environment: process.env, descriptors: descriptorsOf(await this.offers()) })
   }
 
   protected present(result: ConfigurationCheckResult): string {
-    return presentCheck(result)
+    return presentCheck(result, this.#isNamed)
   }
 }

@@ -16,7 +16,7 @@ export default class KitCheck extends StackbkCommand<KitCheckResult> {
   protected async act(): Promise<{ result: KitCheckResult; exitCode: number }> {
     const { args, flags } = await this.parse(KitCheck)
     const run = await this.openRun({ needs: [], whenMissing: 'defaults' })
-    return checkKit(run, { file: args.file, passphrase: await givenPassphrase(flags['passphrase-file'], this.askable) })
+    return checkKit(run, { file: args.file, passphrase: () => givenPassphrase(flags['passphrase-file'], this.askable) })
   }
 
   protected present(result: KitCheckResult): string {

@@ -25,7 +25,7 @@ export default class KitWrite extends StackbkCommand<KitWriteResult> {
   protected async act(): Promise<{ result: KitWriteResult; exitCode: number }> {
     const { args, flags } = await this.parse(KitWrite)
     const run = await this.openRun({ needs: ['repository', 'password', 'remote'] })
-    return writeKit(run, { file: args.file, passphrase: await newPassphrase(flags['passphrase-file'], this.askable), version: this.config.version, root: this.config.root, withProgram: flags['with-program'], plugins: installedIn(await this.offers()) })
+    return writeKit(run, { file: args.file, passphrase: () => newPassphrase(flags['passphrase-file'], this.askable), version: this.config.version, root: this.config.root, withProgram: flags['with-program'], plugins: installedIn(await this.offers()) })
   }
 
   protected present(result: KitWriteResult): string {

@@ -16,6 +16,11 @@ export function isAgeFile(content: Uint8Array): boolean {
   return Buffer.from(content.subarray(0, ageHeader.length)).toString('latin1') === ageHeader
 }
 
+/** Throws `corrupt` (6) for what is not in age format, and so is not a kit. */
+export function assertAgeFile(content: Uint8Array): void {
+  if (!isAgeFile(content)) throw unusable('it is not a file in age format')
+}
+
 /** A plain tar, encrypted with a passphrase in age format: `age -d` and `tar -x` open it. */
 export async function sealKit(files: readonly KitFile[], passphrase: string): Promise<Uint8Array> {
   const [{ pack }, { Encrypter }] = await Promise.all([import('tar-stream'), import('age-encryption')])
@@ -29,7 +34,7 @@ export async function sealKit(files: readonly KitFile[], passphrase: string): Pr
 
 /** Throws `corrupt` (6) for a wrong passphrase, and for what is no kit or no longer a whole one. */
 export async function openKit(content: Uint8Array, passphrase: string): Promise<readonly KitFile[]> {
-  if (!isAgeFile(content)) throw unusable('it is no file in age format')
+  assertAgeFile(content)
   const [{ extract }, { Decrypter }] = await Promise.all([import('tar-stream'), import('age-encryption')])
   const decrypter = new Decrypter()
   decrypter.addPassphrase(passphrase)
@@ -45,10 +50,10 @@ export async function openKit(content: Uint8Array, passphrase: string): Promise<
   try {
     for await (const entry of archive) files.push({ name: entry.header.name, content: await buffer(entry) })
   } catch (error) {
-    throw unusable(`what is in it is no whole tar: ${error instanceof Error ? error.message : String(error)}`)
+    throw unusable(`its content is not a complete tar archive: ${error instanceof Error ? error.message : String(error)}`)
   }
   const strange = files.find(({ name }) => !/^[^/]+$/.test(name) || name === '.' || name === '..')
-  if (strange !== undefined) throw unusable(`it holds a file that no kit has: ${strange.name}`)
+  if (strange !== undefined) throw unusable(`it holds a file that does not belong in a kit: ${strange.name}`)
   return files
 }
 
@@ -59,5 +64,5 @@ export function textIn(files: readonly KitFile[], name: string): string | null {
 }
 
 export function unusable(detail: string, fix = 'Write a new one while this host still has its secrets: stackbk kit write FILE'): StackbkError {
-  return new StackbkError({ kind: 'corrupt', code: 'kit-unusable', message: 'the kit does not bring the repository back', detail, fix })
+  return new StackbkError({ kind: 'corrupt', code: 'kit-unusable', message: 'the repository cannot be restored with this kit', detail, fix })
 }

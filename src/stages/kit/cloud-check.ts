@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import type { Engine, Failure, Snapshot, ToolRequest, Transport } from '@stackbk/contract'
 
-import { errorFrom, StackbkError } from '../../errors.js'
+import { errorFrom, StackbkError, messageWithReason } from '../../errors.js'
 import { bestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 import { fetchFromCloud, valueOf } from '../cloud-files.js'
 import { isDatedInFuture } from '../dated-in-future.js'
@@ -160,7 +160,7 @@ const notTheKitsFault: readonly (Failure['kind'] | 'interrupted' | 'busy')[] = [
 
 function asKitsFault(error: unknown): unknown {
   if (error instanceof StackbkError) {
-    return notTheKitsFault.some((kind) => kind === error.kind) ? error : unusable([error.message, error.detail, ...error.problems.map(({ message }) => message)].filter((part) => part !== '').join(': '))
+    return notTheKitsFault.some((kind) => kind === error.kind) ? error : unusable([messageWithReason(error), ...error.problems.map(({ message }) => message)].filter((part) => part !== '').join(': '))
   }
   return error instanceof SyntaxError ? unusable(`a file read out of the copy is not what it should be: ${error.message}`) : error
 }

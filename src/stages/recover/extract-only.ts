@@ -27,7 +27,7 @@ export interface ExtractRequest {
  */
 export async function extractOnly(run: Run, engine: Engine, request: ExtractRequest): Promise<readonly RecoveredStack[]> {
   const { chosen, target, overwrite } = request
-  if (!overwrite && !isFree(target)) throw new StackbkError({ kind: 'usage', code: 'target-not-empty', message: `${target} is not empty`, detail: 'what comes out would mix with what is there', fix: 'Name an empty or a new folder, or add --overwrite' })
+  if (!overwrite) assertFree(target)
   const wanted = await Promise.all(chosen.map(async (one) => ({ ...one, held: request.path === undefined ? null : await heldPath(engine, one, request.path, run.signal) })))
   if (!request.ignoreSpace) assertFits([{ path: target, needed: wanted.reduce((sum, { held, snapshot }) => sum + (held?.bytes ?? snapshot.bytes ?? 0), 0), free: freeBytes(target) }], 'Free space there, or name another folder; where files have holes, which take none, add --ignore-space')
   if (run.dryRun) return wanted.map((one) => reportOf(one, target, { status: 'ok' }))
@@ -64,6 +64,11 @@ async function extract(run: Run, engine: Engine, one: ChosenSnapshot & { readonl
 
 function reportOf({ stack, snapshot }: ChosenSnapshot, directory: string, more: Pick<RecoveredStack, 'status'> & Partial<RecoveredStack>): RecoveredStack {
   return { name: stack, directory: join(directory), snapshotId: snapshot.id, files: 0, bytes: 0, started: false, healthy: false, changes: null, problems: [], ...more }
+}
+
+/** Throws `usage` for a folder that holds something, or cannot be looked into. */
+export function assertFree(target: string): void {
+  if (!isFree(target)) throw new StackbkError({ kind: 'usage', code: 'target-not-empty', message: `${target} is not empty`, detail: 'the extracted files would mix with those that are there', fix: 'Name an empty or a new folder, or add --overwrite' })
 }
 
 function isFree(path: string): boolean {

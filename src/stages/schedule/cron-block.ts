@@ -58,9 +58,9 @@ export function cronBlock(record: ScheduleRecord, fields: string, surroundings: 
     throw new StackbkError({
       kind: 'configuration',
       code: 'credential-without-systemd',
-      message: 'cron gives no credentials',
+      message: 'cron cannot provide credentials',
       detail: `the configuration names: ${surroundings.credentials.map(({ name }) => `credential:${name}`).join(', ')}`,
-      fix: 'Name a file with mode 0600 there, or take a systemd timer: stackbk schedule install',
+      fix: 'Name a file with mode 0600 there, or use a systemd timer: stackbk schedule install',
     })
   }
   // cron gives its own HOME, that of the crontab's user.
@@ -94,7 +94,7 @@ function cronCommand(command: string): string {
     kind: 'usage',
     code: 'not-schedulable',
     message: 'the call cannot be written into a crontab',
-    detail: hasControl ? 'a path in it has a control character' : `it has ${written.length} characters, and cron takes ${longestCommand}`,
-    fix: 'Call this again with a shorter PATH (PATH=/usr/local/bin:/usr/bin:/bin stackbk schedule install --cron), or take a systemd timer',
+    detail: hasControl ? 'a path in it has a control character' : `it has ${written.length} characters, and cron allows ${longestCommand}`,
+    fix: 'Call this again with a shorter PATH (PATH=/usr/local/bin:/usr/bin:/bin stackbk schedule install --cron), or use a systemd timer',
   })
 }

@@ -12,7 +12,7 @@ import { hasCloud } from './sources.js'
 export async function examineSchedules(run: Run, request: { readonly environment: Environment; readonly dataFolder: string }): Promise<readonly Finding[]> {
   const schedules = await installedSchedules({ exec: run.exec, environment: request.environment, signal: run.signal })
   const own = schedules.filter(({ configuration }) => realPathSoFar(configuration) === realPathSoFar(run.configuration.file))
-  const needed = 'a schedule that is switched on'
+  const needed = 'a schedule that is enabled'
   if (own.length === 0) {
     const others = schedules.map(({ configuration }) => configuration)
     return [{ id: 'schedule', status: 'warning', found: others.length === 0 ? 'none' : `none with ${run.configuration.file}, only with ${others.join(', ')}`, needed, fix: 'Run: stackbk schedule install' }]
@@ -23,10 +23,10 @@ export async function examineSchedules(run: Run, request: { readonly environment
     const name = kind === 'cron' ? 'the crontab' : `systemd timer of the ${scope}`
     const again = `Run again: stackbk schedule install${kind === 'cron' ? ' --cron' : scope === 'user' ? ' --user' : ''}`
     const lost = record.program.filter((path) => !existsSync(path))
-    const found: Finding = active ? { id: 'schedule', status: 'ok', found: `${name}, ${at}${nextRun === null ? '' : `, next ${nextRun}`}`, needed, fix: '' } : { id: 'schedule', status: 'warning', found: `${name}, ${at}, not switched on`, needed, fix: again }
+    const found: Finding = active ? { id: 'schedule', status: 'ok', found: `${name}, ${at}${nextRun === null ? '' : `, next ${nextRun}`}`, needed, fix: '' } : { id: 'schedule', status: 'warning', found: `${name}, ${at}, not enabled`, needed, fix: again }
     return [
       found,
-      ...(lost.length === 0 ? [] : [{ id: 'schedule.program', status: 'failed' as const, found: `${name} calls what is gone: ${lost.join(', ')}`, needed: 'the program that it calls', fix: again }]),
+      ...(lost.length === 0 ? [] : [{ id: 'schedule.program', status: 'failed' as const, found: `${name} calls a program that no longer exists: ${lost.join(', ')}`, needed: 'a program that exists', fix: again }]),
       ...(record.sync === isCloudConfigured ? [] : [{ id: 'schedule.sync', status: 'warning' as const, found: record.sync ? `${name} syncs, and no cloud is configured` : `${name} only backs up, and a cloud is configured`, needed: 'a schedule that does what is configured', fix: again }]),
       ...(realPathSoFar(record.dataFolder) === realPathSoFar(request.dataFolder) ? [] : [{ id: 'schedule.plugins', status: 'warning' as const, found: `${name} takes plugins from ${record.dataFolder}, this call from ${request.dataFolder}`, needed: 'the same plugins at night as here', fix: again }]),
     ]

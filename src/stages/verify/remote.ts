@@ -73,5 +73,5 @@ async function configProblems(run: Run, transport: Transport, root: string, list
   // What was found before must not be lost for that.
   if (!read.ok) return [problemFrom(read.failure, { severity: 'warning', code: 'config-not-compared' })]
   if (Buffer.from(read.value).equals(readFileSync(join(root, config.path)))) return []
-  return [{ severity: 'warning', code: 'config-differs', message: `${config.path} on ${transport.location} is not that of the local repository: it is older, rotten, or of another one`, fix: 'Run: stackbk sync (it tells which, and sends it again where it may)' }]
+  return [{ severity: 'warning', code: 'config-differs', message: `${config.path} on ${transport.location} differs from the local repository: it is older, corrupt, or from another repository`, fix: 'Run: stackbk sync (it says which, and uploads it again if that is safe)' }]
 }

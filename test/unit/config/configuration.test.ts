@@ -225,10 +225,16 @@ describe('a wrong configuration', () => {
     expect(problems.map(({ severity, code, fix }) => [severity, code, fix])).toEqual([
       ['warning', 'unknown-section', 'Did you mean [docker]?'],
       ['warning', 'unknown-key', 'Did you mean STOP_MODE?'],
-      ['warning', 'unknown-key', 'It belongs into [local_backup].'],
+      ['warning', 'unknown-key', 'It belongs in [local_backup].'],
       ['warning', 'unknown-section', 'Did you mean [stack:NAME]?'],
       ['warning', 'unknown-section', expect.stringContaining('whether the plugin is installed')],
     ])
+  })
+
+  it('says where a key of another section belongs, also of one with a name of its own', () => {
+    const { problems } = load('[local_backup]\nEXCLUDE=*.log\nON=failure\n[stack:web]\nKEEP_DAILY=3\n[notify:x]\nTYPE=webhook\nURL=https://x.example/\nON=failure\nSTOP_MODE=stop\n')
+    const fixes = problems.filter(({ code }) => code === 'unknown-key').map(({ message, fix }) => [/no key (\w+)/.exec(message)?.[1], fix])
+    expect(fixes).toEqual(expect.arrayContaining([['EXCLUDE', 'It belongs in [stack:NAME].'], ['ON', 'It belongs in [notify:NAME].'], ['KEEP_DAILY', 'It belongs in [local_backup].']]))
   })
 
   it('is not blamed for keys of providers that were not asked', () => {
@@ -397,7 +403,7 @@ describe('the old flat form', () => {
     expect(configuration.docker).toMatchObject({ stacksDirectory: '/srv/stacks', graceSeconds: 5 })
     const password = configuration.settingsOf(restic)['RESTIC_PASSWORD']
     expect(isSecret(password) && password.reveal()).toBe('a#b')
-    expect(configuration.problems[0]).toMatchObject({ severity: 'warning', code: 'legacy-format', fix: `Bring it over with: stackbk config import ${at('config.ini')}` })
+    expect(configuration.problems[0]).toMatchObject({ severity: 'warning', code: 'legacy-format', fix: `Convert it with: stackbk config import ${at('config.ini')}` })
   })
 
   it("never takes the shell's search path for the path on the remote", () => {

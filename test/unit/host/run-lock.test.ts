@@ -42,7 +42,7 @@ describe('the lock of a run', () => {
     const lock = new RunLock('stackbk sync', false)
     const error = await errorOf(lock.take([stacks]))
     expect(exitCodeOf(error)).toBe(75)
-    expect(error).toMatchObject({ kind: 'busy', detail: expect.stringMatching(new RegExp(`^stackbk backup, PID ${String(child.pid)}, for \\d+ s; both would change the stacks in ${stacks.id}$`)) })
+    expect(error).toMatchObject({ kind: 'busy', detail: expect.stringMatching(new RegExp(`^stackbk backup, PID ${String(child.pid)}, for \\d+ s; both use the stacks in ${stacks.id}$`)) })
     expect(error).toMatchObject({ fix: expect.stringContaining(`kill ${String(child.pid)}`) })
   })
 

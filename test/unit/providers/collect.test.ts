@@ -80,9 +80,9 @@ describe('what plugins provide', () => {
   })
 
   it.each([
-    ['nothing', undefined, /no provider/],
-    ['a text', ['restic'], /no provider/],
-    ['null', [null], /no provider/],
+    ['nothing', undefined, /not a provider/],
+    ['a text', ['restic'], /not a provider/],
+    ['null', [null], /not a provider/],
     ['a kind that there is none of', [descriptor('x', { kind: 'teleporter' })], /no kind of provider called "teleporter"/],
     ['no id', [descriptor('')], /no id/],
     ['no version', [descriptor('x', { apiVersion: undefined })], /apiVersion/],
@@ -93,10 +93,10 @@ describe('what plugins provide', () => {
     ['no create()', [descriptor('x', { create: undefined })], /create/],
     ['no title', [descriptor('x', { title: undefined })], /title/],
     ['an id that is none', [descriptor('x y')], /its id "x y"/],
-    ['settings that are none', [descriptor('x', { settings: [null] })], /no declaration/],
+    ['settings that are none', [descriptor('x', { settings: [null] })], /not a declaration/],
     ['a key in lower case', [descriptor('x', { settings: [setting({ key: 'folder' })] })], /upper case: "folder"/],
     ["a key among the core's", [descriptor('x', { settings: [setting({ section: 'docker' })] })], /FOLDER stands in \[docker\].*\[plugin:ID\]/],
-    ['a type that there is not', [descriptor('x', { settings: [setting({ type: 'colour' })] })], /no type.*"colour"/],
+    ['a type that there is not', [descriptor('x', { settings: [setting({ type: 'colour' })] })], /unknown type: "colour"/],
     ['a choice of nothing', [descriptor('x', { settings: [setting({ type: 'choice' })] })], /no choices/],
     ['no help', [descriptor('x', { settings: [setting({ help: undefined })] })], /no help/],
     ['a pattern that is none', [descriptor('x', { settings: [setting({ pattern: { matches: '(', inWords: 'x' } })] })], /pattern/],

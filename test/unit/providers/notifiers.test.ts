@@ -96,7 +96,7 @@ describe('one that cannot be told', () => {
 
   it.each([
     ['throws', () => Promise.reject(new Error('boom')), 'boom'],
-    ['answers nonsense', () => Promise.resolve('yes' as unknown as Answer<void>), 'did not say whether it was told'],
+    ['answers nonsense', () => Promise.resolve('yes' as unknown as Answer<void>), 'did not say whether the notification was sent'],
   ])('because it %s is one that failed, and no other hears less', async (_, notify, message) => {
     let count = 0
     const notifiers = notifiersOf(() => (count++ === 0 ? notify() : Promise.resolve(done)), 'always', {}, ['one', 'two'])

@@ -106,7 +106,7 @@ describe('who could not be told of a failure', () => {
     const failing = runCalled('failing', ['mail'])
     failing.telling.begin()
     await failing.finish(4)
-    expect(failing.telling.problems()).toMatchObject([{ severity: 'warning', code: 'not-told', message: '[notify:mail] could not be notified: nobody there' }])
+    expect(failing.telling.problems()).toMatchObject([{ severity: 'warning', code: 'not-told', message: 'notification to [notify:mail] failed: nobody there' }])
     expect(records()).toEqual(['failing.json'])
     kill('failing')
     const next = runCalled('next')

@@ -24,7 +24,7 @@ it('names running projects of which no enabled stack has the containers, and tha
   const runningProjects = (...projects: RunningProject[]) => () => Promise.resolve(ok(projects))
   expect(await findingsOf({ runningProjects: runningProjects(project('web', own)) })).toMatchObject([{ id: 'stacks.uncovered', status: 'ok' }])
   expect(await findingsOf({ runningProjects: runningProjects(project('web', own), project('wiki', 'x'), project('all', own, 'y')) })).toMatchObject([
-    { id: 'stacks.uncovered', status: 'warning', found: 'in no backup: wiki (/data/wiki); all (/data/all, of it all-y)' },
+    { id: 'stacks.uncovered', status: 'warning', found: 'not backed up: wiki (/data/wiki); all (/data/all: only all-y)' },
   ])
 })
 

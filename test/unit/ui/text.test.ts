@@ -101,13 +101,19 @@ describe('an error for people', () => {
     expect(formatError(errorText(new StackbkError({ kind: 'failed', message: 'x' })))).toBe('Error: x')
   })
 
+  it('does not repeat in its reason what the message says already', () => {
+    const error = new StackbkError({ kind: 'repository-missing', message: 'Repository /srv/r does not exist', detail: 'repository /srv/r does not exist.\nno such file', fix: '' })
+    expect(formatError(errorText(error))).toBe('Error: Repository /srv/r does not exist\n  no such file')
+    expect(errorText(new StackbkError({ kind: 'failed', message: 'x failed', detail: 'X failed' })).why).toBe('')
+  })
+
   it('of the command line is in that form too', () => {
     const ofOclif = (message: string, more: object = {}): Error => Object.assign(new Error(message), { oclif: { exit: 2 }, ...more })
     const backup = { name: 'backup', flags: ['json', 'dry-run'] }
     expect(errorText(ofOclif('Nonexistent flag: --dryrun\nSee more help with --help', { flags: ['--dryrun'] }), backup)).toEqual({ code: 'usage', message: 'there is no flag --dryrun', why: 'backup takes --dry-run, --json', fix: 'Did you mean --dry-run?' })
     expect(errorText(ofOclif('Nonexistent flags: --foo, -x', { flags: ['--foo', '-x'] }), backup)).toMatchObject({ message: 'there is no flag --foo, -x', fix: 'See: stackbk backup --help' })
     expect(errorText(ofOclif('Missing 1 required arg:\nNAME  the name\nSee more help with --help'))).toEqual({ code: 'usage', message: 'Missing 1 required arg', why: 'NAME  the name', fix: 'See: stackbk --help' })
-    expect(errorText(ofOclif('Parsing --limit \n\tExpected an integer but received: x\nSee more help with --help'), backup)).toMatchObject({ message: 'the value of --limit cannot be taken', why: 'Expected an integer but received: x' })
+    expect(errorText(ofOclif('Parsing --limit \n\tExpected an integer but received: x\nSee more help with --help'), backup)).toMatchObject({ message: '--limit: expected an integer but received: x', why: '' })
     expect(errorText(ofOclif('Unexpected argument: x', { suggestions: ['Leave it out'] }), backup)).toMatchObject({ fix: 'Leave it out' })
   })
 

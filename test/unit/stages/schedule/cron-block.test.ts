@@ -54,6 +54,6 @@ describe('the lines of a crontab', () => {
 
   it('are refused where cron would cut them off or has no credentials to give', () => {
     expect(() => cronBlock(record, '0 0 * * *', { ...surroundings, variables: { PATH: 'x'.repeat(1000) } })).toThrow(/cannot be written/)
-    expect(() => cronBlock(record, '0 0 * * *', { ...surroundings, credentials: [{ name: 'restic', path: null, isEncrypted: false }] })).toThrow(/no credentials/)
+    expect(() => cronBlock(record, '0 0 * * *', { ...surroundings, credentials: [{ name: 'restic', path: null, isEncrypted: false }] })).toThrow(/cannot provide credentials/)
   })
 })
