@@ -129,6 +129,7 @@ async function drillInTurn(run: Run, context: Context, one: ChosenSnapshot, keep
     // The next stack has the room, and the memory, of this one.
     const left = keep ? [] : await removeStack(run, context, one.stack)
     done = done === null ? null : { ...done, problems: [...done.problems, ...left] }
+    if (done !== null) run.log('info', 'drilled', { stack: one.stack, status: done.report.status })
     done?.turn?.release({ kept: keep })
     share.release({ kept: keep })
   }
