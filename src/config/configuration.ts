@@ -78,6 +78,8 @@ export interface Configuration {
     readonly probe: string | null
     readonly probeTimeoutMs: number
     readonly sampleFiles: number
+    /** `null`: by the processors of this host. */
+    readonly parallelStacks: number | null
   }
   /** NAMEs of the `[stack:NAME]` sections. */
   readonly stackSections: readonly string[]
@@ -266,6 +268,7 @@ function interpret(file: string, exists: boolean, source: Source): Omit<Configur
     probe: text('drill', 'PROBE') || null,
     probeTimeoutMs: number('drill', 'PROBE_TIMEOUT'),
     sampleFiles: number('drill', 'SAMPLE_FILES'),
+    parallelStacks: number('drill', 'PARALLEL_STACKS') || null,
   }
 
   return {

@@ -56,6 +56,7 @@ export const coreSettings: readonly SettingDeclaration[] = defineSettings([
   { section: 'drill', key: 'PROBE', type: 'string', help: 'command that must succeed in the rehearsed stack, without a shell: `SERVICE: COMMAND`, or `COMMAND` in its first service' },
   { section: 'drill', key: 'PROBE_TIMEOUT', type: 'duration', default: 60 * second, range: { min: second, max: day }, help: 'how long the probe may take' },
   { section: 'drill', key: 'SAMPLE_FILES', type: 'integer', default: 100, range: { min: 0, max: 1_000_000 }, help: 'files of the rehearsed stack compared with its snapshot' },
+  { section: 'drill', key: 'PARALLEL_STACKS', type: 'integer', default: 0, range: { min: 0, max: 64 }, help: 'how many stacks are drilled at the same time at most; fewer where memory, disk or networks do not suffice. 0: twice the number of processors, up to 4' },
 
   { section: 'stack', key: 'STOP_MODE', type: 'choice', choices: ['auto', 'down', 'stop', 'pause', 'none'], help: 'how this stack is kept quiet' },
   { section: 'stack', key: 'DOCKER_TIMEOUT', aliases: ['TIMEOUT'], type: 'duration', range: { min: second, max: day }, help: 'how long a container of this stack that asks for no time itself may take to stop before it is killed' },

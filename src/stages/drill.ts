@@ -8,7 +8,9 @@ import { ensureFolder } from '../host/state-folder.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { cloudSource, localSource } from './drill/copy.js'
 import type { DrillBody, DrillResult, DrillStackReport } from './drill/drill-result.js'
-import { drillStack } from './drill/drill-stack.js'
+import { drillStack, partOf, type DrillContext, type StackDrill } from './drill/drill-stack.js'
+import { freeNetworksFor, withNetworks } from './drill/networks.js'
+import { diskNeeds, parallelDrills } from './drill/parallel.js'
 import { noteDrill, rememberDrill, removeDrill, removeDrills, type DrillRecord } from './drill/record.js'
 import { selectForDrill, withRoom } from './drill/selection.js'
 import type { ChosenSnapshot } from './recover/choice.js'
@@ -81,45 +83,64 @@ async function drillChosen(run: Run, runtime: Runtime, { label, folder }: DrillR
   const { source } = from
   const { dirlist: file, stacksDirectory } = run.configuration.docker
   const selection = selectForDrill({ snapshots: from.snapshots, source, isLocal: choices.local, ownHost: run.configuration.backup.hostname, names: choices.names, listed: readDirlist({ file, stacksDirectory }).stacks })
-  const { chosen, notDrilled, problems: ofChoice } = withRoom(selection, { folder, free: freeBytes(folder), copyBytes: from.bytes, keep: choices.keep })
+  const free = await freeNetworksFor(run, runtime, label)
+  const fitting = withRoom(selection, { folder, free: freeBytes(folder), copyBytes: from.bytes, keep: choices.keep })
+  const { chosen, notDrilled, problems: ofChoice } = await withNetworks(run, runtime, fitting, free)
   problems.push(...ofChoice, ...notDrilled.map(({ problem }) => problem))
   const fetchingAt = performance.now()
   const engine = await from.fetch()
   run.reporter.stacks(chosen.map(({ stack }) => stack))
-  const context = { runtime, engine, label, folder, fetchMs: performance.now() - fetchingAt }
-  const drilled = await drillAll(run, context, chosen, choices.keep, problems)
-  return { source, stacks: [...notDrilled.map(({ name }) => notDone(name, 'failed')), ...drilled.reports], codes: [...notDrilled.map(({ code }) => code), ...drilled.codes] }
+  const fetchMs = performance.now() - fetchingAt
+  const parallel = parallelDrills(run, runtime, { chosen: chosen.length, freeDisk: freeBytes(folder), freeNetworks: free?.count ?? null })
+  const drilled = await drillAll(run, { runtime, engine, label, folder, fetchMs, parallel }, chosen, choices.keep)
+  problems.push(...drilled.flatMap((one) => one.problems))
+  return {
+    source,
+    stacks: [...notDrilled.map(({ name }) => notDone(name, 'failed')), ...drilled.map(({ report }) => report)],
+    codes: [...notDrilled.map(({ code }) => code), ...drilled.map(({ code }) => code)],
+  }
 }
 
-async function drillAll(run: Run, context: Omit<Parameters<typeof drillStack>[0], 'run'>, chosen: readonly ChosenSnapshot[], keep: boolean, problems: Problem[]): Promise<{ readonly reports: readonly DrillStackReport[]; readonly codes: readonly number[] }> {
-  const reports: DrillStackReport[] = []
-  const codes: number[] = []
-  for (const one of chosen) {
-    if (run.signal.aborted) {
-      reports.push(notDone(one.stack, 'skipped'))
-      continue
-    }
-    try {
-      const { report, problems: more, code } = await drillStack({ run, ...context }, one)
-      reports.push(report)
-      codes.push(code)
-      problems.push(...more)
-      run.reporter.stackDone(one.stack, { status: report.status, summary: more.find(({ severity }) => severity === 'error')?.message ?? '' })
-    } catch (error) {
-      if (!run.signal.aborted) throw error
-      reports.push(notDone(one.stack, 'skipped'))
-    }
+type Context = Omit<DrillContext, 'run'>
+
+type Done = Pick<StackDrill, 'report' | 'problems' | 'code'>
+
+/** Several at the same time, as far as the host allows it. Returns when all of them have ended, in the order of the stacks. */
+async function drillAll(run: Run, context: Context, chosen: readonly ChosenSnapshot[], keep: boolean): Promise<readonly Done[]> {
+  const results = await Promise.allSettled(chosen.map((one) => drillInTurn(run, context, one, keep)))
+  return results.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
+}
+
+async function drillInTurn(run: Run, context: Context, one: ChosenSnapshot, keep: boolean): Promise<Done> {
+  const skipped: Done = { report: notDone(one.stack, 'skipped'), problems: [], code: 0 }
+  const share = await context.parallel.untilMayBegin(diskNeeds(one, run.configuration.drill.sampleFiles), { signal: run.signal }).catch(() => null)
+  if (share === null) return skipped
+  let done: StackDrill | null = null
+  try {
+    done = await drillStack({ run, ...context }, one)
+    const { report, problems } = done
+    run.reporter.stackDone(one.stack, { status: report.status, summary: problems.find(({ severity }) => severity === 'error')?.message ?? '' })
+  } catch (error) {
+    if (!run.signal.aborted) throw error
+  } finally {
     // The next stack has the room, and the memory, of this one.
-    if (!keep) problems.push(...(await removeStack(run, context, one.stack)))
+    const left = keep ? [] : await removeStack(run, context, one.stack)
+    done = done === null ? null : { ...done, problems: [...done.problems, ...left] }
+    if (done !== null) run.log('info', 'drilled', { stack: one.stack, status: done.report.status })
+    done?.turn?.release({ kept: keep })
+    share.release({ kept: keep })
   }
-  return { reports, codes }
+  return done ?? skipped
 }
 
 /** What cannot be removed keeps no other stack from being drilled: the end of the drill tries again. */
-async function removeStack(run: Run, { runtime, label, folder }: Pick<Parameters<typeof drillStack>[0], 'runtime' | 'label' | 'folder'>, stack: string): Promise<readonly Problem[]> {
-  const removed = await runtime.removeByLabel(label)
+async function removeStack(run: Run, { runtime, label, folder }: Pick<DrillContext, 'runtime' | 'label' | 'folder'>, stack: string): Promise<readonly Problem[]> {
+  const removed = runtime.removePart === undefined ? await runtime.removeByLabel(label) : await runtime.removePart(label, partOf(stack))
   if (!removed.ok) run.log('warning', removed.failure.message, { stack, toolOutput: removed.failure.toolOutput })
-  const [remaining] = await removeTree(join(folder, encodeURIComponent(stack)))
+  const [remaining] = await removeTree(join(folder, partOf(stack)))
   return remaining === undefined ? [] : [{ severity: 'warning', code: 'drill-left', message: `files of the drill of ${stack} could not be removed: ${remaining.path}: ${remaining.reason}`, fix: `Remove ${folder} by hand if it stays`, stack }]
 }
 

@@ -31,10 +31,11 @@ describe('a drill', () => {
   let plain: WorldStack
   let outside: string
   const volume = (): string => `${world.prefix}-fixed`
-  /** What there is of any drill: other tests have scratch containers too. */
+  /** What there is of any drill of this world: other tests have drills and scratch containers too. */
   const scratch = async (): Promise<string[]> => {
+    const own = new Set(world.log().map(({ runId }) => `stackbk-drill-${runId.toLowerCase()}`))
     const lists = await Promise.all([['ps', '-a'], ['network', 'ls'], ['volume', 'ls']].map((list) => docker(...list, '--filter', 'label=stackbk.scratch', '--format', '{{.Label "stackbk.scratch"}}')))
-    return lists.flatMap((list) => list.split('\n').filter((label) => label.startsWith('stackbk-drill-')))
+    return lists.flatMap((list) => list.split('\n').filter((label) => own.has(label)))
   }
   /** Everything of production that a drill could touch. */
   async function production(): Promise<object> {

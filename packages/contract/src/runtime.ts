@@ -298,6 +298,25 @@ export interface Scratch {
   readonly restored: ReadonlyMap<string, string>
   readonly images: ImageSource
   readonly healthTimeoutMs: number
+  /** Names this stack among those that share the label: everything that is made for it also carries the label `stackbk.scratch.part` with this value, see {@link Runtime.removePart}. Absent: it has no name. */
+  readonly part?: string
+}
+
+/** What a stack needs of the host in order to run in isolation, as far as that is known. */
+export interface IsolationNeeds {
+  /** Networks that are made for it. */
+  readonly networks: number
+  /** Bytes of memory: what its containers use now, or else the limit that they have. A container of which neither is known is not counted. */
+  readonly memoryBytes: number
+  /** Containers whose need of memory is not known. */
+  readonly containersOfUnknownMemory: number
+}
+
+/** What the host has left for networks. */
+export interface FreeNetworks {
+  readonly count: number
+  /** What the user can do to have more, as a sentence in the imperative. */
+  readonly fix: string
 }
 
 export interface IsolatedStack {
@@ -537,7 +556,9 @@ export interface Runtime extends LiveProvider {
    * A rehearsal that cannot reach production: everything renamed, nothing published, no host namespace, device, socket, driver
    * option or path outside the scratch folder, no way out of its networks. That is looked at once more in the containers made,
    * before the first one starts: a finding is a failure, and nothing of the rehearsal stays. Everything made carries the label
-   * `stackbk.scratch=LABEL`. Any other failure may leave a part: `removeByLabel` takes it away.
+   * `stackbk.scratch=LABEL`. Any other failure may leave a part: `removeByLabel` takes it away. A failure that may pass when
+   * other stacks of the drill are removed, such as no free address pool for a network, has `transient: true`. Where
+   * `removePart` is there, several stacks are started at the same time.
    */
   startIsolated(capsule: Capsule, scratch: Scratch, options?: CallOptions): Promise<Answer<IsolatedStack>>
 
@@ -547,6 +568,18 @@ export interface Runtime extends LiveProvider {
   /** Removes these volumes, with what is in them. One that a container has mounted stays, and one that is not there is no failure. */
   removeVolumes(names: readonly string[], options?: CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>
 
+  /** Returns what a stack will need in isolation. Absent: not known. */
+  isolationNeeds?(capsule: Capsule, options?: CallOptions): Promise<Answer<IsolationNeeds>>
+
+  /**
+   * Returns about how many more networks can be made in isolation. 0 is certain: one was tried. That one carries the label
+   * `stackbk.scratch=LABEL` and is gone when the answer comes. Absent: not known.
+   */
+  freeNetworks?(label: string, options?: CallOptions): Promise<Answer<FreeNetworks>>
+
   /** Removes every container, network and volume that carries the label `stackbk.scratch=LABEL`, and nothing else. */
   removeByLabel(label: string, options?: CallOptions): Promise<Answer<{ readonly removed: number }>>
+
+  /** Removes those of them that also carry the label `stackbk.scratch.part=PART`, see {@link Scratch.part}. Absent: a drill starts one stack after another. */
+  removePart?(label: string, part: string, options?: CallOptions): Promise<Answer<{ readonly removed: number }>>
 }

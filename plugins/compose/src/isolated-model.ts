@@ -3,7 +3,7 @@ import type { CapsuleProject } from '@stackbk/contract'
 import type { Place, Places } from './isolated-places.js'
 import { isHarmlessCapability, isHarmlessSecurityOption, ownersOf, whyNotIsolated } from './isolated-reasons.js'
 import { children, type Json, list, record, text, textList } from './json.js'
-import { scratchLabel } from './removal.js'
+import { partLabel, scratchLabel } from './removal.js'
 
 /**
  * What is taken over as it is: it concerns the inside of a container. What is not named here is not in the rehearsal, whatever a
@@ -46,6 +46,8 @@ interface IsolationRequest {
   /** As Compose prints it. */
   readonly model: Json
   readonly label: string
+  /** The value of a second label. */
+  readonly part?: string | undefined
   readonly places: Places
   readonly images: ReadonlyMap<string, ImageFacts>
   /** Services that are not run, with the reason each. */
@@ -85,7 +87,8 @@ export async function servicesNotRun(project: CapsuleProject, model: Json, place
 
 /** A model of its own, made of what is known to stay inside: nothing of the old one is in it that was not put there. */
 export async function isolatedModel(request: IsolationRequest): Promise<IsolatedModel> {
-  const { project, model, label, notRun } = request
+  const { project, model, notRun } = request
+  const labels = { [scratchLabel]: request.label, ...(request.part === undefined ? {} : { [partLabel]: request.part }) }
   const leftOut: string[] = [...notRun].map(([service, reason]) => `Service ${service} is not run: ${reason}`)
   const running = Object.entries(project.replicas).filter(([service]) => !notRun.has(service))
   const keys = replicaKeys(running, Object.keys(record(model['services'])))
@@ -107,7 +110,7 @@ export async function isolatedModel(request: IsolationRequest): Promise<Isolated
         // What the engine does by default may be to send the output elsewhere.
         logging: { driver: 'json-file', options: { 'max-size': '10m' } },
         cgroup: 'private',
-        labels: { [scratchLabel]: label },
+        labels,
         cap_add: textList(definition['cap_add']).filter(isHarmlessCapability),
         security_opt: textList(definition['security_opt']).filter(isHarmlessSecurityOption),
         ...limitsOf(definition),
@@ -124,7 +127,7 @@ export async function isolatedModel(request: IsolationRequest): Promise<Isolated
   return {
     model: {
       services: Object.fromEntries(services),
-      networks: Object.fromEntries([...used.networks].map((key) => [key, { driver: 'bridge', internal: true, driver_opts: networkOptions, labels: { [scratchLabel]: label } }])),
+      networks: Object.fromEntries([...used.networks].map((key) => [key, { driver: 'bridge', internal: true, driver_opts: networkOptions, labels }])),
       ...files.model,
     },
     services: new Map(running.flatMap(([service]) => keys.get(service)!.map((key): [string, Rehearsed] => [key, { service, restart: restartOf(definitionIn(model, service)) }]))),

@@ -8,6 +8,7 @@ import type { Answer, CallOptions, Capsule, CapsuleProject, Failure, IsolatedSta
 import { askCompose } from './compose.js'
 import { type Container, label } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
+import { exhaustion } from './free-networks.js'
 import { findWaysOut } from './isolated-check.js'
 import { type ImageFacts, isolatedModel, type IsolatedModel, type Rehearsed, servicesNotRun } from './isolated-model.js'
 import { type DrilledProject, findOutsideNeeds } from './isolated-outside.js'
@@ -133,7 +134,7 @@ async function prepare(docker: Docker, project: CapsuleProject, request: Prepare
   const notRun = await servicesNotRun(project, model, places, reasons())
   const facts = await factsOf(docker, images.value, options)
   if (!facts.ok) return facts
-  const isolated = await isolatedModel({ project, model, label: scratch.label, places, images: facts.value, notRun, environment: docker.environment })
+  const isolated = await isolatedModel({ project, model, label: scratch.label, part: scratch.part, places, images: facts.value, notRun, environment: docker.environment })
   return answered({ recorded: model, model: { ...isolated, leftOut: isolated.leftOut.filter((line) => ![...unavailable.keys()].some((service) => line.startsWith(`Service ${service} is not run: `))) }, images: images.value, unavailable })
 }
 
@@ -170,7 +171,8 @@ async function createAll(tools: Tools, prepared: Prepared, request: CreateReques
   const project = { name, directory, model: prepared.model.model }
   const created = await create(tools.docker, project, options)
   if (created.ok) return answered(prepared)
-  if (created.failure.kind !== 'failed') return created
+  // What may pass says nothing about a service.
+  if (created.failure.kind !== 'failed' || created.failure.transient === true) return created
   const refused = await createEach(tools.docker, project, [...prepared.model.services.keys()], options)
   if (!refused.ok) return refused
   if (refused.value.size === 0) return answered(prepared)
@@ -196,7 +198,7 @@ async function createEach(docker: Docker, project: Parameters<typeof create>[1],
     for (const key of left) {
       const one = await create(docker, { ...project, only: key }, options)
       if (one.ok) continue
-      if (one.failure.kind !== 'failed') return one
+      if (one.failure.kind !== 'failed' || one.failure.transient === true) return one
       refused.set(key, { kind: 'failed', message: `Service ${key} could not be made`, toolOutput: one.failure.toolOutput ?? one.failure.message })
     }
     if (refused.size === 0 || refused.size === left.length) return answered(refused)
@@ -249,7 +251,9 @@ async function restoredOutside(directory: string, { restored }: Scratch): Promis
 /** `only`: this service alone. */
 async function create(docker: Docker, { name, directory, model, only }: { readonly name: string; readonly directory: string; readonly model: Json; readonly only?: string }, call: DockerCall): Promise<Answer<string>> {
   const project = { name, workingDirectory: directory, configFiles: ['-'], environmentFiles: [], containers: [] }
-  return askCompose(docker, project, { what: 'docker compose up --no-start of a drill', args: ['up', '--no-start', '--no-build', '--pull', 'never', ...(only === undefined ? [] : ['--no-deps', '--', only])] }, { ...call, timeoutMs: creationLimitMs, input: JSON.stringify(model) })
+  const created = await askCompose(docker, project, { what: 'docker compose up --no-start of a drill', args: ['up', '--no-start', '--no-build', '--pull', 'never', ...(only === undefined ? [] : ['--no-deps', '--', only])] }, { ...call, timeoutMs: creationLimitMs, input: JSON.stringify(model) })
+  const noNetwork = created.ok ? null : exhaustion(created.failure)
+  return noNetwork === null ? created : failed(noNetwork)
 }
 
 /** All that carry the rehearsal's label, of these projects. */

@@ -10,7 +10,10 @@ import { list, record, text } from './json.js'
 /** On everything that a rehearsal makes, and on nothing else. */
 export const scratchLabel = 'stackbk.scratch'
 
-/** The engine kills, one after another. */
+/** In addition on everything of one stack of a drill. */
+export const partLabel = 'stackbk.scratch.part'
+
+/** The engine kills each of them first. */
 const removalLimitMs = 300_000
 
 /** What to list and how to remove it, in this order: a container holds on to its networks and volumes. */
@@ -23,9 +26,10 @@ const kinds: readonly { readonly noun: string; readonly list: string; readonly i
 /** What removes at the same time, or makes still more, may come in between. */
 const attemptLimit = 3
 
-/** Removes every container, network and volume with this very label; of these projects only, where some are named. */
-export async function removeByLabel(docker: Docker, scratch: string, options: CallOptions & { readonly project?: string } = {}): Promise<Answer<{ readonly removed: number }>> {
-  const filters = filtersOf({ label: [`${scratchLabel}=${scratch}`, ...(options.project === undefined ? [] : [`${label.project}=${options.project}`])] })
+/** Removes every container, network and volume with this very label; of one project or one part only, where that is named. */
+export async function removeByLabel(docker: Docker, scratch: string, options: CallOptions & { readonly project?: string; readonly part?: string } = {}): Promise<Answer<{ readonly removed: number }>> {
+  const { project, part } = options
+  const filters = filtersOf({ label: [`${scratchLabel}=${scratch}`, ...(project === undefined ? [] : [`${label.project}=${project}`]), ...(part === undefined ? [] : [`${partLabel}=${part}`])] })
   const call = { signal: options.signal }
   const removed = new Set<string>()
   for (let attempt = 1; ; attempt += 1) {
@@ -36,9 +40,9 @@ export async function removeByLabel(docker: Docker, scratch: string, options: Ca
       if (!listed.ok) return listed
       const ids = kind.idsIn(listed.value.body)
       left += ids.length
-      for (const id of ids) {
-        const gone = await kind.remove(docker, id, { ...call, timeoutMs: removalLimitMs })
-        if (gone.ok) removed.add(id)
+      const answers = await Promise.all(ids.map((id) => kind.remove(docker, id, { ...call, timeoutMs: removalLimitMs })))
+      for (const [at, gone] of answers.entries()) {
+        if (gone.ok) removed.add(ids[at]!)
         else failure ??= gone
       }
     }

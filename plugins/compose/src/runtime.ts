@@ -6,8 +6,10 @@ import { describeStack } from './describe.js'
 import { createDocker } from './docker.js'
 import { localSocket } from './endpoint.js'
 import { EngineEvents } from './engine-events.js'
+import { freeNetworks } from './free-networks.js'
 import { inspectStacks } from './inspect.js'
 import { startIsolated } from './isolated.js'
+import { isolationNeeds } from './isolation-needs.js'
 import { text } from './json.js'
 import { Layers } from './layers.js'
 import { listContainers } from './look.js'
@@ -106,6 +108,9 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
     recall: (capsule, options) => recallState(docker, capsule, options),
     removeVolumes: (names, options) => removeVolumes(docker, names, options),
     removeByLabel: (scratch, options) => removeByLabel(docker, scratch, options),
+    removePart: (scratch, part, options) => removeByLabel(docker, scratch, { ...options, part }),
+    isolationNeeds: (capsule, options) => isolationNeeds(docker, capsule, options),
+    freeNetworks: (scratch, options) => freeNetworks(docker, scratch, options),
 
     canRebuild: (capsule, question) => canRebuild(tools, capsule, question),
     rebuild: (capsule, request) => rebuildStack(tools, capsule, request),

@@ -1,17 +1,19 @@
-import { mkdirSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Capsule, Engine, IsolatedStack, Runtime } from '@stackbk/contract'
+import type { Answer, Capsule, Engine, IsolatedStack, Runtime, Scratch, Snapshot } from '@stackbk/contract'
 import { parseArgsStringToArgv } from 'string-argv'
 
 import { counted } from '../../counted.js'
 import { errorFrom, exitCodes, problemFrom, StackbkError, type ErrorKind, type Problem } from '../../errors.js'
+import { fsPath } from '../../host/file-names.js'
 import { removeTree } from '../../host/remove-tree.js'
 import type { ChosenSnapshot } from '../recover/choice.js'
 import { isCapsule } from '../recover/held-path.js'
 import type { Run } from '../run.js'
 import type { DrillStackReport } from './drill-result.js'
-import { compareSample } from './sample.js'
+import { needsOf, type ParallelDrills, type Turn } from './parallel.js'
+import { chooseSample, compareSample } from './sample.js'
 
 export interface DrillContext {
   readonly run: Run
@@ -23,6 +25,8 @@ export interface DrillContext {
   readonly folder: string
   /** What fetching the copy took, which every stack's recovery begins with. */
   readonly fetchMs: number
+  /** Who else may be at work. */
+  readonly parallel: ParallelDrills
 }
 
 export interface StackDrill {
@@ -30,13 +34,15 @@ export interface StackDrill {
   readonly problems: readonly Problem[]
   /** The exit code that stands for what went wrong; 0 for that of a drill that failed for no reason of its own. */
   readonly code: number
+  /** Gives back what its containers use, once they are removed; `null`: none were made. */
+  readonly turn: Turn | null
 }
 
 /** Kinds of failure that say something about the tools, the host or the remote, and nothing about the data. */
 const notOfTheData: ReadonlySet<ErrorKind> = new Set(['tool-missing', 'tool-too-old', 'tool-not-answering', 'remote-unreachable', 'transfer-failed', 'repository-locked', 'guard', 'usage', 'configuration', 'timed-out', 'stalled', 'cancelled'])
 
 /** One stack's rehearsal: its files out of the copy, compared, its containers started in isolation, probed. Its failures are in the report, thrown is only an interruption. */
-export async function drillStack({ run, runtime, engine, label, folder, fetchMs }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<StackDrill> {
+export async function drillStack({ run, runtime, engine, label, folder, fetchMs, parallel }: DrillContext, { stack: name, snapshot }: ChosenSnapshot): Promise<StackDrill> {
   const problems: Problem[] = []
   const codes = new Set<number>()
   // From here on a failure says that the data does not come back, until its containers are made.
@@ -48,31 +54,50 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
     problems.push({ severity: 'error', code, message, fix, stack: name })
     codes.add(exitCodes.ofKind('corrupt'))
   }
-  const own = join(folder, encodeURIComponent(name))
+  let turn: Turn | null = null
+  const own = join(folder, partOf(name))
   const [files, again] = [join(own, 'files'), join(own, 'again')]
   try {
     for (const part of [files, again]) mkdirSync(part, { recursive: true, mode: 0o700 })
     run.reporter.stackPhase(name, 'extracting')
-    const restored = await engine.restore({ snapshot: snapshot.id, target: files, include: [], subfolder: '', deleteExtra: false, sparse: true, verify: false, signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(name, 'extracting', progress) })
-    if (!restored.ok) throw errorFrom(restored.failure)
-    const restoreMs = performance.now() - begunAt
+    // Both have ended before anything else is done: what fails is removed, and nothing may still be written then.
+    const [restoring, sampling] = await Promise.allSettled([
+      engine.restore({ snapshot: snapshot.id, target: files, include: [], subfolder: '', deleteExtra: false, sparse: true, verify: false, signal: run.signal, onProgress: (progress) => run.reporter.stackPhase(name, 'extracting', progress) }).then((answer) => ({ answer, ms: performance.now() - begunAt })),
+      chooseSample(engine, snapshot.id, { count: run.configuration.drill.sampleFiles, signal: run.signal }),
+    ])
+    const [restored, sampled] = [settled(restoring), settled(sampling)]
+    if (!restored.answer.ok) throw errorFrom(restored.answer.failure)
+    if (!sampled.ok) throw errorFrom(sampled.failure)
 
     run.reporter.stackPhase(name, 'comparing')
-    const sample = await compareSample({ engine, snapshotId: snapshot.id, restored: files, scratch: again, count: run.configuration.drill.sampleFiles, signal: run.signal })
+    const sample = await compareSample({ engine, snapshotId: snapshot.id, chosen: sampled.value, restored: files, scratch: again, signal: run.signal })
     await removeTree(again)
     draft.filesCompared = sample.filesCompared
     draft.mismatches = sample.mismatches.length
     if (sample.mismatches.length > 0) fail('not-as-in-snapshot', `${sample.mismatches.length} of ${counted(sample.filesCompared, 'file')} ${sample.mismatches.length === 1 ? 'is' : 'are'} not what the snapshot holds: ${sample.mismatches.slice(0, 3).join(', ')}`, 'Run: stackbk verify --cloud, then: stackbk verify --read-data-subset 100%')
 
-    run.reporter.stackPhase(name, 'starting in isolation')
-    const startingAt = performance.now()
-    const capsule = await capsuleOf(engine, snapshot.id, snapshot.paths, run.signal)
+    const capsule = await capsuleOf(engine, snapshot, files, run.signal)
     isReadingData = false
-    const started = await runtime.startIsolated(
-      capsule,
-      { label, directory: own, restored: new Map(snapshot.paths.map((path) => [path, join(files, path)])), images: 'digest', healthTimeoutMs: run.configuration.docker.healthTimeoutMs },
-      { signal: run.signal },
-    )
+    const onWait = (): void => run.reporter.stackPhase(name, 'waiting')
+    turn = await parallel.untilMayStart(await needsOf(run, runtime, capsule), { signal: run.signal, onWait })
+    let startingAt = 0
+    // The others take processor time from it, so all of them get as much more time to become healthy.
+    const scratch: Scratch = { label, part: partOf(name), directory: own, restored: new Map(snapshot.paths.map((path) => [path, join(files, path)])), images: 'digest', healthTimeoutMs: run.configuration.docker.healthTimeoutMs * parallel.stacks }
+    const start = (): Promise<Answer<IsolatedStack>> => {
+      run.reporter.stackPhase(name, 'starting in isolation')
+      startingAt = performance.now()
+      return runtime.startIsolated(capsule, scratch, { signal: run.signal })
+    }
+    let started = await start()
+    // Too little was free for all of them: one after another then.
+    if (!started.ok && started.failure.transient === true && runtime.removePart !== undefined) {
+      const { message } = started.failure
+      const removed = await runtime.removePart(label, partOf(name))
+      if (removed.ok && (await turn.untilAlone())) {
+        run.log('info', 'drilled alone', { stack: name, reason: message })
+        started = await start()
+      }
+    }
     if (!started.ok) throw errorFrom(started.failure)
     for (const what of started.value.leftOut) problems.push({ severity: 'warning', code: 'not-rehearsed', message: what, fix: '', stack: name })
     for (const { reason } of started.value.unprovenImages) problems.push({ severity: 'warning', code: 'image-unproven', message: reason, fix: '', stack: name })
@@ -82,7 +107,7 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
     isUnproven = unproven.length > 0
     const needs = new Set((started.value.outsideNeeds ?? []).map(({ service }) => service))
     const bad = started.value.missing.filter(({ service }) => !needs.has(service))
-    if (started.value.healthy && !isUnproven) draft.recoveryMs = Math.round(fetchMs + restoreMs + performance.now() - startingAt)
+    if (started.value.healthy && !isUnproven) draft.recoveryMs = Math.round(fetchMs + restored.ms + performance.now() - startingAt)
     if (bad.length > 0) fail('not-healthy', `it does not become healthy from its snapshot: ${bad.map(({ service, reason }) => `${service} ${reason}`).join('; ')}`, 'Look at it: stackbk drill --keep, then the logs of its containers')
 
     const lacking = new Set([...needs, ...(started.value.unavailable ?? []).map(({ service }) => service)])
@@ -95,7 +120,17 @@ export async function drillStack({ run, runtime, engine, label, folder, fetchMs 
   }
   const isOk = draft.healthy && draft.probe !== 'failed' && draft.mismatches === 0 && !isUnproven
   const isPartial = isUnproven && codes.size === 0 && draft.mismatches === 0 && draft.probe !== 'failed'
-  return { report: { ...draft, status: isOk ? 'ok' : isPartial ? 'partial' : 'failed' }, problems, code: exitCodes.first([...codes]) }
+  return { report: { ...draft, status: isOk ? 'ok' : isPartial ? 'partial' : 'failed' }, problems, code: exitCodes.first([...codes]), turn }
+}
+
+function settled<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
+
+/** Returns the name of a stack as that of a folder and of a label. */
+export function partOf(stack: string): string {
+  return encodeURIComponent(stack)
 }
 
 /** Names services that say nothing about their data: what they reach for is not there in isolation, or they could not be made. */
@@ -113,10 +148,13 @@ function codeOfFailure(kind: ErrorKind, words: string, isReadingData: boolean): 
   return exitCodes.ofKind(kind) === exitCodes.ofKind('usage') || exitCodes.ofKind(kind) === 1 ? 0 : exitCodes.ofKind(kind)
 }
 
-async function capsuleOf(engine: Engine, snapshotId: string, paths: readonly string[], signal: AbortSignal): Promise<Capsule> {
+/** Reads the capsule among the restored files; where it is not among them, from the snapshot, which takes a call of the engine. */
+async function capsuleOf(engine: Engine, { id, paths }: Pick<Snapshot, 'id' | 'paths'>, files: string, signal: AbortSignal): Promise<Capsule> {
   const path = paths.find(isCapsule)
   if (path === undefined) throw new StackbkError({ kind: 'not-found', code: 'no-capsule', message: 'the snapshot has no capsule, so nothing says how to start it', fix: 'Run: stackbk backup, then: stackbk sync' })
-  const read = await engine.read(snapshotId, path, { signal })
+  const restored = join(files, path)
+  if (lstatSync(fsPath(restored), { throwIfNoEntry: false })?.isFile() === true) return JSON.parse(readFileSync(fsPath(restored), 'utf8')) as Capsule
+  const read = await engine.read(id, path, { signal })
   if (!read.ok) throw errorFrom(read.failure)
   return JSON.parse(Buffer.from(read.value).toString('utf8')) as Capsule
 }

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Engine, SnapshotEntry } from '@stackbk/contract'
+import type { Answer, Engine, SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom } from '../../errors.js'
 import { sha256OfFile } from '../../host/file-digest.js'
@@ -9,16 +9,17 @@ import { fsPath } from '../../host/file-names.js'
 import { eachSnapshotEntry } from '../recover/snapshot-entries.js'
 
 /** A file larger than this is not fetched twice only to be compared. Bytes. */
-const largestFile = 256 * 1024 * 1024
+export const largestComparedFile = 256 * 1024 * 1024
 
 export interface SampleRequest {
   readonly engine: Engine
   readonly snapshotId: string
+  /** Files of the snapshot, see {@link chooseSample}. */
+  readonly chosen: readonly SnapshotEntry[]
   /** Where the snapshot was brought back to: its absolute paths are below it. */
   readonly restored: string
   /** An empty folder for the second look at the snapshot. */
   readonly scratch: string
-  readonly count: number
   readonly signal: AbortSignal
 }
 
@@ -28,15 +29,18 @@ export interface Sample {
   readonly mismatches: readonly string[]
 }
 
+/** Returns files of a snapshot, chosen at random. It needs none of them to be restored. */
+export async function chooseSample(engine: Engine, snapshotId: string, { count, signal }: { readonly count: number; readonly signal: AbortSignal }): Promise<Answer<readonly SnapshotEntry[]>> {
+  const sample = new RandomSample(count)
+  const listed = await eachSnapshotEntry(engine, snapshotId, (entry) => { if (entry.type === 'file' && entry.bytes <= largestComparedFile) sample.offer(entry) }, { signal })
+  return listed.ok ? { ok: true, value: sample.chosen } : listed
+}
+
 /**
- * Compares some files, chosen at random, with what the snapshot says and holds: size, mode, owner from its list, content from a
+ * Compares these files with what the snapshot says and holds: size, mode, owner from its list, content from a
  * second way out of the repository. Before anything is started, which may change them.
  */
-export async function compareSample({ engine, snapshotId, restored, scratch, count, signal }: SampleRequest): Promise<Sample> {
-  const sample = new RandomSample(count)
-  const listed = await eachSnapshotEntry(engine, snapshotId, (entry) => { if (entry.type === 'file' && entry.bytes <= largestFile) sample.offer(entry) }, { signal })
-  if (!listed.ok) throw errorFrom(listed.failure)
-  const { chosen } = sample
+export async function compareSample({ engine, snapshotId, chosen, restored, scratch, signal }: SampleRequest): Promise<Sample> {
   if (chosen.length === 0) return { filesCompared: 0, mismatches: [] }
   const again = await engine.restore({ snapshot: snapshotId, target: scratch, include: chosen.map(({ path }) => path), subfolder: '', deleteExtra: false, sparse: false, verify: false, signal })
   if (!again.ok) throw errorFrom(again.failure)

@@ -93,7 +93,7 @@ describe('the settings', () => {
       engine: 'restic',
     })
     expect(configuration.cloud).toEqual({ provider: 'rclone', retries: 3, syncTimeoutMs: null, restoreTimeoutMs: null, maxDeletePercent: 50, trashDays: 0 })
-    expect(configuration.drill).toEqual({ probe: null, probeTimeoutMs: 60_000, sampleFiles: 100 })
+    expect(configuration.drill).toEqual({ probe: null, probeTimeoutMs: 60_000, sampleFiles: 100, parallelStacks: null })
     expect(configuration.problems).toEqual([])
   })
 

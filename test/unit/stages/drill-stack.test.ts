@@ -5,6 +5,7 @@ import type { Engine, IsolatedStack, Runtime } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
 import { drillStack, type StackDrill } from '../../../src/stages/drill/drill-stack.js'
+import { ParallelDrills } from '../../../src/stages/drill/parallel.js'
 import { at, configuration, failure, ok, partly, snapshotOf, testRun } from './fixtures.js'
 
 const capsulePath = '/state/capsules/web/stackbk-capsule.json'
@@ -15,6 +16,7 @@ async function drilled(parts: { isolated?: Partial<IsolatedStack> | ReturnType<t
   const probed: string[] = []
   const runtime = partly<Runtime>('runtime', {
     startIsolated: () => Promise.resolve(parts.isolated !== undefined && 'failure' in parts.isolated ? parts.isolated : ok({ ...healthy, ...parts.isolated })),
+    isolationNeeds: () => Promise.resolve(ok({ networks: 1, memoryBytes: 0, containersOfUnknownMemory: 0 })),
     runInside: (container) => (probed.push(container), Promise.resolve(ok({ exitCode: parts.probe ?? 0, output: '' }))),
   })
   const contents = ['first', parts.second ?? 'first']
@@ -30,7 +32,7 @@ async function drilled(parts: { isolated?: Partial<IsolatedStack> | ReturnType<t
     ...parts.engine,
   })
   const run = testRun({ configuration: configuration(parts.text) })
-  const result = await drillStack({ run, runtime, engine, label: 'x', folder: at('drill'), fetchMs: 0 }, { stack: 'web', snapshot: snapshotOf('1'.repeat(64), { paths: ['/stacks/web', capsulePath] }) })
+  const result = await drillStack({ run, runtime, engine, label: 'x', folder: at('drill'), fetchMs: 0, parallel: new ParallelDrills({ stacks: 1, freeDisk: 1e9, freeMemory: 1e9, freeNetworks: null }) }, { stack: 'web', snapshot: snapshotOf('1'.repeat(64), { paths: ['/stacks/web', capsulePath] }) })
   return { ...result, probed }
 }
 const codesOf = ({ problems }: StackDrill): string[] => problems.map(({ code }) => code)
