@@ -16,6 +16,7 @@ export default class Backup extends StackbkCommand<BackupResult> {
   }
 
   static override flags = {
+    'accept-repository': Flags.boolean({ default: false, description: 'use the repository at its location, although it is another one than before or its disk was another one' }),
     'accept-shrink': Flags.boolean({ description: 'a stack that has shrunk is right so' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     'no-prune': Flags.boolean({ description: 'forget nothing, free nothing' }),
@@ -33,6 +34,7 @@ export default class Backup extends StackbkCommand<BackupResult> {
       prune: !flags['no-prune'],
       stopMode: flags['stop-mode'],
       acceptShrink: flags['accept-shrink'],
+      acceptRepository: flags['accept-repository'],
     })
   }
 

@@ -18,6 +18,7 @@ export default class Recover extends StackbkCommand<RecoverResult> {
   static override args = { stack: Args.string({ description: 'stacks to bring back', ignoreStdin: true, multiple: true }) }
   static override flags = {
     ...recoverFlags,
+    'accept-repository': Flags.boolean({ default: false, description: 'use the repository at its location, although it is another one than before or its disk was another one' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     repository: Flags.string({ description: 'folder of the repository (default: the configured one)', helpValue: 'PATH' }),
     wait: lockWait(),
@@ -29,7 +30,7 @@ export default class Recover extends StackbkCommand<RecoverResult> {
     const names = args.stack ?? []
     const isSaid = names.length > 0 || flags.all || flags.snapshot !== undefined || !this.mayAsk()
     const choices = { ...recoverChoices(flags, names), ...(isSaid ? {} : await this.#chosen(run, flags)) }
-    return recover(run, { ...choices, repository: flags.repository, confirm: (question) => this.confirmed(question) })
+    return recover(run, { ...choices, repository: flags.repository, acceptRepository: flags['accept-repository'], confirm: (question) => this.confirmed(question) })
   }
 
   async #chosen(run: Run, { repository, host }: { repository?: string | undefined; host?: string | undefined }): Promise<ChosenRecovery> {

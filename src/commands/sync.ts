@@ -12,6 +12,7 @@ export default class Sync extends StackbkCommand<SyncResult> {
   static override description = `Uploads in an order in which the copy is valid at every instant, deletes last and only what stackbk itself has forgotten.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json', '<%= config.bin %> sync --allow-new-remote']
   static override flags = {
+    'accept-repository': Flags.boolean({ default: false, description: 'use the repository at its location, although it is another one than before or its disk was another one' }),
     'allow-delete': Flags.boolean({ description: 'pass the guards against deletion, this once' }),
     'allow-new-remote': Flags.boolean({ description: 'start a new copy on a remote that is empty, although an earlier sync copied the repository there or elsewhere' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
@@ -30,7 +31,7 @@ export default class Sync extends StackbkCommand<SyncResult> {
       dryRun: flags['dry-run'],
       changes: !flags.test,
     })
-    return sync(run, { test: flags.test, allowDelete: flags['allow-delete'], allowNewRemote: flags['allow-new-remote'] })
+    return sync(run, { test: flags.test, allowDelete: flags['allow-delete'], allowNewRemote: flags['allow-new-remote'], acceptRepository: flags['accept-repository'] })
   }
 
   protected present(result: SyncResult): string {

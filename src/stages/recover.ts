@@ -29,6 +29,8 @@ export interface RecoverChoices {
   readonly host: string | undefined
   /** A repository's folder; undefined: the configured repository. */
   readonly repository: string | undefined
+  /** Takes the configured repository as it is, whatever was known of it before. Absent: another one is refused. */
+  readonly acceptRepository?: boolean
   readonly path: string | undefined
   readonly service: string | undefined
   /** Extract only, to below this folder. */
@@ -143,7 +145,7 @@ function severalStacks({ path }: RecoverChoices): StackbkError {
 
 async function chosen(run: Run, engine: Engine, choices: RecoverChoices): Promise<Choice> {
   return chooseSnapshots({
-    snapshots: await snapshotsOf(run, engine, choices.repository !== undefined),
+    snapshots: await snapshotsOf(run, engine, choices),
     names: choices.names,
     all: choices.all,
     snapshotId: choices.snapshot,
@@ -154,9 +156,9 @@ async function chosen(run: Run, engine: Engine, choices: RecoverChoices): Promis
 }
 
 /** The configured one is remembered as every opening of it is; one that was named is only read. */
-async function snapshotsOf(run: Run, engine: Engine, isNamed: boolean): Promise<readonly Snapshot[]> {
-  if (!isNamed) {
-    const opened = await openRepository(run, { mayInit: false })
+async function snapshotsOf(run: Run, engine: Engine, { repository, acceptRepository }: RecoverChoices): Promise<readonly Snapshot[]> {
+  if (repository === undefined) {
+    const opened = await openRepository(run, { mayInit: false, accept: acceptRepository === true })
     return opened?.snapshots ?? []
   }
   const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))

@@ -1,4 +1,4 @@
-import type { Engine, Snapshot, StackCondition, StackState } from '@stackbk/contract'
+import { failed, type Engine, type Failure, type Snapshot, type StackCondition, type StackState } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
@@ -12,7 +12,7 @@ import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
 import { type LastFailure, lastFailures } from './last-failures.js'
 import { anyRepositoryKnown, knownRepository } from './repository-memory.js'
-import { lookInto, type RepositoryLook } from './repository.js'
+import { lookInto, refusalOf, type RepositoryLook } from './repository.js'
 import { repositoryBytes } from './repository-size.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -74,11 +74,15 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const [look, { repository: opened, snapshots }, schedules] = await Promise.all([
+  const [look, found, schedules] = await Promise.all([
     limit.answer(statesOf(run, dirlist.stacks), (failure) => ({ states: new Map<string, StackState>(), problems: [problemFrom(failure)] }), 'the container engine'),
     limit.answer(lookInto(engine, known, { signal: run.signal, marks: run.state.marks }), (failure): RepositoryLook => ({ repository: { ok: false, failure }, snapshots: { ok: false, failure }, configDigest: null }), `the repository ${location.display}`),
     limit.answer(schedulesOf({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file), () => [], 'the schedule'),
   ])
+  // What lies there instead of the known repository says nothing about it.
+  const refusal = refusalOf(engine, known, found.repository, run.command)
+  const failure: Failure | null = refusal === null ? null : { kind: 'repository-missing', message: refusal.message, toolOutput: refusal.detail, fix: refusal.fix }
+  const { repository: opened, snapshots } = failure === null ? found : { repository: failed(failure), snapshots: failed(failure) }
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
   const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
 
@@ -86,7 +90,7 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   const isNew = !opened.ok && opened.failure.kind === 'repository-missing' && known === null
   const isNotMadeYet = isNew && !anyRepositoryKnown(run.state.repositories) && !dirlist.stacks.some(({ stack }) => stack !== null && (recallStack(run.state.stacks, stackKey(stack))?.lastGood ?? null) !== null)
   if (!opened.ok) {
-    const problem = problemFrom(opened.failure, { severity: isNotMadeYet ? 'warning' : 'error' })
+    const problem = problemFrom(opened.failure, { severity: isNotMadeYet ? 'warning' : 'error', ...(refusal === null ? {} : { code: refusal.code }) })
     problems.push(isNew && !isNotMadeYet ? { ...problem, fix: `Correct the location of the repository in ${run.configuration.file}. If it is right, the next backup creates a new repository there: stackbk backup` } : problem)
     if (!isNotMadeYet) codes.push(exitCodes.ofKind(opened.failure.kind))
   }

@@ -31,6 +31,8 @@ export interface SyncChoices {
   readonly allowDelete: boolean
   /** Starts a new copy on a remote that is empty although a copy should be there. Absent: it is refused. */
   readonly allowNewRemote?: boolean
+  /** Takes the repository that is at its place, whatever was known of it before. Absent: another one is refused. */
+  readonly acceptRepository?: boolean
   /** A backup has come right before, which makes a missing repository; in a dry run it would have. */
   readonly isAfterBackup?: boolean
 }
@@ -133,7 +135,7 @@ async function openWhileLooking(run: Run, transport: Transport, root: string, ch
     // Whatever it comes to, nothing of it goes on behind a refusal.
     await Promise.allSettled([lookingInto])
     if (!ready.ok) throw errorFrom(ready.failure)
-    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit, look: lookingInto })
+    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit, accept: choices.acceptRepository === true, look: lookingInto })
     const remote = await looking
     return { opened, remote, firstList: opened === null ? [] : await listing }
   } finally {
