@@ -14,7 +14,7 @@ export default class Sync extends StackbkCommand<SyncResult> {
   static override flags = {
     'accept-repository': Flags.boolean({ default: false, description: 'use the repository at its location, although it is another one than before or its disk was another one' }),
     'allow-delete': Flags.boolean({ description: 'pass the guards against deletion, this once' }),
-    'allow-new-remote': Flags.boolean({ description: 'start a new copy on a remote that is empty, although an earlier sync copied the repository there or elsewhere' }),
+    'allow-new-remote': Flags.boolean({ description: 'start a new copy on a remote that is empty, although an earlier sync copied the repository there or elsewhere, or go on with an older copy' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'say what would be done, change nothing' }),
     test: Flags.boolean({ description: 'only see whether the remote can be reached' }),
     wait: lockWait(),
