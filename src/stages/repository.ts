@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { answered, type Answer, type Engine, type Repository, type Snapshot } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../errors.js'
+import { ensureMachineId } from '../host/machine-id.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { longestTimerMs } from '../host/timer.js'
 import { adviseTool, repositoryKey, toolCommands } from './advice.js'
@@ -66,6 +67,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
 
   const record = new SnapshotRecord(run.state.repositories, repository.value.id)
   if (!run.dryRun) {
+    ensureMachineId(run.state)
     if (known !== null && known.repositoryId !== null && known.repositoryId !== repository.value.id) {
       run.log('warning', 'another repository is at the place of the known one', { location: location.display, known: known.repositoryId, found: repository.value.id })
       run.reporter.warning(`${location.display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`)
@@ -143,6 +145,7 @@ async function removeOldLocks(run: Run, engine: Engine): Promise<void> {
 }
 
 async function makeRepository(run: Run, engine: Engine): Promise<OpenRepository> {
+  ensureMachineId(run.state)
   const made = await engine.init({ signal: run.signal })
   if (!made.ok) throw errorFrom(made.failure)
   const display = engine.location().display
