@@ -3,9 +3,10 @@ import { failed, type Engine, type Failure, type Snapshot, type StackCondition, 
 import { exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
-import { recallStack } from '../stacks/stack-memory.js'
+import { recallStack, stackMemories } from '../stacks/stack-memory.js'
 import { lastGoodSnapshot, ledgerTag, marksOf, newestSnapshot, stackOf } from './backup/stack-snapshots.js'
 import { datedInFutureProblem, isDatedInFuture } from './dated-in-future.js'
+import { datedTooEarlyProblem, madeAfter } from './dated-too-early.js'
 import { lastDrill, type LastDrill } from './drill/record.js'
 import { readRuns } from './history.js'
 import { gatherKit } from './kit/contents.js'
@@ -115,6 +116,8 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
     problems.push({ severity: 'warning', code: 'newest-marked', message: `its newest snapshot, of ${newest.time}, is marked ${newest.marks.join(', ')}; the last good one is of ${lastSnapshot.time}`, fix: `See why in the report of: stackbk backup ${name}`, stack: name })
   }
   for (const snapshot of list.filter((one) => one.host === run.configuration.backup.hostname && stackOf(one) !== null && isDatedInFuture(one, now))) problems.push(datedInFutureProblem({ ...snapshot, stack: stackOf(snapshot) }))
+  const memories = stackMemories(run.state.stacks)
+  if (repositoryId !== null) problems.push(...stacks.flatMap(({ name }) => clockProblems(run, name, { snapshots: list, repositoryId, memories })))
   const cloud = await cloudStatus(run, remotesOf(run, repositoryId, location.display), isListed ? list : null, now)
   if (cloud?.lastRemote !== undefined) problems.push({ severity: 'warning', code: 'remote-changed', message: `the last sync copied the repository to ${cloud.lastRemote}, and the configured remote is ${cloud.remote}`, fix: 'Correct the remote in the configuration, or run: stackbk sync (with --allow-new-remote if the new one is still empty)' })
   if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
@@ -164,6 +167,13 @@ interface StackView {
   /** What this host recorded of a stack counts only for the repository that is configured. */
   readonly isOfRepository: (id: string) => boolean
   readonly now: number
+}
+
+/** Names the last good snapshot that was made with a clock that was behind. The age that is shown is that of the one before it: it is no younger. */
+function clockProblems(run: Run, stack: string, known: Omit<Parameters<typeof madeAfter>[1], 'newest'>): readonly Problem[] {
+  const newest = lastGoodSnapshot(known.snapshots, stack, run.configuration.backup.hostname)
+  const made = newest === undefined ? null : madeAfter(run, { ...known, newest })
+  return newest === undefined || made === null ? [] : [datedTooEarlyProblem(stack, { made, newest, outcome: `recover takes ${made.id.slice(0, 8)}`, fix: `Set the clock if it is behind, then run: stackbk backup ${stack}` })]
 }
 
 function failureProblem({ stage, at, message, stack }: LastFailure, now: number): Problem {
