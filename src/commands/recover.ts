@@ -18,6 +18,7 @@ export default class Recover extends StackbkCommand<RecoverResult> {
   static override args = { stack: Args.string({ description: 'stacks to recover', ignoreStdin: true, multiple: true }) }
   static override flags = {
     ...recoverFlags,
+    'accept-repository': Flags.boolean({ default: false, description: 'use the repository there, although it or its disk is another one' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
     repository: Flags.string({ description: 'folder of the repository (default: the configured one)', helpValue: 'PATH' }),
     wait: lockWait(),
@@ -30,7 +31,7 @@ export default class Recover extends StackbkCommand<RecoverResult> {
     const isSaid = names.length > 0 || flags.all || flags.snapshot !== undefined || !this.mayAsk()
     if (!isSaid) assertChoicesFit(recoverChoices(flags, names))
     const choices = { ...recoverChoices(flags, names), ...(isSaid ? {} : await this.#chosen(run, flags)) }
-    return recover(run, { ...choices, repository: flags.repository, confirm: (question) => this.confirmed(question) })
+    return recover(run, { ...choices, repository: flags.repository, acceptRepository: flags['accept-repository'], confirm: (question) => this.confirmed(question) })
   }
 
   async #chosen(run: Run, { repository, host }: { repository?: string | undefined; host?: string | undefined }): Promise<ChosenRecovery> {

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 
 import type { AnyDescriptor, ProviderKind, SettingDeclaration } from '@stackbk/contract'
 
+import { distrustOf } from '../host/trust.js'
 import { entriesFor } from './catalogue.js'
 import { reasonOf } from './config-file.js'
 import { type FileProblem, problemAt } from './file-checks.js'
@@ -106,6 +107,8 @@ function checkPasswordFile(file: string, resolved: Resolved): FileProblem[] {
     if (isPlaceholder(password)) return [passwordProblem(file, resolved, `names ${path}, which still holds the placeholder of a template`)]
     const mode = statSync(path).mode & 0o777
     const isOpen = (mode & 0o004) !== 0
+    const distrust = distrustOf(path)
+    if (!isOpen && distrust !== null) return [passwordProblem(file, resolved, `names ${path}, which another user can change (${distrust.path}: ${distrust.reason})`, 'Copy it to a folder that only root can change, such as /etc/stackbk, and name that file.', 'password-not-trusted')]
     return isOpen ? [passwordProblem(file, resolved, `names ${path}, which anyone can read (mode 0${mode.toString(8)})`, `Run: chmod 600 ${path}`)] : []
   } catch (error) {
     return [passwordProblem(file, resolved, `names a file that cannot be read: ${reasonOf(error)}`)]
@@ -113,10 +116,10 @@ function checkPasswordFile(file: string, resolved: Resolved): FileProblem[] {
 }
 
 /** With a fix of its own it is a warning: the password can be used, only not only by us. */
-function passwordProblem(file: string, resolved: Resolved, reason: string, fix?: string): FileProblem {
+function passwordProblem(file: string, resolved: Resolved, reason: string, fix?: string, code = 'password-readable'): FileProblem {
   return problemAt(file, {
     severity: fix === undefined ? 'error' : 'warning',
-    code: fix === undefined ? 'password-unusable' : 'password-readable',
+    code: fix === undefined ? 'password-unusable' : code,
     line: resolved.entry?.line ?? 0,
     message: `${resolved.entry?.key ?? `$${resolved.declaration.key}`} ${reason}`,
     fix: fix ?? 'Put only the repository password into a file that only its owner can read, and name that file.',

@@ -26,8 +26,8 @@ export function distrustOf(path: string): Distrust | null {
   return distrustOfChain(realPath(written), isThere) ?? distrustOfChain(nearestExisting(written), isThere)
 }
 
-/** Throws (kind `configuration`) for what {@link distrustOf} finds. `what`: such as `the state folder`. */
-export function assertTrusted(what: string, path: string): void {
+/** Throws (kind `configuration`) for what {@link distrustOf} finds. `what`: such as `the state folder`. `fix`: instead of the change of owner or mode. */
+export function assertTrusted(what: string, path: string, fix?: string): void {
   const distrust = distrustOf(path)
   if (distrust === null) return
   throw new StackbkError({
@@ -35,7 +35,7 @@ export function assertTrusted(what: string, path: string): void {
     code: 'not-trusted',
     message: `${what} ${path} can be changed by another user, and is not used by root`,
     detail: `${distrust.path}: ${distrust.reason}`,
-    fix: distrust.fix,
+    fix: fix ?? distrust.fix,
   })
 }
 

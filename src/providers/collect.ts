@@ -63,8 +63,9 @@ function read(found: unknown, shared: SharedKeys | null): { readonly descriptor:
     if (reason !== null) return { descriptor: null, kind: textOf(found, 'kind'), id: textOf(found, 'id'), reason }
     const { kind, id, apiVersion, title, settings } = found as AnyDescriptor
     const create = (...args: Parameters<AnyDescriptor['create']>): unknown => (found as AnyDescriptor).create(...args)
+    const commandFiles = (...args: Parameters<NonNullable<AnyDescriptor['commandFiles']>>): unknown => (found as AnyDescriptor).commandFiles?.(...args)
     // The declarations stay the objects that they are: which descriptor a setting is of is told by that.
-    return { descriptor: { kind, id, apiVersion, title, settings: [...settings], create } as unknown as AnyDescriptor, kind, id, reason: '' }
+    return { descriptor: { kind, id, apiVersion, title, settings: [...settings], ...(typeof (found as Partial<AnyDescriptor>).commandFiles === 'function' ? { commandFiles } : {}), create } as unknown as AnyDescriptor, kind, id, reason: '' }
   } catch (error) {
     return { descriptor: null, kind: '', id: '', reason: `what it returned cannot be read: ${reasonOf(error)}` }
   }

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 
-import type { Descriptor, Exec, LiveProvider, Log, ProviderKind, ProviderKinds, SettingValues, AnyDescriptor } from '@stackbk/contract'
+import type { CommandFile, Descriptor, Exec, LiveProvider, Log, ProviderKind, ProviderKinds, SettingValues, AnyDescriptor } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
+import { assertTrusted } from '../host/trust.js'
 import { chooseOffer } from './choose.js'
 import { guardedProvider, whyNotLive } from './guarded-provider.js'
 import type { Offers } from './offers.js'
@@ -24,6 +25,8 @@ export interface LiveProvidersOptions {
   readonly cacheFolder: string
   /** Where providers keep what must last, each in a folder of its own. */
   readonly dataFolder: string
+  /** Receives the error where a file that another user can change is used all the same: a resume has to start stacks. Absent: the file is refused. */
+  readonly onDistrust?: (error: StackbkError) => void
 }
 
 /** The providers of one run, each created at its first use and closed with the run. */
@@ -78,6 +81,25 @@ export class LiveProviders {
     this.#live.clear()
   }
 
+  /** Throws (kind `configuration`) as root for a file that another user can change and by which a tool would run a program. */
+  #assertTrusted(descriptor: AnyDescriptor, unusable: (reason: string) => StackbkError): void {
+    const { settingsOf, onDistrust } = this.#options
+    let named: readonly CommandFile[]
+    try {
+      named = (descriptor.commandFiles?.(settingsOf(descriptor), process.env) ?? []).filter(({ namedBy, path }) => typeof namedBy === 'string' && typeof path === 'string')
+    } catch (error) {
+      throw unusable(reasonOf(error))
+    }
+    for (const { namedBy, path } of named) {
+      try {
+        assertTrusted(namedBy, path, `Copy it to a folder that only root can change, such as /etc/stackbk, and set ${namedBy} to the copy`)
+      } catch (error) {
+        if (onDistrust === undefined || !(error instanceof StackbkError)) throw error
+        onDistrust(error)
+      }
+    }
+  }
+
   async #create<K extends ProviderKind>(kind: K, id: string): Promise<ProviderKinds[K]> {
     const { offers, settingsOf, signal, log, exec, dryRun, cacheFolder, dataFolder } = this.#options
     const { descriptor: found, plugin, origin } = chooseOffer(offers, kind, id)
@@ -86,6 +108,7 @@ export class LiveProviders {
     const [cacheDir, dataDir] = [join(cacheFolder, folder), join(dataFolder, `${kind}-${folder}`)]
     const unusable = (reason: string): StackbkError =>
       new StackbkError({ kind: 'configuration', code: 'provider-not-usable', message: `the ${kind} "${descriptor.id}" of ${plugin} could not be set up`, detail: reason, fix: `Update the plugin, or report it to its authors; what each plugin provides: stackbk plugins` })
+    this.#assertTrusted(found, unusable)
     let live: ProviderKinds[K]
     try {
       live = await within(limits.create, Promise.resolve(descriptor.create(settingsOf(found), { signal, log, exec, dryRun, cacheDir, dataDir })))

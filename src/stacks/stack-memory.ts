@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { removeUnfinishedWrites, writeFileAtomically } from '../host/atomic-write.js'
@@ -43,6 +43,15 @@ export function recallStack(folder: string, key: string): StackMemory | null {
     return JSON.parse(readFileSync(join(folder, `${key}.json`), 'utf8')) as StackMemory
   } catch {
     return null
+  }
+}
+
+/** Returns what is remembered of all stacks, also of those whose folder is gone; without what cannot be read. */
+export function stackMemories(folder: string): readonly StackMemory[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith('.json')).flatMap((name) => recallStack(folder, name.slice(0, -'.json'.length)) ?? [])
+  } catch {
+    return []
   }
 }
 

@@ -34,6 +34,8 @@ export interface BackupChoices {
   readonly prune: boolean
   readonly stopMode?: RequestedStopMode | undefined
   readonly acceptShrink: boolean
+  /** Takes the repository that is at its place, whatever was known of it before. Absent: another one is refused. */
+  readonly acceptRepository?: boolean
 }
 
 /**
@@ -55,7 +57,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
   await takeReadyTools(run, runtime, engine)
 
   const [repository, look] = await Promise.all([
-    openRepository(run, { mayInit: run.configuration.backup.autoInit }),
+    openRepository(run, { mayInit: run.configuration.backup.autoInit, accept: choices.acceptRepository === true }),
     runtime.inspect(stacks.map((stack) => stack.directory), { signal: run.signal }),
   ])
   if (!look.ok) throw errorFrom(look.failure)

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 
-import type { Finding, LiveProvider, StackState, Transport } from '@stackbk/contract'
+import { answered, failed, type Answer, type Engine, type Finding, type LiveProvider, type Repository, type StackState, type Transport } from '@stackbk/contract'
 import { files } from '@stackbk/tool-runner/files'
 
 import { counted } from '../counted.js'
@@ -16,7 +16,8 @@ import { requestedStopMode } from './backup/stack-plan.js'
 import { repositoryKey } from './advice.js'
 import { missingRemote } from './missing-remote.js'
 import { sharedDiskFindings } from './repository-disk.js'
-import { knownRepository } from './repository-memory.js'
+import { knownRepository, readConfigDigest } from './repository-memory.js'
+import { refusalOf } from './repository.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
 import { examineSchedules } from './schedule/examination.js'
@@ -42,10 +43,10 @@ export async function doctor(run: Run, offers: Offers, configuration: readonly F
   for (const id of run.freezerIds()) findings.push(...(await freezerFindings(run, id)))
   findings.push(...(await run.notifiers.examine(run.signal)))
   findings.push(...(await guarded('schedule', () => examineSchedules(run, { environment: process.env, dataFolder }))))
-  const failed = findings.filter((finding) => finding.status === 'failed')
-  const toolTrouble = failed.some((finding) => finding.isToolTrouble === true)
+  const failures = findings.filter((finding) => finding.status === 'failed')
+  const toolTrouble = failures.some((finding) => finding.isToolTrouble === true)
   const checks = findings.map(({ isToolTrouble: _, ...check }) => check)
-  return concluded(run, { checks }, { status: failed.length === 0 ? 'ok' : 'failed', problems: [], codes: [failed.length === 0 ? 0 : toolTrouble ? 4 : 1] })
+  return concluded(run, { checks }, { status: failures.length === 0 ? 'ok' : 'failed', problems: [], codes: [failures.length === 0 ? 0 : toolTrouble ? 4 : 1] })
 }
 
 /** Asks a provider also what every command asks it first: one that is examined without a failure may still refuse there. */
@@ -191,7 +192,22 @@ async function engineFindings(run: Run): Promise<Finding[]> {
     const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade
     return isMissing ? { ...finding, status: 'warning', fix: 'If it is new: the first backup makes it' } : finding
   })
+  findings.push(...(await placeFindings(run, engine, findings)))
   return path === null ? findings : [...findings, spaceFinding(path), ...sharedDiskFindings(run, path, display, await remoteLocation(run))]
+}
+
+/** Finds that the known repository's disk is not mounted, or that another repository is at its place. Opens it only where that may be. */
+async function placeFindings(run: Run, engine: Engine, examination: readonly Finding[]): Promise<readonly Finding[]> {
+  const { display, path } = engine.location()
+  const known = knownRepository(run.state.repositories, display)
+  if (known === null) return []
+  const digest = path === null ? null : await readConfigDigest(engine.layout?.(), path)
+  const isSame = digest !== null && digest === known.configDigest
+  const unopened = examination.some(({ status }) => status === 'failed') ? failed({ kind: 'failed', message: 'it was not opened' }) : null
+  const found: Answer<Repository> = isSame && known.repositoryId !== null ? answered({ id: known.repositoryId, location: display, path }) : (unopened ?? (await engine.open({ signal: run.signal })))
+  const refusal = refusalOf(engine, known, found, run.command)
+  if (refusal === null) return []
+  return [{ id: 'repository.place', status: 'failed', found: `${refusal.message}: ${refusal.detail}`, needed: 'the repository that was used there before', fix: refusal.fix }]
 }
 
 /** That the transport cannot be set up is said by its own finding. */

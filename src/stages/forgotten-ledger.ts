@@ -37,14 +37,14 @@ export async function publishForgotten(run: Run, repository: OpenRepository): Pr
   const host = run.configuration.backup.hostname
   const isShared = snapshots.some((snapshot) => snapshot.host !== host && (snapshot.tags.includes(ownTag) || isLedger(snapshot)))
   if (!isShared || run.dryRun || run.signal.aborted || record.unreadable !== null) return []
-  const machine = machineId()
+  const machine = machineId(run.state)
   const old = snapshots.filter((snapshot) => isLedger(snapshot) && snapshot.host === host && taggedMachine(snapshot) === machine).map(({ id }) => id)
   // A host that only mirrors leaves an empty ledger once, by which the others know that theirs are read.
   const onlyMirrors = !snapshots.some((snapshot) => snapshot.host === host)
   const hasNews = old.length > 0 ? !record.isPublished : record.forgottenHere().length > 0 || onlyMirrors
   if (!hasNews) return []
   const ledger: ForgottenLedger = { schemaVersion: 1, repositoryId: repository.repository.id, host, writtenAt: new Date().toISOString(), forgotten: [...record.forgottenHere(), ...old].slice(-mostListed) }
-  const written = await writeLedger(run, repository, ledger, [ledgerTag, ...machineTags()])
+  const written = await writeLedger(run, repository, ledger, [ledgerTag, ...machineTags(run.state)])
   if (!written.ok) return [problemFrom(written.failure, { severity: 'warning', code: 'ledger-not-written' })]
   record.noteSeen([written.value])
   await removeOldLedgers(repository, old)
@@ -81,7 +81,7 @@ export function ownerName(host: string, machine: string | null, ownHost: string)
 /** The newest ledger of each other host, or other machine of this hostname. */
 function ledgersOfOthers(run: Run, { snapshots }: OpenRepository): ReadonlyMap<string, Snapshot> {
   const ownHost = run.configuration.backup.hostname
-  const own = machineId()
+  const own = machineId(run.state)
   const newest = new Map<string, Snapshot>()
   for (const snapshot of snapshots.filter(isLedger)) {
     if (snapshot.host === ownHost && taggedMachine(snapshot) === own) continue

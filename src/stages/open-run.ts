@@ -121,6 +121,7 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       dryRun,
       cacheFolder: state.cache,
       dataFolder,
+      ...(command === 'resume' ? { onDistrust: ({ message, detail }) => (log('warning', message, { detail }), request.reporter.warning(`${message}: ${detail}`)) } : {}),
     })
   const providers = providersOf(configuration, exec, state.providers)
   const lock = new RunLock(`stackbk ${command}`, dryRun, {

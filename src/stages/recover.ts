@@ -5,6 +5,7 @@ import type { Engine, Snapshot } from '@stackbk/contract'
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
 import { realPathSoFar } from '../host/mounts.js'
+import { stackMemories } from '../stacks/stack-memory.js'
 import { readDirlist } from '../stacks/dirlist.js'
 import { marksOf } from './backup/stack-snapshots.js'
 import { chooseSnapshots, type Choice } from './recover/choice.js'
@@ -18,6 +19,7 @@ import { assertFolder } from './recover/relocation.js'
 import { assertRoom } from './recover/room.js'
 import { takeReadyTools } from './ready-tools.js'
 import { withPendingMarks } from './pending-marks.js'
+import { madeAfter } from './dated-too-early.js'
 import { openRepository, repositoryLock, stacksLock, withinSilence } from './repository.js'
 import { concluded, type Outcome } from './result.js'
 import { removeStaleLocks, replayJournal } from './resume.js'
@@ -30,6 +32,8 @@ export interface RecoverChoices {
   readonly host: string | undefined
   /** A repository's folder; undefined: the configured repository. */
   readonly repository: string | undefined
+  /** Takes the configured repository as it is, whatever was known of it before. Absent: another one is refused. */
+  readonly acceptRepository?: boolean
   readonly path: string | undefined
   readonly service: string | undefined
   /** Extract only, to below this folder. */
@@ -144,8 +148,11 @@ function severalStacks({ path }: RecoverChoices): StackbkError {
 }
 
 async function chosen(run: Run, engine: Engine, choices: RecoverChoices): Promise<Choice> {
+  const { snapshots, repositoryId } = await snapshotsOf(run, engine, choices)
+  const memories = stackMemories(run.state.stacks)
   return chooseSnapshots({
-    snapshots: await snapshotsOf(run, engine, choices.repository !== undefined),
+    snapshots,
+    ...(repositoryId === null ? {} : { madeAfter: (newest) => madeAfter(run, { newest, snapshots, repositoryId, memories }) }),
     names: choices.names,
     all: choices.all,
     snapshotId: choices.snapshot,
@@ -156,14 +163,14 @@ async function chosen(run: Run, engine: Engine, choices: RecoverChoices): Promis
 }
 
 /** The configured one is remembered as every opening of it is; one that was named is only read. */
-async function snapshotsOf(run: Run, engine: Engine, isNamed: boolean): Promise<readonly Snapshot[]> {
-  if (!isNamed) {
-    const opened = await openRepository(run, { mayInit: false })
-    return opened?.snapshots ?? []
+async function snapshotsOf(run: Run, engine: Engine, { repository, acceptRepository }: RecoverChoices): Promise<{ readonly snapshots: readonly Snapshot[]; readonly repositoryId: string | null }> {
+  if (repository === undefined) {
+    const opened = await openRepository(run, { mayInit: false, accept: acceptRepository === true })
+    return { snapshots: opened?.snapshots ?? [], repositoryId: opened?.repository.id ?? null }
   }
   const found = await withinSilence(run, engine, (signal) => engine.snapshots({}, { signal }))
   if (!found.ok) throw errorFrom(found.failure)
-  return withPendingMarks(found.value, run.state.marks)
+  return { snapshots: withPendingMarks(found.value, run.state.marks), repositoryId: null }
 }
 
 /** On a bare host there may be no dirlist: then nothing is switched off. */

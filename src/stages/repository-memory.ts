@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Repository, RepositoryLayout } from '@stackbk/contract'
+import { files } from '@stackbk/tool-runner/files'
 
 import { writeFileAtomically } from '../host/atomic-write.js'
-import { deviceOf, mountPointOf, nearestExisting } from '../host/mounts.js'
+import { deviceOf, isWithin, mountPointOf, mountPoints, nearestExisting, realPathSoFar } from '../host/mounts.js'
 import { ensureFolder } from '../host/state-folder.js'
 
 export { SnapshotRecord } from './snapshot-record.js'
@@ -21,6 +22,10 @@ export interface KnownRepository {
   readonly device: number | null
   /** Where that file system was mounted. Absent in a note of before it was noted. */
   readonly mountPoint?: string | null
+  /** True if that was the root file system, also where it was mounted once more. Absent in a note of before it was noted. */
+  readonly isOnRoot?: boolean
+  /** IDs of other repositories that were used at this place, such as those of disks that take turns. Absent: none. */
+  readonly otherIds?: readonly string[]
   /** SHA-256 of the file that holds its ID, as the engine wrote it; absent where that was not noted. */
   readonly configDigest?: string
   readonly firstSeenAt: string
@@ -57,6 +62,25 @@ export function anyRepositoryKnown(folder: string): boolean {
 export function isDiskMounted(known: KnownRepository, path: string): boolean {
   if (typeof known.mountPoint === 'string') return mountPointOf(path) === known.mountPoint
   return known.device === null || deviceOf(nearestExisting(path)) === known.device
+}
+
+/**
+ * Returns true if the file system that the repository was on is not mounted at its place any more, so that what is there lies
+ * below the mount point. False where the path leads elsewhere by now, and for a repository that was on the root file system.
+ */
+export function isDiskGone({ mountPoint, isOnRoot }: KnownRepository, path: string): boolean {
+  if (typeof mountPoint !== 'string' || mountPoint === '/') return false
+  // An access, so that a disk that is mounted on demand is there.
+  files.isThereNow(`${path}/.`)
+  const real = realPathSoFar(path)
+  if (!isWithin(real, mountPoint)) return false
+  // A folder of the disk that is bound to the place is bound all the same when the disk is missing: then it is one of the root file system.
+  return !mountPoints().includes(mountPoint) || (isOnRoot === false && isOnRootFileSystem(real))
+}
+
+function isOnRootFileSystem(path: string): boolean {
+  const device = deviceOf(nearestExisting(path))
+  return device !== null && device === deviceOf('/')
 }
 
 function parsed(text: string): KnownRepository | null {
@@ -105,6 +129,7 @@ export function rememberRepository(folder: string, location: string, repository:
   const before = knownRepository(folder, location)
   const seenAt = now()
   const isSame = before?.repositoryId === repository.id
+  const otherIds = [...new Set([...(before?.otherIds ?? []), before?.repositoryId ?? repository.id])].filter((id) => id !== repository.id)
   const digest = more.configDigest === undefined && isSame ? before.configDigest : more.configDigest
   const known: KnownRepository = {
     schemaVersion: 1,
@@ -112,6 +137,8 @@ export function rememberRepository(folder: string, location: string, repository:
     repositoryId: repository.id,
     device: repository.path === null ? null : statSync(repository.path).dev,
     mountPoint: repository.path === null ? null : mountPointOf(repository.path),
+    ...(repository.path === null ? {} : { isOnRoot: isOnRootFileSystem(repository.path) }),
+    ...(otherIds.length === 0 ? {} : { otherIds }),
     firstSeenAt: isSame ? before.firstSeenAt : seenAt,
     lastSeenAt: seenAt,
     lastSync: more.lastSync ?? (isSame ? before.lastSync : null),

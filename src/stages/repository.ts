@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { answered, type Answer, type Engine, type Repository, type Snapshot } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../errors.js'
+import { ensureMachineId } from '../host/machine-id.js'
 import { realPathSoFar } from '../host/mounts.js'
 import { longestTimerMs } from '../host/timer.js'
 import { adviseTool, repositoryKey, toolCommands } from './advice.js'
 import { withPendingMarks } from './pending-marks.js'
-import { knownRepository, readConfigDigest, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
+import { isDiskGone, knownRepository, readConfigDigest, rememberRepository, SnapshotRecord, type KnownRepository } from './repository-memory.js'
 import { markerName } from './restore/target.js'
 import type { LockSubject, Run } from './run.js'
 
@@ -37,23 +38,28 @@ export function stacksLock(run: Run): LockSubject {
 
 /**
  * Opens the configured repository. One that is missing is made where `mayInit` allows it, and never where one was known: a
- * disk that is not mounted must not become an empty repository.
+ * disk that is not mounted must not become an empty repository. Nor is what lies below the mount point of such a disk taken for
+ * the known one, nor another repository at its place.
  *
  * Throws `repository-missing` (10), `repository-locked` (11), `wrong-password` (12), or as the engine says.
  *
+ * @param options.accept takes what is there, whatever was known before, and makes one where `mayInit` allows it
  * @param options.look one that was begun earlier, with {@link beginLook}
  * @returns `null` in a dry run for a repository that the real run would make
  */
-export async function openRepository(run: Run, options: { readonly mayInit: boolean; readonly look?: Promise<RepositoryLook> }): Promise<OpenRepository | null> {
+export async function openRepository(run: Run, options: { readonly mayInit: boolean; readonly accept?: boolean; readonly look?: Promise<RepositoryLook> }): Promise<OpenRepository | null> {
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
   const { repository, snapshots, configDigest } = await (options.look ?? beginLook(run, engine))
+  const isAccepted = options.accept === true
+  const refusal = isAccepted ? null : refusalOf(engine, known, repository, run.command)
+  if (refusal !== null) throw refusal
 
   if (!repository.ok) {
     if (repository.failure.kind !== 'repository-missing') throw errorFrom(repository.failure)
     if (location.path !== null && existsSync(join(location.path, markerName))) throw stillRestored(location.path)
-    if (known !== null) throw missingButKnown(location.display, known.lastSeenAt)
+    if (known !== null && !isAccepted) throw missingButKnown(location.display, known.lastSeenAt, options.mayInit)
     if (!options.mayInit) throw errorFrom({ fix: `Run: stackbk backup (with AUTO_INIT=true it makes the repository), or correct ${repositoryKey(run)}`, ...repository.failure })
     return run.dryRun ? null : await makeRepository(run, engine)
   }
@@ -61,6 +67,7 @@ export async function openRepository(run: Run, options: { readonly mayInit: bool
 
   const record = new SnapshotRecord(run.state.repositories, repository.value.id)
   if (!run.dryRun) {
+    ensureMachineId(run.state)
     if (known !== null && known.repositoryId !== null && known.repositoryId !== repository.value.id) {
       run.log('warning', 'another repository is at the place of the known one', { location: location.display, known: known.repositoryId, found: repository.value.id })
       run.reporter.warning(`${location.display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`)
@@ -138,6 +145,7 @@ async function removeOldLocks(run: Run, engine: Engine): Promise<void> {
 }
 
 async function makeRepository(run: Run, engine: Engine): Promise<OpenRepository> {
+  ensureMachineId(run.state)
   const made = await engine.init({ signal: run.signal })
   if (!made.ok) throw errorFrom(made.failure)
   const display = engine.location().display
@@ -145,6 +153,38 @@ async function makeRepository(run: Run, engine: Engine): Promise<OpenRepository>
   run.log('info', 'repository made', { location: display, id: made.value.id })
   run.reporter.notice(`Made a new repository at ${display}. Keep its password somewhere else than on this host.`)
   return { engine, repository: made.value, snapshots: [], record: new SnapshotRecord(run.state.repositories, made.value.id), isNew: true }
+}
+
+const acceptFlag = '--accept-repository'
+const acceptingCommands: readonly string[] = ['backup', 'sync', 'recover']
+
+/**
+ * Returns why what is at the place of the known repository is not taken for it: its disk is not mounted there, or it is another
+ * repository than those that were used there. `null` if nothing is against it.
+ *
+ * @param repository what was found there
+ * @param command the one that is running, for its way out
+ */
+export function refusalOf(engine: Engine, known: KnownRepository | null, repository: Answer<Repository>, command: string): StackbkError | null {
+  if (known === null) return null
+  const { display, path } = engine.location()
+  const accept = `run once: stackbk ${acceptingCommands.includes(command) ? command : 'backup'} ${acceptFlag}`
+  if (path !== null && isDiskGone(known, path)) {
+    return new StackbkError({
+      kind: 'repository-missing',
+      message: `the disk of the repository ${display} is not mounted`,
+      detail: `nothing was read or written there: on ${known.lastSeenAt} the repository was on the file system mounted at ${known.mountPoint}`,
+      fix: `Mount ${known.mountPoint}. If the repository was moved on purpose, ${accept}`,
+    })
+  }
+  if (!repository.ok || known.repositoryId === null || [known.repositoryId, ...(known.otherIds ?? [])].includes(repository.value.id)) return null
+  return new StackbkError({
+    kind: 'repository-missing',
+    code: 'repository-changed',
+    message: `${display} holds another repository than before (${repository.value.id.slice(0, 10)} instead of ${known.repositoryId.slice(0, 10)})`,
+    detail: `nothing was written there: the known one was last used on ${known.lastSeenAt}`,
+    fix: `Mount the right disk or correct the location of the repository. If this one is to be used from now on, ${accept}`,
+  })
 }
 
 function stillRestored(path: string): StackbkError {
@@ -156,11 +196,11 @@ function stillRestored(path: string): StackbkError {
   })
 }
 
-function missingButKnown(location: string, lastSeenAt: string): StackbkError {
+function missingButKnown(location: string, lastSeenAt: string, mayInit: boolean): StackbkError {
   return new StackbkError({
     kind: 'repository-missing',
     message: `the repository at ${location} is gone`,
     detail: `It was last seen there on ${lastSeenAt}. No new one is made in its place.`,
-    fix: 'Mount its disk, or bring it back from the cloud with: stackbk restore',
+    fix: `Mount its disk, or bring it back from the cloud with: stackbk restore${mayInit ? `. To make a new one in its place, run once: stackbk backup ${acceptFlag}` : ''}`,
   })
 }

@@ -1,18 +1,19 @@
-import type { Engine, Snapshot, StackCondition, StackState } from '@stackbk/contract'
+import { failed, type Engine, type Failure, type Snapshot, type StackCondition, type StackState } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, StackbkError, type Problem } from '../errors.js'
 import { readDirlist, type ListedStack } from '../stacks/dirlist.js'
 import { stackKey } from '../stacks/identity.js'
-import { recallStack } from '../stacks/stack-memory.js'
+import { recallStack, stackMemories } from '../stacks/stack-memory.js'
 import { lastGoodSnapshot, ledgerTag, marksOf, newestSnapshot, stackOf } from './backup/stack-snapshots.js'
 import { datedInFutureProblem, isDatedInFuture } from './dated-in-future.js'
+import { datedTooEarlyProblem, madeAfter } from './dated-too-early.js'
 import { lastDrill, lastDrillOfEach, type LastDrill, type StackDrill } from './drill/record.js'
 import { readRuns } from './history.js'
 import { gatherKit } from './kit/contents.js'
 import { hasChanged, kitRecord } from './kit/record.js'
 import { type LastFailure, lastFailures } from './last-failures.js'
 import { anyRepositoryKnown, knownRepository } from './repository-memory.js'
-import { lookInto, type RepositoryLook } from './repository.js'
+import { lookInto, refusalOf, type RepositoryLook } from './repository.js'
 import { repositoryBytes } from './repository-size.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import type { Run } from './run.js'
@@ -76,11 +77,15 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   const engine = await run.engine()
   const location = engine.location()
   const known = knownRepository(run.state.repositories, location.display)
-  const [look, { repository: opened, snapshots }, schedules] = await Promise.all([
+  const [look, found, schedules] = await Promise.all([
     limit.answer(statesOf(run, dirlist.stacks), (failure) => ({ states: new Map<string, StackState>(), problems: [problemFrom(failure)] }), 'the container engine'),
     limit.answer(lookInto(engine, known, { signal: run.signal, marks: run.state.marks }), (failure): RepositoryLook => ({ repository: { ok: false, failure }, snapshots: { ok: false, failure }, configDigest: null }), `the repository ${location.display}`),
     limit.answer(schedulesOf({ exec: run.exec, environment: process.env, signal: run.signal }, run.configuration.file), () => [], 'the schedule'),
   ])
+  // What lies there instead of the known repository says nothing about it.
+  const refusal = refusalOf(engine, known, found.repository, run.command)
+  const failure: Failure | null = refusal === null ? null : { kind: 'repository-missing', message: refusal.message, toolOutput: refusal.detail, fix: refusal.fix }
+  const { repository: opened, snapshots } = failure === null ? found : { repository: failed(failure), snapshots: failed(failure) }
   const problems: Problem[] = [...dirlist.problems, ...look.problems]
   const codes: number[] = look.problems.length > 0 ? [exitCodes.ofKind('tool-not-answering')] : []
 
@@ -88,7 +93,7 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
   const isNew = !opened.ok && opened.failure.kind === 'repository-missing' && known === null
   const isNotMadeYet = isNew && !anyRepositoryKnown(run.state.repositories) && !dirlist.stacks.some(({ stack }) => stack !== null && (recallStack(run.state.stacks, stackKey(stack))?.lastGood ?? null) !== null)
   if (!opened.ok) {
-    const problem = problemFrom(opened.failure, { severity: isNotMadeYet ? 'warning' : 'error' })
+    const problem = problemFrom(opened.failure, { severity: isNotMadeYet ? 'warning' : 'error', ...(refusal === null ? {} : { code: refusal.code }) })
     problems.push(isNew && !isNotMadeYet ? { ...problem, fix: `Correct the location of the repository in ${run.configuration.file}. If it is right, the next backup creates a new repository there: stackbk backup` } : problem)
     if (!isNotMadeYet) codes.push(exitCodes.ofKind(opened.failure.kind))
   }
@@ -113,6 +118,8 @@ async function report(run: Run, limit: TimeLimit): Promise<Outcome<StatusResult>
     problems.push({ severity: 'warning', code: 'newest-marked', message: `its newest snapshot, of ${newest.time}, is marked ${newest.marks.join(', ')}; the last good one is of ${lastSnapshot.time}`, fix: `See why in the report of: stackbk backup ${name}`, stack: name })
   }
   for (const snapshot of list.filter((one) => one.host === run.configuration.backup.hostname && stackOf(one) !== null && isDatedInFuture(one, now))) problems.push(datedInFutureProblem({ ...snapshot, stack: stackOf(snapshot) }))
+  const memories = stackMemories(run.state.stacks)
+  if (repositoryId !== null) problems.push(...stacks.flatMap(({ name }) => clockProblems(run, name, { snapshots: list, repositoryId, memories })))
   const cloud = await cloudStatus(run, remotesOf(run, repositoryId, location.display), isListed ? list : null, now)
   if (cloud?.lastRemote !== undefined) problems.push({ severity: 'warning', code: 'remote-changed', message: `the last sync copied the repository to ${cloud.lastRemote}, and the configured remote is ${cloud.remote}`, fix: 'Correct the remote in the configuration, or run: stackbk sync (with --allow-new-remote if the new one is still empty)' })
   if (cloud?.overdue) problems.push({ severity: 'error', code: 'cloud-overdue', message: cloud.lastSync === null ? `nothing was copied to ${cloud.remote} yet` : `nothing was copied to ${cloud.remote} since ${cloud.lastSync}`, fix: 'Run: stackbk sync' })
@@ -164,6 +171,13 @@ interface StackView {
   /** What this host recorded of a stack counts only for the repository that is configured. */
   readonly isOfRepository: (id: string) => boolean
   readonly now: number
+}
+
+/** Names the last good snapshot that was made with a clock that was behind. The age that is shown is that of the one before it: it is no younger. */
+function clockProblems(run: Run, stack: string, known: Omit<Parameters<typeof madeAfter>[1], 'newest'>): readonly Problem[] {
+  const newest = lastGoodSnapshot(known.snapshots, stack, run.configuration.backup.hostname)
+  const made = newest === undefined ? null : madeAfter(run, { ...known, newest })
+  return newest === undefined || made === null ? [] : [datedTooEarlyProblem(stack, { made, newest, outcome: `recover takes ${made.id.slice(0, 8)}`, fix: `Set the clock if it is behind, then run: stackbk backup ${stack}` })]
 }
 
 function failureProblem({ stage, at, message, stack }: LastFailure, now: number): Problem {

@@ -13,7 +13,7 @@ import type { Run } from './run.js'
 import { CheckedFiles } from './sync/checked-files.js'
 import { planDeletion, unprovenSnapshots, type DeletionPlan } from './sync/deletion.js'
 import type { FileList, RemoteLook } from './sync/file-list.js'
-import { KnownRemotes, refuseVanishedRemote } from './sync/known-remotes.js'
+import { CopyIdentity, KnownRemotes, refuseVanishedRemote } from './sync/known-remotes.js'
 import { localList, lookAtRemote, missingFrom, remoteList } from './sync/listing.js'
 import { identifyRemote } from './sync/remote-identity.js'
 import { assertRestorable } from './sync/restorable.js'
@@ -30,8 +30,10 @@ export interface SyncChoices {
   readonly test: boolean
   /** Passes the guards against deletion, this once. */
   readonly allowDelete: boolean
-  /** Starts a new copy on a remote that is empty although a copy should be there. Absent: it is refused. */
+  /** Starts a new copy on a remote that is empty, or goes on with an older one, although a newer copy should be there. Absent: both are refused. */
   readonly allowNewRemote?: boolean
+  /** Takes the repository that is at its place, whatever was known of it before. Absent: another one is refused. */
+  readonly acceptRepository?: boolean
   /** A backup has come right before, which makes a missing repository; in a dry run it would have. */
   readonly isAfterBackup?: boolean
 }
@@ -41,7 +43,7 @@ export interface SyncChoices {
  * last, proven and in reverse; at the end the remote is compared with the list. The copy is valid at every instant.
  *
  * Throws before anything moves: `usage`, `busy`, `remote-unreachable`, `repository-...`, `wrong-password`, `guard` (the remote
- * holds something else, or held a copy and is empty).
+ * holds something else, or held a copy and is empty or older now).
  */
 export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<SyncResult>> {
   const engine = await run.engine()
@@ -63,7 +65,11 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   const remotes = new KnownRemotes(run.state.repositories, opened.repository.id, engine.location().display)
   run.reporter.step('comparing with the remote')
   const remoteConfig = await identifyRemote(run, transport, { ...opened, root, list: firstList }, remote)
-  if (choices.allowNewRemote !== true) refuseVanishedRemote(transport.location, remote, remotes)
+  const identity = new CopyIdentity(remotes.of(transport.location), remote, opened.snapshots)
+  if (choices.allowNewRemote !== true) {
+    refuseVanishedRemote(transport.location, remote, remotes)
+    identity.assertKnown()
+  }
   const checked = new CheckedFiles(run.state.repositories, opened.repository.id)
   const work: Work = { run, transport, repository: opened, root, remote: remote.list, remoteConfig, checked, limit: sharedLimit(run.configuration.cloud.syncTimeoutMs) }
   if (run.dryRun) return rehearsed(work, firstList, choices)
@@ -91,7 +97,12 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   const deletion = await planProvenDeletion(work, list)
   // What a transport says to have sent is looked for before anything goes that could stand in for it.
   let there = sent.begun === 0 ? remote.list : (await remoteList(run, transport, engine)).list
-  const removed = lackingIn(there).length === 0 ? await removeExtra(run, transport, opened, deletion, choices.allowDelete) : nothingRemoved
+  const isComplete = lackingIn(there).length === 0
+  const copy = identity.after(list, remote.list, opened.snapshots)
+  const known = remotes.of(transport.location)
+  // Before anything goes by which the copy was to be known again.
+  if (isComplete && known !== null) remotes.record({ ...known, ...copy })
+  const removed = isComplete ? await removeExtra(run, transport, opened, deletion, choices.allowDelete) : nothingRemoved
   problems.push(...removed.problems, ...(await tidyUp(run, transport, opened, remote.strays)))
   if (removed.deleted.files > 0) there = (await remoteList(run, transport, engine)).list
   const lacking = lackingIn(there)
@@ -107,7 +118,7 @@ export async function sync(run: Run, choices: SyncChoices): Promise<Outcome<Sync
   if (verified) {
     const done = { at: new Date().toISOString(), remote: transport.location, snapshots: opened.snapshots.length }
     rememberRepository(run.state.repositories, engine.location().display, opened.repository, { lastSync: done })
-    remotes.record(done)
+    remotes.record({ ...done, ...copy })
     checked.clear()
   }
   problems.push(...(await publishForgotten(run, opened)))
@@ -134,7 +145,7 @@ async function openWhileLooking(run: Run, transport: Transport, root: string, ch
     // Whatever it comes to, nothing of it goes on behind a refusal.
     await Promise.allSettled([lookingInto])
     if (!ready.ok) throw errorFrom(ready.failure)
-    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit, look: lookingInto })
+    const opened = await openRepository(run, { mayInit: run.dryRun && choices.isAfterBackup === true && run.configuration.backup.autoInit, accept: choices.acceptRepository === true, look: lookingInto })
     const remote = await looking
     return { opened, remote, firstList: opened === null ? [] : await listing }
   } finally {

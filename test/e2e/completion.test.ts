@@ -59,7 +59,7 @@ describe.each(shells)('in $shell, with no engine, no password and no repository 
 
   it('a command, a flag, a choice', async () => {
     await typed('stackbk reco\t', 'stackbk recover ')
-    await typed('stackbk backup --acc\t', '--accept-shrink ')
+    await typed('stackbk backup --accept-s\t', '--accept-shrink ')
     await typed('stackbk backup --stop-mode=p\t', '--stop-mode=pause ')
   })
 

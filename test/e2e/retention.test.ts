@@ -149,3 +149,24 @@ describe('verification', () => {
     expect((await world.run(['verify'])).exitCode).toBe(6)
   })
 })
+
+/** A mount namespace of a system that has no machine ID, such as Alpine. */
+const withoutMachineId = ['unshare', '--mount', 'sh', '-c', 'for file in /etc/machine-id /var/lib/dbus/machine-id; do if [ -e $file ]; then mount --bind /dev/null $file; fi; done; exec "$@"', 'sh']
+
+describe.skipIf(process.getuid?.() !== 0)('two machines of one hostname whose systems have no machine ID', () => {
+  it('do not forget the snapshots of each other', async () => {
+    const world = await makeWorld({ settings: { local_backup: { KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0, ENABLE_VERIFICATION: false } } })
+    try {
+      await world.stack('web', { model: oneService, isUp: false })
+      const first = await world.backup(['web'], { through: withoutMachineId })
+      expect(first.exitCode, JSON.stringify(first.result)).toBe(0)
+      // The other machine has all but the state folder, in which each has an ID of its own.
+      const second = await world.backup(['web'], { through: withoutMachineId, environment: { STACKBK_STATE_DIR: join(world.root, 'other-state') } })
+      expect(second.result).toMatchObject({ retention: { removed: 0 }, problems: [{ code: 'same-hostname' }] })
+      const ids = (await world.snapshots()).map(({ id }) => id)
+      expect(ids).toEqual([first.stack('web').snapshot?.id, second.stack('web').snapshot?.id])
+    } finally {
+      await world.remove()
+    }
+  })
+})

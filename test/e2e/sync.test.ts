@@ -118,9 +118,10 @@ describe('the copy is never worse than before', () => {
     makeQuickRepository(world.repository, 'secret')
     for (const flags of [[], ['--allow-delete'], ['--allow-delete', '--yes']]) {
       const { exitCode, stdout } = await world.run(['sync', '--json', ...flags])
-      expect(exitCode).toBe(7)
-      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'another-repository', exitCode: 7 } })
+      expect([exitCode, JSON.parse(stdout)]).toMatchObject([10, { error: { code: 'repository-changed', exitCode: 10 } }])
     }
+    const { exitCode, stdout } = await world.run(['sync', '--json', '--accept-repository', '--allow-delete', '--yes'])
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([7, { error: { code: 'another-repository', exitCode: 7 } }])
     expect(world.picture(world.cloud)).toBe(copy)
   })
 

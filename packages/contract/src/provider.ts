@@ -41,6 +41,13 @@ export interface ProviderContext {
   readonly dataDir?: string
 }
 
+/** A file or a folder whose content can make a tool run a program. */
+export interface CommandFile {
+  /** The key or the variable that names it, such as `RCLONE_CONFIG`. */
+  readonly namedBy: string
+  readonly path: string
+}
+
 /** What a plugin's `stackbk:providers` hook returns: cheap to make, nothing heavy imported before `create`. */
 export interface Descriptor<K extends ProviderKind = ProviderKind> {
   readonly kind: K
@@ -51,6 +58,11 @@ export interface Descriptor<K extends ProviderKind = ProviderKind> {
   /** For people: `restic snapshot engine`. */
   readonly title: string
   readonly settings: readonly SettingDeclaration[]
+  /**
+   * Names the files and folders that the settings or the environment choose, and whose content can make the provider's tools run a
+   * program, such as a configuration of rclone. As root, the core refuses one that another user can change. No I/O. Absent: none.
+   */
+  commandFiles?(settings: SettingValues, environment: Readonly<Record<string, string | undefined>>): readonly CommandFile[]
   /** No I/O here either: that begins with the first call. */
   create(settings: SettingValues, context: ProviderContext): Promise<ProviderKinds[K]>
 }

@@ -29,7 +29,7 @@ export function writeCapsule(run: Run, plan: StackPlan, ended: readonly Containe
       rmSync(path, { force: true })
       return { paths: [], reason: null }
     }
-    const machine = machineId()
+    const machine = machineId(run.state)
     const capsule: Capsule = {
       ...plan.capsule,
       stack: plan.stack.name,

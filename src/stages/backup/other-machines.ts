@@ -23,7 +23,7 @@ export interface OtherMachines {
  * repository and that no run of this state folder has made: usually there are none.
  */
 export async function findOtherMachines(run: Run, repository: OpenRepository, names: readonly string[]): Promise<OtherMachines> {
-  const own = machineId()
+  const own = machineId(run.state)
   if (own === null) return { stacks: new Set(), problems: [] }
   const { hostname, formerMachines } = run.configuration.backup
   const { record } = repository

@@ -85,7 +85,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   draft.warmSnapshot = warm?.snapshot.id ?? null
   draft.possibleWriters = possibleWriters(plan, run.configuration).map(({ name }) => name)
   const common = { plan, request, whyNoCapsule, warm: warm ?? null, freezer: freezing.chosen, draft, files, startedAt }
-  if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(request, plan)), isWarmPass: true, watch: null }
+  if (warming.isWanted) return { ...common, prepared: repository.engine.prepare(warmRequest(run, request, plan)), isWarmPass: true, watch: null }
   const prepared = repository.engine.prepare(request)
   // Without it the snapshot is marked; with an error of it the prepared one would wait for ever.
   const watch = isSensitive(plan) ? await runtime.watch(plan.state).catch(() => null) : null

@@ -57,8 +57,8 @@ async function pays(run: Run, plan: StackPlan, repository: OpenRepository): Prom
 }
 
 /** The snapshot of the live stack: without the stack's tags, so that it is never taken for one of its own. */
-export function warmRequest(request: SnapshotRequest, plan: StackPlan): SnapshotRequest {
-  return { ...request, paths: plan.paths, tags: [warmTag, ...machineTags()] }
+export function warmRequest({ state }: Pick<Run, 'state'>, request: SnapshotRequest, plan: StackPlan): SnapshotRequest {
+  return { ...request, paths: plan.paths, tags: [warmTag, ...machineTags(state)] }
 }
 
 /** Reads the live stack. Fails as the engine does; the stack is not touched in any case. */
@@ -124,7 +124,7 @@ export function withWarmPass(figures: SnapshotFigures, { snapshot: warm, suspect
  */
 export async function removeWarmSnapshots(run: Run, repository: OpenRepository, made: readonly string[]): Promise<readonly Problem[]> {
   const host = run.configuration.backup.hostname
-  const own = machineId()
+  const own = machineId(run.state)
   const left = repository.snapshots.filter((snapshot) => snapshot.host === host && snapshot.tags.includes(warmTag) && (taggedMachine(snapshot) ?? own) === own).map(({ id }) => id)
   const ids = [...new Set([...left, ...made])]
   if (ids.length === 0) return []

@@ -2,6 +2,7 @@ import type { Snapshot } from '@stackbk/contract'
 
 import { nearestName } from '../../config/nearest-name.js'
 import { StackbkError, type Problem } from '../../errors.js'
+import { datedTooEarlyProblem } from '../dated-too-early.js'
 import { datedInFutureProblem, isDatedInFuture } from '../dated-in-future.js'
 import { bestSnapshot, isGood, marksOf, newestSnapshot, stackOf } from '../backup/stack-snapshots.js'
 
@@ -35,6 +36,8 @@ export interface ChoiceRequest {
   readonly ownHost: string
   /** Stacks that the dirlist has switched off: they are left out of `all`. */
   readonly switchedOff: readonly string[]
+  /** The good snapshot that was made after this one, the latest by its time, with a clock that was behind; `null` for none. Absent: not known. */
+  readonly madeAfter?: (newest: Snapshot) => Snapshot | null
 }
 
 /**
@@ -56,13 +59,17 @@ export function chooseSnapshots(request: ChoiceRequest): Choice {
   for (const name of names) if (!known.includes(name)) throw unknownStack(name, known, host)
   const left = all ? known.filter((name) => request.switchedOff.includes(name)) : []
   const wanted = all ? known.filter((name) => !left.includes(name)) : [...new Set(names)]
-  const found = wanted.map((stack) => ({ stack, snapshot: bestSnapshot(ofHost, stack, host), newest: newestSnapshot(ofHost, stack, host) }))
+  const found = wanted.map((stack) => {
+    const [best, newest] = [bestSnapshot(ofHost, stack, host), newestSnapshot(ofHost, stack, host)]
+    const made = (best === undefined ? undefined : request.madeAfter?.(best)) ?? null
+    return made === null ? { stack, snapshot: best, newest } : { stack, snapshot: made, newest: newest === best ? made : newest, passedOver: best }
+  })
   return {
     host,
     chosen: found.flatMap(({ stack, snapshot }) => (snapshot === undefined ? [] : [{ stack, snapshot }])),
     lacking: found.flatMap(({ stack, snapshot }) => (snapshot === undefined ? [stack] : [])),
     marked: new Map(found.flatMap(({ stack, snapshot, newest }) => (snapshot === undefined && newest !== undefined ? [[stack, newest]] : []))),
-    problems: [...problems, ...left.map(switchedOff), ...found.flatMap(({ stack, snapshot, newest }) => markProblems(stack, snapshot, newest)), ...ofHost.filter((snapshot) => wanted.includes(stackOf(snapshot) ?? '') && isDatedInFuture(snapshot)).map((snapshot) => datedInFutureProblem({ ...snapshot, stack: stackOf(snapshot) }))],
+    problems: [...problems, ...left.map(switchedOff), ...found.flatMap(({ stack, snapshot, newest }) => markProblems(stack, snapshot, newest)), ...found.flatMap(({ stack, snapshot, passedOver }) => clockProblems(stack, snapshot, passedOver)), ...ofHost.filter((snapshot) => wanted.includes(stackOf(snapshot) ?? '') && isDatedInFuture(snapshot)).map((snapshot) => datedInFutureProblem({ ...snapshot, stack: stackOf(snapshot) }))],
   }
 }
 
@@ -88,6 +95,12 @@ function markProblems(stack: string, taken: Snapshot | undefined, newest: Snapsh
   }
   if (newest === undefined || newest === taken) return []
   return [{ severity: 'warning', code: 'newer-marked', message: `${stack} has a newer snapshot, ${newest.id.slice(0, 8)} of ${newest.time}, which is marked ${marksOf(newest).join(', ')}: the newest good one is taken, ${taken.id.slice(0, 8)} of ${taken.time}`, fix: `To take the newer one: stackbk recover ${stack} --snapshot ${newest.id.slice(0, 8)}`, stack }]
+}
+
+function clockProblems(stack: string, made: Snapshot | undefined, passedOver: Snapshot | undefined): readonly Problem[] {
+  if (made === undefined || passedOver === undefined) return []
+  const id = passedOver.id.slice(0, 8)
+  return [datedTooEarlyProblem(stack, { made, newest: passedOver, outcome: `${made.id.slice(0, 8)} is taken`, fix: `To take the other one: stackbk recover ${stack} --snapshot ${id}` })]
 }
 
 /** Another host than this one is taken without being asked for only where there is no choice. */

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { chownSync, mkdirSync, symlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
@@ -370,6 +370,13 @@ describe('a command', () => {
   it('that needs the password warns where anyone can read its file', () => {
     const open = write('password', 'secret\n', 0o644)
     expect(load(withPassword(`RESTIC_PASSWORD_FILE=${open}`), { needs: ['password'] }).problems).toMatchObject([{ severity: 'warning', code: 'password-readable' }])
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('that needs the password warns root where another user can change its file', () => {
+    const theirs = write('password', 'secret\n')
+    expect(load(withPassword(`RESTIC_PASSWORD_FILE=${theirs}`), { needs: ['password'] }).problems).toEqual([])
+    chownSync(theirs, 1234, 1234)
+    expect(load(withPassword(`RESTIC_PASSWORD_FILE=${theirs}`), { needs: ['password'] }).problems).toMatchObject([{ severity: 'warning', code: 'password-not-trusted', message: expect.stringContaining('user 1234') as string }])
   })
 
   it('that needs the password finds a systemd credential only in such a unit', () => {

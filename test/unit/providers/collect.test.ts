@@ -1,3 +1,7 @@
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 import { CONTRACT_VERSION, type AnyDescriptor } from '@stackbk/contract'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 
@@ -189,6 +193,24 @@ describe('live providers', () => {
     expect(one).toBe(two)
     expect(create).toHaveBeenCalledTimes(1)
     expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/btrfs', dataDir: '/nothing-that-lasts/freezer-btrfs' }))
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('are not created as root with a file that another user can change and that names programs, unless that is told and taken', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stackbk-command-file-'))
+    try {
+      const [path, own] = [join(folder, 'rclone.conf'), join(folder, 'own.conf')]
+      for (const file of [path, own]) writeFileSync(file, '', { mode: 0o600 })
+      chownSync(path, 1234, 1234)
+      const named = (): AnyDescriptor[] => [descriptor('btrfs', { create: vi.fn().mockResolvedValue(freezer()), commandFiles: ({ FILE }: Record<string, unknown>) => [{ namedBy: 'FILE', path: String(FILE) }] })]
+      const settingsOf = (file: string) => () => ({ FILE: file })
+      expect(await errorOf(async () => (await live(named(), { settingsOf: settingsOf(path) })).freezer('btrfs'))).toMatchObject({ kind: 'configuration', code: 'not-trusted', message: `FILE ${path} can be changed by another user, and is not used by root`, fix: expect.stringMatching(/^Copy it .* set FILE/) as string })
+      const told: string[] = []
+      await (await live(named(), { settingsOf: settingsOf(path), onDistrust: ({ message }) => told.push(message) })).freezer('btrfs')
+      expect(told).toEqual([expect.stringContaining(path)])
+      await (await live(named(), { settingsOf: settingsOf(own) })).freezer('btrfs')
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it.each([

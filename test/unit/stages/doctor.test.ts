@@ -85,7 +85,7 @@ describe('a doctor who looks at the copies', () => {
     write('repository/config', '')
     const run = testRun({
       runtime: { examine: () => Promise.resolve([]), inspect: () => Promise.resolve(ok([])) },
-      engine: { location: () => ({ display: at('repository'), path: at('repository') }), examine: () => Promise.resolve([]) },
+      engine: { location: () => ({ display: at('repository'), path: at('repository') }), examine: () => Promise.resolve([]), open: () => Promise.resolve(ok({ id: 'id', location: at('repository'), path: at('repository') })) },
       transport: { location, examine: () => Promise.resolve([]), traits: () => Promise.resolve(failure('failed')) },
     })
     const { docker } = run.configuration
@@ -108,5 +108,17 @@ describe('a doctor who looks at the copies', () => {
   it('warns also while nothing was copied to the remote yet, and no longer after that', async () => {
     expect(await checks('cloud:')).toEqual([expect.stringMatching(/^repository\.disk warning Run: stackbk sync/)])
     expect(await checks('cloud:', true)).toEqual([])
+  })
+})
+
+describe('a doctor who looks at the place of the repository', () => {
+  it('names another one than the one that was used there', async () => {
+    const found = async (id: string): Promise<readonly unknown[]> => {
+      const run = testRun({ engine: { location: () => ({ display: 'place', path: null }), examine: () => Promise.resolve([]), ready: () => Promise.resolve(ok(undefined)), open: () => Promise.resolve(ok({ id, location: 'place', path: null })) } })
+      rememberRepository(run.state.repositories, 'place', { id: 'one', location: 'place', path: null })
+      return (await doctor(run, { usable: [], unusable: [], plugins: [] }, [], at('data'))).result.checks.filter(({ id: check }) => check === 'repository.place')
+    }
+    expect(await found('one')).toEqual([])
+    expect(await found('two')).toMatchObject([{ status: 'failed', found: expect.stringContaining('another repository') as string, fix: expect.stringContaining('--accept-repository') as string }])
   })
 })

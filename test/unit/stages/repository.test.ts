@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 
 import type { Engine } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
@@ -25,6 +25,68 @@ describe('opening the repository', () => {
     const gone = runWith({ location: () => ({ display: 'place', path: null }), open: () => Promise.resolve(missing), snapshots: () => Promise.resolve(missing) })
     rememberRepository(gone.state.repositories, 'place', opened)
     expect(await errorOf(() => openRepository(gone, { mayInit: true }))).toMatchObject({ kind: 'repository-missing', message: expect.stringContaining('is gone') as string })
+  })
+
+  describe('where one was used before', () => {
+    const holding = (id: string, more: Partial<Engine> = {}): Partial<Engine> => ({
+      open: () => Promise.resolve(ok({ id, location: at('disk/repository'), path: at('disk/repository') })),
+      location: () => ({ display: at('disk/repository'), path: at('disk/repository') }),
+      snapshots: () => Promise.resolve(ok([snapshotOf('a')])),
+      removeStaleLocks: () => Promise.resolve(ok({ removed: 0, held: [] })),
+      ...more,
+    })
+    const open = (id: string, more: { readonly accept?: boolean } = {}): Promise<unknown> => openRepository(runWith(holding(id)), { mayInit: true, ...more })
+    const idOf = async (id: string): Promise<string | undefined> => ((await open(id)) as { repository: { id: string } } | null)?.repository.id
+    /** Changes what was recorded of it. */
+    const record = (change: object): void => {
+      const folder = at('state/repositories')
+      const file = `${folder}/${readdirSync(folder).find((name) => /^[0-9a-f]{32}\.json$/.test(name))}`
+      writeFileSync(file, JSON.stringify({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), ...change }))
+    }
+
+    it('refuses what lies below the mount point of a disk that is not mounted, the known repository too, until it is accepted', async () => {
+      mkdirSync(at('disk/repository'), { recursive: true })
+      await open('one')
+      record({ mountPoint: at('disk') })
+      for (const id of ['one', 'two']) {
+        expect(await errorOf(() => open(id))).toMatchObject({ kind: 'repository-missing', message: `the disk of the repository ${at('disk/repository')} is not mounted`, fix: expect.stringMatching(/^Mount .*\/disk\. .*stackbk backup --accept-repository$/) as string })
+      }
+      const closed = runWith(holding('one', { open: () => Promise.resolve(failure('wrong-password')), snapshots: () => Promise.resolve(failure('wrong-password')) }), { dryRun: true })
+      expect(await errorOf(() => openRepository(closed, { mayInit: false }))).toMatchObject({ kind: 'repository-missing' })
+      await open('one', { accept: true })
+      expect(await idOf('one')).toBe('one')
+    })
+
+    it.each([
+      ['on the root file system', '/', null],
+      ['on a disk that the path does not lead to any more', '/nowhere', null],
+      ['at an unknown place', null, null],
+      ['on a disk to which a link led that leads elsewhere now', null, 'elsewhere'],
+    ])('takes one that was %s', async (_, mountPoint, target) => {
+      mkdirSync(at(target === null ? 'disk/repository' : `${target}/repository`), { recursive: true })
+      if (target !== null) symlinkSync(at(target), at('disk'))
+      await open('one')
+      record({ mountPoint: target === null ? mountPoint : at('disk') })
+      expect(await idOf('one')).toBe('one')
+    })
+
+    it('refuses another repository until it is accepted, and then knows both, as with disks that take turns', async () => {
+      mkdirSync(at('disk/repository'), { recursive: true })
+      await open('one')
+      expect(await errorOf(() => open('two'))).toMatchObject({ kind: 'repository-missing', code: 'repository-changed', message: expect.stringContaining('two instead of one') as string, fix: expect.stringContaining('stackbk backup --accept-repository') as string })
+      expect(await idOf('one')).toBe('one')
+      await open('two', { accept: true })
+      expect([await idOf('one'), await idOf('two')]).toEqual(['one', 'two'])
+      expect(await errorOf(() => open('three'))).toMatchObject({ code: 'repository-changed' })
+    })
+
+    it('makes a new one in the place of one that is gone only when that is accepted', async () => {
+      mkdirSync(at('disk/repository'), { recursive: true })
+      await open('one')
+      const gone = runWith(holding('', { open: () => Promise.resolve(missing), snapshots: () => Promise.resolve(missing), init: () => Promise.resolve(ok({ id: 'new', location: at('disk/repository'), path: at('disk/repository') })) }))
+      expect(await errorOf(() => openRepository(gone, { mayInit: true }))).toMatchObject({ kind: 'repository-missing', fix: expect.stringContaining('--accept-repository') as string })
+      expect(await openRepository(gone, { mayInit: true, accept: true })).toMatchObject({ isNew: true, repository: { id: 'new' } })
+    })
   })
 
   it('takes away the mark of a restore once the repository is at work, and locks of engines long gone', async () => {
@@ -72,7 +134,7 @@ describe('opening the repository', () => {
       const second = await openRepository(runWith(listed()), { mayInit: false })
       expect([first?.repository.id, second?.repository, opened()]).toEqual(['ID 1', { id: 'ID 1', location: at('repository'), path: at('repository') }, 1])
       write('repository/config', 'sealed anew')
-      expect((await openRepository(runWith(listed()), { mayInit: false }))?.repository.id).toBe('ID 2')
+      expect((await openRepository(runWith(listed()), { mayInit: false, accept: true }))?.repository.id).toBe('ID 2')
     })
 
     it('says why it does not open', async () => {

@@ -5,6 +5,7 @@ import { stackKey } from '../../../src/stacks/identity.js'
 import { rememberStack } from '../../../src/stacks/stack-memory.js'
 import type { DrillStackReport } from '../../../src/stages/drill/drill-result.js'
 import { rememberDrill } from '../../../src/stages/drill/record.js'
+import { rememberRepository } from '../../../src/stages/repository-memory.js'
 import { listSnapshots } from '../../../src/stages/snapshots.js'
 import { status } from '../../../src/stages/status.js'
 import { KnownRemotes } from '../../../src/stages/sync/known-remotes.js'
@@ -113,6 +114,15 @@ describe('status', () => {
     expect(result).toMatchObject({ cloud: { behindSnapshots: null, lastSync: null }, stacks: [{ lastSnapshot: null, overdue: true }] })
     expect(presentStatus(result)).toMatch(/web .* unknown/)
     expect(presentStatus(result)).toContain('unknown how many snapshots behind')
+  })
+
+  it('takes nothing of another repository that is at the place of the known one', async () => {
+    const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('b', { time: from(-hour) })])) } })
+    rememberRepository(run.state.repositories, 'place', { id: 'known', location: 'place', path: null })
+    const { result, exitCode } = await status(run)
+    expect([exitCode, result.repository]).toMatchObject([10, { id: 'known', reachable: false, snapshots: null }])
+    expect(result.stacks).toMatchObject([{ lastSnapshot: null, newestSnapshot: null }])
+    expect(result.problems).toContainEqual(expect.objectContaining({ severity: 'error', code: 'repository-changed', fix: expect.stringContaining('stackbk backup --accept-repository') as string }))
   })
 
   it('names the last backup and sync that failed, and counts them', async () => {

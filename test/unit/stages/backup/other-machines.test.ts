@@ -7,7 +7,7 @@ import type { OpenRepository } from '../../../../src/stages/repository.js'
 import { SnapshotRecord } from '../../../../src/stages/snapshot-record.js'
 import { at, configuration, failure, ok, partly, snapshotOf, testRun } from '../fixtures.js'
 
-const own = machineId()
+const own = machineId({ root: '/nonexistent' })
 const another = 'abcdef0123456789'
 
 // A system without a machine ID cannot tell, and finds nothing.

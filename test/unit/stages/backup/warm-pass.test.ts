@@ -72,7 +72,7 @@ describe('a warm pass', () => {
 
   it('belongs to no stack, and holds nothing of ours', () => {
     const request: SnapshotRequest = { paths: [at('stacks/web'), at('capsule')], tags: ['stackbk', 'stack:web'], host: 'host', parent: 'earlier', excludes: ['*.tmp'] }
-    expect(warmRequest(request, plan())).toEqual({ paths: [at('stacks/web')], tags: expect.arrayContaining(['stackbk-warm']) as string[], host: 'host', parent: 'earlier', excludes: ['*.tmp'] })
+    expect(warmRequest(testRun(), request, plan())).toEqual({ paths: [at('stacks/web')], tags: expect.arrayContaining(['stackbk-warm']) as string[], host: 'host', parent: 'earlier', excludes: ['*.tmp'] })
   })
 
   const figures = { id: 'real', bytesAdded: 10, bytesProcessed: 100, filesNew: 0, filesChanged: 0, filesUnmodified: 10 }

@@ -31,6 +31,13 @@ describe('the snapshot of a stack', () => {
     expect(await errorOf(() => chooseSnapshots(request([snapshot('a1', 'web'), snapshot('a2', 'web')], more)))).toMatchObject({ kind: 'usage', code })
   })
 
+  it('is the one that was made last where its time says that it is older, with a warning that names both', () => {
+    const snapshots = [snapshot('late', 'web'), snapshot('early', 'web'), snapshot('b1', 'shop')]
+    const choice = chooseSnapshots(request(snapshots, { all: true, madeAfter: ({ id }) => (id === 'early' ? (snapshots[0] ?? null) : null) }))
+    expect(choice.chosen.map(({ stack, snapshot: { id } }) => `${stack} ${id}`)).toEqual(['shop b1', 'web late'])
+    expect(choice.problems).toMatchObject([{ severity: 'warning', code: 'dated-too-early', stack: 'web', message: expect.stringMatching(/late .* was made last .* before early/) as string, fix: expect.stringContaining('--snapshot early') as string }])
+  })
+
   it('is the newest that is only live where there is no good one, with a warning that says so', () => {
     const snapshots = [snapshot('a1', 'web', { marks: ['live'] }), snapshot('a2', 'web', { marks: ['live'] }), snapshot('a3', 'web', { marks: ['live', 'partial'] }), snapshot('a4', 'web', { marks: ['shrunk'] }), snapshot('b1', 'shop')]
     const choice = chooseSnapshots(request(snapshots, { all: true }))

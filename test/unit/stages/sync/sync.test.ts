@@ -204,6 +204,43 @@ describe('a sync', () => {
     expect((await sync(there, { test: false, allowDelete: false })).exitCode).toBe(0)
   })
 
+  it('refuses an older copy than the one of the last sync, in a dry run too, and goes on with it only when told to', async () => {
+    const { run, acts, onRemote, start } = makeSync({ remote: [shared] })
+    expect((await start()).exitCode).toBe(0)
+    acts.length = 0
+    for (const path of ['index', 'snapshots'].map((folder) => pathOf(folder, 'kept'))) onRemote.delete(path)
+    for (const path of old) onRemote.set(path, { path, size: 4, modifiedAt: null })
+    expect(await errorOf(() => start())).toMatchObject({ kind: 'guard', code: 'remote-older', fix: expect.stringContaining('--allow-new-remote') as string })
+    expect((await errorOf(() => sync({ ...run, dryRun: true }, { test: false, allowDelete: false }))).code).toBe('remote-older')
+    expect(acts).toEqual([])
+    expect((await start({ allowNewRemote: true })).exitCode).toBe(0)
+    expect((await start()).exitCode).toBe(0)
+  })
+
+  it('sends again a single snapshot that the remote lost, and asks nobody', async () => {
+    const { onRemote, start } = makeSync({ remote: [shared] })
+    expect((await start()).exitCode).toBe(0)
+    onRemote.delete(pathOf('snapshots', 'kept'))
+    expect([(await start()).exitCode, onRemote.has(pathOf('snapshots', 'kept'))]).toEqual([0, true])
+  })
+
+  it('knows the copy by what is left before it deletes anything there, so that a deletion that was cut short is gone on with', async () => {
+    const { run, onRemote, start } = makeSync({ remote: [shared] })
+    expect((await start()).exitCode).toBe(0)
+    // All that was sent was forgotten here since.
+    const record = new SnapshotRecord(run.state.repositories, 'repository-id')
+    record.didForget([nameOf('kept')])
+    for (const folder of ['index', 'snapshots']) {
+      rmSync(at(`repository/${pathOf(folder, 'kept')}`))
+      write(`repository/${pathOf(folder, 'newer')}`, 'newer')
+    }
+    const transport = await run.transport()
+    const failing = { ...run, transport: () => Promise.resolve(Object.assign(Object.create(transport) as Transport, { remove: (files: readonly string[]) => (files.forEach((path) => onRemote.delete(path)), Promise.resolve(failure('transfer-failed'))), moveAll: undefined, move: (path: string) => (onRemote.delete(path), Promise.resolve(failure('transfer-failed'))) })) }
+    expect((await sync(failing, { test: false, allowDelete: false })).exitCode).not.toBe(0)
+    for (const path of [...onRemote.keys()]) if (path.includes(nameOf('kept')) && /^(index|snapshots)/.test(path)) onRemote.delete(path)
+    expect((await start()).exitCode).toBe(0)
+  })
+
   it('refuses an empty remote when the record of earlier syncs cannot be read', async () => {
     const { run, start } = makeSync({ remote: [] })
     write('state/repositories/repository-id.remotes.json', '{"remo')
