@@ -1,14 +1,18 @@
+import { resolve } from 'node:path'
+
 import { answered, done, failed } from '@stackbk/contract'
 import type { Answer, CallOptions, ContainerState, Preflight, PreflightOptions, ProjectState, StackState } from '@stackbk/contract'
 
 import { compareTopLevel } from './applied.js'
 import { isAlive, isKnownFromCapsule } from './container.js'
+import { isAbsent } from './engine-host.js'
 import { imageIds } from './images.js'
 import { sharedNamespaces } from './inspect.js'
-import { children, type Json, list, record, text } from './json.js'
+import { children, type Json, list, record, text, textList } from './json.js'
 import { type Listed, lookAtHost } from './look.js'
 import type { Models } from './models.js'
 import { isMadeFrom } from './ownership.js'
+import { startObstacles } from './start-obstacles.js'
 import type { Tools } from './tools.js'
 
 /**
@@ -19,13 +23,15 @@ import type { Tools } from './tools.js'
 export async function preflightStack(tools: Tools, models: Models, state: StackState, { stopMode, ...options }: PreflightOptions = {}): Promise<Answer<Preflight>> {
   const containers = state.projects.flatMap((project) => project.containers)
   const references = containers.flatMap((container) => [container.image.reference, container.image.id])
-  const [listed, images, ...checked] = await Promise.all([
+  const [listed, images, obstacles, ...checked] = await Promise.all([
     lookAtHost(tools.docker, options),
     imageIds(tools.docker, references, options),
+    stopMode === 'none' || stopMode === 'pause' ? answered([]) : startObstacles(tools, state, options),
     ...state.projects.map((project) => checkProject(tools, models, project, options)),
   ])
   if (!listed.ok) return listed
   if (!images.ok) return images
+  if (!obstacles.ok) return obstacles
   const troubles: Answer<void>[] = []
   const differences: string[] = []
   const gone: string[] = []
@@ -58,6 +64,7 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     ...(layers.data.length === 0 ? {} : { dataInContainers: layers.data }),
     ...(whyNeverDown.length === 0 ? {} : { whyNeverDown }),
     wouldLose: [...alive, ...state.dependents.filter(isAlive)].filter((container) => container.isRemovedWhenStopped).map((container) => `${container.name} removes itself when it ends (--rm)`),
+    ...(obstacles.value.length === 0 ? {} : { startObstacles: obstacles.value }),
   })
 }
 
@@ -95,6 +102,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
     }
     const changes = unappliedChange(service, containers, hashes.value)
     if (changes.length > 0) gone.push(...blankVariables(service, await models.unsetVariables(project, options), tools.docker))
+    gone.push(...(await missingProfiles(project, record(definition), service)))
     const comparable = containers.filter((container) => !isKnownFromCapsule(container)).map((container) => withNewNames(container, renamedNetworks))
     reasons.push(...changes, ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(comparable, record(definition), networkNames(model.value)))
   }
@@ -107,6 +115,14 @@ function blankVariables(service: string, unset: readonly string[], { environment
   const unlisted = unset.filter((name) => process.env[name] !== undefined && !(name in environment))
   const hint = unlisted.length === 0 ? '' : ` (COMPOSE_ENV does not list ${unlisted.join(', ')})`
   return [`service ${service} would be made with blank variables: nothing sets ${unset.join(', ')}${hint}`]
+}
+
+/** Compose reads these files when it makes a container; one that exists has their content. */
+async function missingProfiles(project: ProjectState, definition: Json, service: string): Promise<string[]> {
+  const named = textList(definition['security_opt']).flatMap((option) => /^seccomp[=:](.+)$/.exec(option)?.[1] ?? []).filter((profile) => profile !== 'unconfined' && profile !== 'builtin')
+  const paths = named.map((profile) => resolve(project.workingDirectory, profile.replaceAll('$$', '$')))
+  const areAbsent = await Promise.all(paths.map(isAbsent))
+  return paths.filter((_path, at) => areAbsent[at]).map((path) => `service ${service} could not be made again: its seccomp profile ${path} is not there`)
 }
 
 export function unappliedChange(service: string, containers: readonly ContainerState[], hashes: ReadonlyMap<string, string>): string[] {

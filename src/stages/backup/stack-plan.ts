@@ -119,7 +119,7 @@ export async function planStack(
 function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: boolean): readonly Problem[] {
   if (preflight === null) return []
   if (!preflight.ok) return [problemFrom(preflight.failure, { code: 'preflight-failed', stack: stack.name })]
-  const { model, missingImages, wouldLose } = preflight.value
+  const { model, missingImages, wouldLose, startObstacles = [] } = preflight.value
   const problems: Problem[] = []
   if (!model.ok && !startsWithoutModel(preflight.value)) problems.push(problemFrom(model.failure, { code: 'model-does-not-resolve', stack: stack.name }))
   if (stops && missingImages.length > 0) {
@@ -133,6 +133,10 @@ function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: b
   }
   for (const loss of stops ? wouldLose : []) {
     problems.push({ severity: 'error', code: 'stop-would-lose', message: loss, fix: 'Set STOP_MODE=none or pause for this stack', stack: stack.name })
+  }
+  for (const { kind, message, fix } of stops ? startObstacles : []) {
+    const [code, because] = kind === 'fails' ? ['start-would-fail', 'it could not be started again'] : ['start-would-change-data', 'a start would bring it back with other data']
+    problems.push({ severity: 'error', code, message: `${stack.name} is not stopped, because ${because}: ${message}`, fix, stack: stack.name })
   }
   return problems
 }
