@@ -138,6 +138,8 @@ export interface StartObstacle {
   /** A clause for the report, such as `the device /dev/ttyUSB0, which web-app-1 uses, is not there`. */
   readonly message: string
   readonly fix: string
+  /** Only the container that is there meets it: one that is made again after a `down` does not. Absent: both do. */
+  readonly isGoneWithDown?: true
 }
 
 export interface PreflightOptions extends CallOptions {

@@ -34,12 +34,17 @@ interface NeededPath {
   readonly running: Running
 }
 
+/** An obstacle, and of a shared namespace whose owner is gone, the container that has it. */
+export interface FoundObstacle extends StartObstacle {
+  readonly orphan?: ContainerState
+}
+
 /**
  * Returns why containers that run could not be started again, or would come back with other data than they have now: a device, a
  * source of a mount or the owner of a shared namespace that is gone, and a folder that has been exchanged since the start. It looks
  * at this host, so it says nothing of the paths of an engine that runs elsewhere. In doubt there is no obstacle.
  */
-export async function startObstacles(tools: Tools, state: StackState, options: CallOptions = {}): Promise<Answer<readonly StartObstacle[]>> {
+export async function startObstacles(tools: Tools, state: StackState, options: CallOptions = {}): Promise<Answer<readonly FoundObstacle[]>> {
   const alive = [...state.projects.flatMap((project) => project.containers), ...state.dependents].filter((container) => isAlive(container) && !isKnownFromCapsule(container))
   if (alive.length === 0) return answered([])
   const inspected = await tools.docker.inspect('container', alive.map(({ id }) => id), options)
@@ -56,7 +61,7 @@ export async function startObstacles(tools: Tools, state: StackState, options: C
 }
 
 /** A container in another's namespace names it by its ID, which an updater that makes the other again does not change. */
-async function ownerObstacles(tools: Tools, running: readonly Running[], options: CallOptions): Promise<Answer<readonly StartObstacle[]>> {
+async function ownerObstacles(tools: Tools, running: readonly Running[], options: CallOptions): Promise<Answer<readonly FoundObstacle[]>> {
   const uses = running.flatMap(({ container }) =>
     ([['network', container.networkMode], ['process IDs', container.pidMode], ['shared memory', container.ipcMode]] as const).flatMap(([namespace, mode]) => {
       const owner = /^container:(.+)$/.exec(mode ?? '')?.[1]
@@ -65,9 +70,9 @@ async function ownerObstacles(tools: Tools, running: readonly Running[], options
   )
   const found = await tools.docker.inspect('container', [...new Set(uses.map(({ owner }) => owner))], options)
   if (!found.ok) return found
-  return answered(uses.flatMap(({ container, namespace, owner }): StartObstacle[] => {
+  return answered(uses.flatMap(({ container, namespace, owner }): FoundObstacle[] => {
     const remake = `Make it again: docker compose up -d --force-recreate --no-deps ${container.service}`
-    if (found.value.missing.includes(owner)) return [{ kind: 'fails', message: `the container whose ${namespace} ${container.name} shares is gone, or was made again since`, fix: remake }]
+    if (found.value.missing.includes(owner)) return [{ kind: 'fails', message: `the container whose ${namespace} ${container.name} shares is gone, or was made again since`, fix: remake, orphan: container }]
     const description = record(found.value.byName.get(owner))
     if (record(description['State'])['Running'] === true) return []
     const name = text(description['Name']).replace(/^\//, '')

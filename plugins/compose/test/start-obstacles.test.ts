@@ -104,13 +104,25 @@ describe('nothing stands in the way of a start', () => {
   })
 })
 
-test('a container in the network of one that was made again cannot be started, and Compose is told to make it again', async () => {
+test('a container in the network of one that was made again cannot be started, and down gives it a new one that can', async () => {
   const { runtime } = await liveRuntime()
-  const stack = await liveStack({ compose: { services: { vpn: service({ network_mode: 'none' }), behind: service({ network_mode: 'service:vpn', volumes: ['/kept'] }) } } })
-  await docker('rm', '-f', `${stack.project}-vpn-1`)
-  await stack.compose('up', '-d', '--no-recreate', 'vpn')
-  const { startObstacles } = good(await runtime.preflight(await look(runtime, stack.directory)))
-  expect(startObstacles).toEqual([{ kind: 'fails', message: `the container whose network ${stack.project}-behind-1 shares is gone, or was made again since`, fix: 'Make it again: docker compose up -d --force-recreate --no-deps behind' }])
+  const madeAgain = async (more: object): Promise<ComposeStack> => {
+    const stack = await liveStack({ compose: { services: { vpn: service({ network_mode: 'none' }), behind: service({ network_mode: 'service:vpn', ...more }) } } })
+    await docker('rm', '-f', `${stack.project}-vpn-1`)
+    await stack.compose('up', '-d', '--no-recreate', 'vpn')
+    return stack
+  }
+  const stack = await madeAgain({})
+  const state = await look(runtime, stack.directory)
+  const preflight = good(await runtime.preflight(state, { stopMode: 'auto' }))
+  expect(preflight).toMatchObject({ whyNotDown: [], startObstacles: [{ kind: 'fails', message: `the container whose network ${stack.project}-behind-1 shares is gone, or was made again since`, fix: 'Make it again: docker compose up -d --force-recreate --no-deps behind', isGoneWithDown: true }] })
+  await stopAndStart(runtime, state, 'down')
+  expect(good(await runtime.preflight(await look(runtime, stack.directory))).startObstacles).toBeUndefined()
+  expect(await stack.running()).toEqual(['behind', 'vpn'])
+
+  // What a new container would lack keeps the old one, and so nothing is stopped.
+  const kept = await madeAgain({ volumes: ['/kept'] })
+  expect(good(await runtime.preflight(await look(runtime, kept.directory), { stopMode: 'auto' }))).toMatchObject({ whyNotDown: [expect.stringContaining('anonymous volume')], startObstacles: [{ kind: 'fails' }] })
 })
 
 test('a container in the network of one that has stopped cannot be started', async () => {

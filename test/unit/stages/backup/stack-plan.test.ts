@@ -142,6 +142,12 @@ describe('the plan for a stack', () => {
     expect(plan.problems[0]).toMatchObject({ severity: 'error', stack: 'web' })
   })
 
+  it('takes a stack down that only its present containers keep from starting, and does not stop it', async () => {
+    const preflight: Partial<Preflight> = { startObstacles: [{ kind: 'fails', message: 'the container whose network it shares is gone', fix: '', isGoneWithDown: true }] }
+    expect(await planOf(running(), { preflight })).toMatchObject({ mode: 'down', willStop: true, problems: [] })
+    expect(await planOf(running(), { preflight: { ...preflight, whyNotDown: ['an anonymous volume'] } })).toMatchObject({ mode: 'stop', willStop: false, isLiveUnasked: true, problems: [{ code: 'start-would-fail' }] })
+  })
+
   it.each(obstacles)('is not to blame with none, where %s', async (_, preflight) => {
     expect(await planOf(running(), { preflight, flag: 'none' })).toMatchObject({ willStop: false, isLiveUnasked: false })
   })
