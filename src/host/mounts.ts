@@ -65,15 +65,41 @@ export function isOfTheSystem(path: string): boolean {
   return ['/proc', '/sys', '/dev', '/run', '/var/run'].some((tree) => isWithin(path, tree))
 }
 
-/** Every mount point of this machine, as the kernel lists them (proc(5), mountinfo, field 5). */
+/** What is mounted at a mount point. */
+export interface MountedFileSystem {
+  readonly type: string
+  /** The device or the name of what is mounted, as whoever mounted it gave it. */
+  readonly source: string
+  /** The folder of the file system that is mounted. */
+  readonly root: string
+}
+
+/** Returns what is mounted at this mount point, and not hidden by another mount; `null` where nothing is. Looks at no file system. */
+export function mountedAt(mountPoint: string): MountedFileSystem | null {
+  const mount = mounts().filter(({ point }) => point === mountPoint).at(-1)
+  return mount === undefined ? null : { type: mount.type, source: mount.source, root: mount.root }
+}
+
+/** Every mount point of this machine. */
 export function mountPoints(): string[] {
+  return mounts().map(({ point }) => point)
+}
+
+/** Every mount of this machine, as the kernel lists them (proc(5), mountinfo). */
+function mounts(): (MountedFileSystem & { readonly point: string })[] {
   try {
-    return readFileSync('/proc/self/mountinfo', 'latin1')
-      .split('\n')
-      .map((line) => line.split(' ')[4])
-      .filter((path): path is string => path !== undefined)
-      .map((path) => pathFromBytes(Buffer.from(path.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))), 'latin1')))
+    return readFileSync('/proc/self/mountinfo', 'latin1').split('\n').flatMap((line) => {
+      const [before = '', after = ''] = line.split(' - ')
+      const [, , , root, point] = before.split(' ')
+      const [type = '', source = ''] = after.split(' ')
+      return root === undefined || point === undefined ? [] : [{ point: unescaped(point), root: unescaped(root), type, source: unescaped(source) }]
+    })
   } catch {
     return []
   }
+}
+
+/** Blanks and the like are written as octal numbers. */
+function unescaped(written: string): string {
+  return pathFromBytes(Buffer.from(written.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))), 'latin1'))
 }

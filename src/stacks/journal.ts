@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { StackState, StopMode } from '@stackbk/contract'
 
 import { syncFolder } from '../host/atomic-write.js'
+import type { MountedFileSystem } from '../host/mounts.js'
 import { ensureFolder } from '../host/state-folder.js'
 
 /** What must be known to bring one stack back, written before the first of its containers is touched. */
@@ -22,9 +23,10 @@ export interface JournalEntry {
   readonly whyNotDown: readonly string[]
   /**
    * Where each source lay at the stop: a start on another device would meet an unmounted disk. After a restart of the machine
-   * the same disk may have another number: then its mount point tells.
+   * the same disk may have another number: then its mount point tells. `mount` is what was mounted there; absent in entries of
+   * earlier versions.
    */
-  readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string }[]
+  readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string; readonly mount?: MountedFileSystem }[]
   /**
    * The grace in seconds of each container that asks for none itself (see `stopGraceOf` of the contract). Until it is over a
    * container that still runs may be about to end. Absent in entries of earlier versions.

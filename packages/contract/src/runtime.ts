@@ -127,6 +127,21 @@ export interface Preflight {
   readonly whyNeverDown?: readonly string[]
   /** What stopping would lose for good whatever the mode, such as a container that removes itself. Nothing is stopped then. */
   readonly wouldLose: readonly string[]
+  /**
+   * Why a container that runs could not be started again, or would come back with other data. Nothing is stopped then. Absent: nothing
+   * of the kind was found, or it was not looked for.
+   */
+  readonly startObstacles?: readonly StartObstacle[]
+}
+
+export interface StartObstacle {
+  /** `fails`: the container could not be started. `other-data`: it would come back with another folder than it has now, or an empty one. */
+  readonly kind: 'fails' | 'other-data'
+  /** A clause for the report, such as `the device /dev/ttyUSB0, which web-app-1 uses, is not there`. */
+  readonly message: string
+  readonly fix: string
+  /** Only the container that is there meets it: one that is made again after a `down` does not. Absent: both do. */
+  readonly isGoneWithDown?: true
 }
 
 export interface PreflightOptions extends CallOptions {

@@ -116,11 +116,18 @@ function withContainers(project: ProjectState, model: Json): Json {
     const shared = ['network_mode', 'ipc', 'pid'].flatMap((key): [string, string][] => {
       const owner = /^service:(.+)$/.exec(text(definition[key]))?.[1]
       const container = project.containers.find((one) => one.service === owner && !one.isOneOff)
-      return container === undefined ? [] : [[key, `container:${container.id}`]]
+      return container === undefined ? [] : [[key, goneOwner(project, name, key) ?? `container:${container.id}`]]
     })
     return [name, { ...definition, ...Object.fromEntries(shared), ...(volumes.length === 0 ? {} : { volumes_from: volumes }) }]
   })
   return { ...model, services: { ...Object.fromEntries([...lenders].map((lender) => [lender, { image: 'none' }])), ...Object.fromEntries(services) } }
+}
+
+/** The mode of a service's container whose owner was made again since: the label was counted with the ID of the former one. */
+function goneOwner(project: ProjectState, service: string, key: string): string | undefined {
+  const container = project.containers.find((one) => one.service === service && !one.isOneOff && isAlive(one))
+  const mode = key === 'network_mode' ? container?.networkMode : key === 'ipc' ? container?.ipcMode : container?.pidMode
+  return mode !== undefined && /^container:[0-9a-f]{64}$/.test(mode) && !project.containers.some(({ id }) => mode === `container:${id}`) ? mode : undefined
 }
 
 /** Reads a model that Compose printed, and learns what of it must never be shown. */

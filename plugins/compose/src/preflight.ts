@@ -1,14 +1,18 @@
+import { resolve } from 'node:path'
+
 import { answered, done, failed } from '@stackbk/contract'
-import type { Answer, CallOptions, ContainerState, Preflight, PreflightOptions, ProjectState, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, ContainerState, Preflight, PreflightOptions, ProjectState, StackState, StartObstacle } from '@stackbk/contract'
 
 import { compareTopLevel } from './applied.js'
 import { isAlive, isKnownFromCapsule } from './container.js'
+import { isAbsent } from './engine-host.js'
 import { imageIds } from './images.js'
 import { sharedNamespaces } from './inspect.js'
-import { children, type Json, list, record, text } from './json.js'
+import { children, type Json, list, record, text, textList } from './json.js'
 import { type Listed, lookAtHost } from './look.js'
 import type { Models } from './models.js'
 import { isMadeFrom } from './ownership.js'
+import { startObstacles } from './start-obstacles.js'
 import type { Tools } from './tools.js'
 
 /**
@@ -19,18 +23,22 @@ import type { Tools } from './tools.js'
 export async function preflightStack(tools: Tools, models: Models, state: StackState, { stopMode, ...options }: PreflightOptions = {}): Promise<Answer<Preflight>> {
   const containers = state.projects.flatMap((project) => project.containers)
   const references = containers.flatMap((container) => [container.image.reference, container.image.id])
-  const [listed, images, ...checked] = await Promise.all([
+  const [listed, images, obstacles, ...checked] = await Promise.all([
     lookAtHost(tools.docker, options),
     imageIds(tools.docker, references, options),
+    stopMode === 'none' || stopMode === 'pause' ? answered([]) : startObstacles(tools, state, options),
     ...state.projects.map((project) => checkProject(tools, models, project, options)),
   ])
   if (!listed.ok) return listed
   if (!images.ok) return images
+  if (!obstacles.ok) return obstacles
   const troubles: Answer<void>[] = []
   const differences: string[] = []
   const gone: string[] = []
+  const joining: ContainerState[] = []
   for (const check of checked) {
     if (check.ok) {
+      joining.push(...check.value.joining)
       differences.push(...check.value.gone, ...check.value.differences)
       gone.push(...check.value.gone)
     }
@@ -38,11 +46,12 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     else return check
   }
   const alive = containers.filter(isAlive)
+  const orphans = new Set(obstacles.value.flatMap(({ orphan }) => (orphan !== undefined && joining.includes(orphan) ? [orphan] : [])))
   const mayTakeDown = stopMode === undefined || stopMode === 'auto' || stopMode === 'down'
   const whyNotDown = [
     ...differences,
     ...alive.flatMap((container) => imageDifference(container, images.value)),
-    ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container))),
+    ...state.projects.flatMap((project) => project.containers.flatMap((container) => whatDownLoses(project, container, orphans))),
     ...(mayTakeDown ? state.projects.flatMap((project) => neighbours(project, state, listed.value)) : []),
     ...state.dependents.map((container) => dependent(state, container)),
   ]
@@ -58,6 +67,7 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     ...(layers.data.length === 0 ? {} : { dataInContainers: layers.data }),
     ...(whyNeverDown.length === 0 ? {} : { whyNeverDown }),
     wouldLose: [...alive, ...state.dependents.filter(isAlive)].filter((container) => container.isRemovedWhenStopped).map((container) => `${container.name} removes itself when it ends (--rm)`),
+    ...(obstacles.value.length === 0 ? {} : { startObstacles: obstacles.value.map(({ orphan, ...obstacle }): StartObstacle => (orphan !== undefined && orphans.has(orphan) ? { ...obstacle, isGoneWithDown: true } : obstacle)) }),
   })
 }
 
@@ -70,6 +80,8 @@ interface Comparison {
   /** What cannot be made again: services that the files no longer know, or whose variables are gone. */
   readonly gone: readonly string[]
   readonly differences: readonly string[]
+  /** Containers that, made again, would share namespaces with services of the project that run, and with nothing else. */
+  readonly joining: readonly ContainerState[]
 }
 
 /** Why the project's files would not give what runs; a failure of kind `configuration` if they give nothing. */
@@ -78,7 +90,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
   if (!model.ok) return model
   await tools.hooks.of(project)
   const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
-  if (ran.length === 0) return answered({ gone: [], differences: [] })
+  if (ran.length === 0) return answered({ gone: [], differences: [], joining: [] })
   const [hashes, applied] = await Promise.all([models.hashes(project, model.value, options), compareTopLevel(tools.docker, project, model.value, ran.filter((container) => !isKnownFromCapsule(container)), options)])
   if (!hashes.ok) return hashes
   if (!applied.ok) return applied
@@ -86,6 +98,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
   const services = record(model.value['services'])
   const gone: string[] = []
   const reasons: string[] = []
+  const joining: ContainerState[] = []
   for (const service of new Set(ran.map((container) => container.service))) {
     const containers = ran.filter((container) => container.service === service)
     const definition = services[service]
@@ -95,10 +108,12 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
     }
     const changes = unappliedChange(service, containers, hashes.value)
     if (changes.length > 0) gone.push(...blankVariables(service, await models.unsetVariables(project, options), tools.docker))
+    if (joinsOnly(record(definition), ran)) joining.push(...containers)
+    gone.push(...(await missingProfiles(project, record(definition), service)))
     const comparable = containers.filter((container) => !isKnownFromCapsule(container)).map((container) => withNewNames(container, renamedNetworks))
     reasons.push(...changes, ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(comparable, record(definition), networkNames(model.value)))
   }
-  return answered({ gone, differences: [...reasons, ...applied.value.differences] })
+  return answered({ gone, differences: [...reasons, ...applied.value.differences], joining })
 }
 
 /** A container that was made with a variable of somebody's shell would be made without it: its data may lie where that variable says. */
@@ -107,6 +122,20 @@ function blankVariables(service: string, unset: readonly string[], { environment
   const unlisted = unset.filter((name) => process.env[name] !== undefined && !(name in environment))
   const hint = unlisted.length === 0 ? '' : ` (COMPOSE_ENV does not list ${unlisted.join(', ')})`
   return [`service ${service} would be made with blank variables: nothing sets ${unset.join(', ')}${hint}`]
+}
+
+/** Whether all namespaces that a service shares with another container are those of services that run here. */
+function joinsOnly(definition: Json, ran: readonly ContainerState[]): boolean {
+  const modes = ['network_mode', 'pid', 'ipc'].map((key) => text(definition[key]))
+  return modes.every((mode) => !mode.startsWith('container:') && (!mode.startsWith('service:') || ran.some(({ service }) => mode === `service:${service}`)))
+}
+
+/** Compose reads these files when it makes a container; one that exists has their content. */
+async function missingProfiles(project: ProjectState, definition: Json, service: string): Promise<string[]> {
+  const named = textList(definition['security_opt']).flatMap((option) => /^seccomp[=:](.+)$/.exec(option)?.[1] ?? []).filter((profile) => profile !== 'unconfined' && profile !== 'builtin')
+  const paths = named.map((profile) => resolve(project.workingDirectory, profile.replaceAll('$$', '$')))
+  const areAbsent = await Promise.all(paths.map(isAbsent))
+  return paths.filter((_path, at) => areAbsent[at]).map((path) => `service ${service} could not be made again: its seccomp profile ${path} is not there`)
 }
 
 export function unappliedChange(service: string, containers: readonly ContainerState[], hashes: ReadonlyMap<string, string>): string[] {
@@ -155,12 +184,12 @@ function imageDifference(container: ContainerState, images: ReadonlyMap<string, 
   return [now === undefined ? `image ${container.image.reference} of ${container.name} is no longer here by that name` : `image ${container.image.reference} has been replaced since ${container.name} was made`]
 }
 
-function whatDownLoses(project: ProjectState, container: ContainerState): string[] {
+function whatDownLoses(project: ProjectState, container: ContainerState, orphans: ReadonlySet<ContainerState>): string[] {
   const reasons = container.mounts.filter((mount) => mount.isAnonymous).map((mount) => `${container.name} has an anonymous volume at ${mount.target}`)
   if (container.isOneOff) reasons.push(oneOff(container))
   // Made again it would have another state: not started, with its exit code and its output gone.
   else if (!isAlive(container)) reasons.push(`${container.name} does not run (${container.condition}) and would be removed`)
-  if (/^container:/.test(container.networkMode) && !project.containers.some((other) => container.networkMode === `container:${other.id}`)) {
+  if (/^container:/.test(container.networkMode) && !orphans.has(container) && !project.containers.some((other) => container.networkMode === `container:${other.id}`)) {
     reasons.push(`${container.name} shares the network of a container of elsewhere`)
   }
   return reasons

@@ -155,7 +155,7 @@ async function gather(state: StackState, places: readonly Place[]): Promise<Omit
   const looked = await Promise.all(places.map(async (place) => ({ place, path: await realPath(place.path) })).map(async (entry) => ({ ...(await entry), device: await deviceOf((await entry).path) })))
   const sources = new Map<string, Omit<Source, 'otherUsers'>>()
   for (const { place, path, device } of looked) {
-    const why: Unreadable = place.whyNot === '' ? await whyUnreadable(place, path) : { whyNot: place.whyNot, isForbidden: false }
+    const why: Unreadable = place.whyNot === '' ? await whyUnreadable(place, path) : (await isHanging(path)) ? doesNotAnswer : { whyNot: place.whyNot, isForbidden: false }
     // A model file that is not there is optional, or its absence fails the model.
     if (place.kind === 'model-file' && why.whyNot === absent) continue
     const isPart = path !== directory && isInside(path, directory) && (place.kind === 'bind' || place.kind === 'model-file')
@@ -215,6 +215,11 @@ interface Unreadable {
 const doesNotAnswer: Unreadable = { whyNot: 'its file system does not answer', isForbidden: false, isUnanswered: true }
 
 const absent = 'it is not there'
+
+/** A volume that is mounted from elsewhere answers for its folder from memory; only its figures come from its server. */
+async function isHanging(path: string): Promise<boolean> {
+  return path !== '' && files.slowMountOf(path) !== null && (await files.fileSystem(path).then(() => false, isUnknown))
+}
 
 async function whyUnreadable(place: Place, path: string): Promise<Unreadable> {
   const because = (whyNot: string, isForbidden = false): Unreadable => ({ whyNot, isForbidden })

@@ -2,14 +2,8 @@ import type { StackState } from '@stackbk/contract'
 import { files, isUnknown } from '@stackbk/tool-runner/files'
 
 import { isAlive } from './container.js'
+import { type Mount, readMounts, unescaped } from './mount-table.js'
 import { isInside, realPath } from './paths.js'
-
-/** One line of proc(5), mountinfo. */
-interface Mount {
-  readonly point: string
-  /** The device or the name of what is mounted, as whoever mounted it gave it. */
-  readonly source: string
-}
 
 /** What is mounted on this host, as far as it concerns a stack. */
 export class StackMounts {
@@ -29,7 +23,7 @@ export class StackMounts {
     const containers = [...state.projects.flatMap((project) => project.containers), ...state.dependents].filter(isAlive)
     const binds = containers.flatMap((container) => container.mounts.filter((mount) => mount.kind === 'bind' && mount.isShared === true))
     const [shared, mountinfo, fstab] = await Promise.all([Promise.all(binds.map((mount) => realPath(mount.source))), readText('/proc/self/mountinfo'), binds.length === 0 ? '' : readText('/etc/fstab')])
-    return new StackMounts(mountinfo.split('\n').flatMap(parseLine), shared, new Set(fstab.split('\n').map((line) => unescaped(line.trim().split(/\s+/)[1] ?? ''))))
+    return new StackMounts(readMounts(mountinfo), shared, new Set(fstab.split('\n').map((line) => unescaped(line.trim().split(/\s+/)[1] ?? ''))))
   }
 
   /**
@@ -48,18 +42,6 @@ export class StackMounts {
     const verdicts = await Promise.all(points.map((point) => files.readFolder(point).then(() => false, isUnknown)))
     return points.filter((_, index) => verdicts[index])
   }
-}
-
-function parseLine(line: string): Mount[] {
-  const [before = '', after = ''] = line.split(' - ')
-  const point = before.split(' ')[4]
-  const source = after.split(' ')[1]
-  return point === undefined || source === undefined ? [] : [{ point: unescaped(point), source: unescaped(source) }]
-}
-
-/** Blanks and the like are written as octal numbers. */
-function unescaped(text: string): string {
-  return text.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
 async function readText(path: string): Promise<string> {

@@ -8,6 +8,7 @@ import { isAlive } from './container.js'
 import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { imageIds } from './images.js'
 import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
+import { connectAgain, lacksNetwork, lostNetworks } from './lost-networks.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom } from './ownership.js'
 import { isSettled, waitUntilSettled } from './settle.js'
@@ -54,6 +55,7 @@ export async function startStack(tools: Tools, state: StackState, request: Start
     const containers = made.projects.length === 0 ? present : await listWithin(tools.docker, scopeOf(state))
     if (!containers.ok) return containers
     const chosen = new Map(units.map((unit) => [unit.key, chooseContainers(state, unit, containers.value)]))
+    const networks = new NetworkMaker(tools, state, { present: containers.value, images })
     const unfrozen = await unfreeze(tools, state, [...chosen.values()].flat())
     failures.push(...unfrozen.failures)
     await inOrder(units, 'start', async (unit) => {
@@ -63,7 +65,10 @@ export async function startStack(tools: Tools, state: StackState, request: Start
       for (const need of unit.needs) failures.push(...(await waitForNeed(tools, { need, units, chosen, request, waiting })))
       const project = state.projects.find((one) => one.name === unit.project)
       if (project !== undefined && hooks.get(project.name)!.postStart.has(unit.service) && (await startByCompose(tools, project, unit, { toStart, containers: containers.value }))) return
-      await Promise.all(toStart.map((container) => slots.use(async () => failures.push(...(await bringUp(tools, container))))))
+      await Promise.all(toStart.map((container) => slots.use(async () => {
+        const failed = await bringUp(tools, container)
+        failures.push(...(failed.some(lacksNetwork) ? await bringUpAnew(tools, container, failed, () => networks.make(project, unit)) : failed))
+      })))
     })
     failures.push(...(await pauseAgain(tools, units, chosen)))
   } finally {
@@ -72,7 +77,11 @@ export async function startStack(tools: Tools, state: StackState, request: Start
   }
   const [first, ...others] = failures
   if (first === undefined) return done
-  return failed(others.length === 0 ? first : { ...first, message: [first, ...others].map((failure) => failure.message).join('; ') })
+  return failed(others.length === 0 ? first : { ...first, message: [first, ...others].map(withReason).join('; '), toolOutput: '' })
+}
+
+function withReason({ message, toolOutput = '' }: Failure): string {
+  return toolOutput === '' ? message : `${message}: ${toolOutput}`
 }
 
 /**
@@ -292,6 +301,46 @@ async function startByCompose(tools: Tools, project: ProjectState, unit: Unit, {
 async function bringUp(tools: Tools, container: { readonly id: string; readonly name: string }): Promise<Failure[]> {
   const started = await startContainer(tools.docker, container, { timeoutMs: startLimitMs })
   return started.ok ? [] : [{ ...started.failure, fix: started.failure.fix ?? `Start it by hand: docker start ${container.name}` }]
+}
+
+/** Starts a container whose networks were removed while it was stopped: they are made again, and it is connected to them as it was. */
+async function bringUpAnew(tools: Tools, container: { readonly id: string; readonly name: string }, failures: readonly Failure[], make: () => Promise<Answer<void>>): Promise<readonly Failure[]> {
+  const limits = { timeoutMs: startLimitMs }
+  const lost = await lostNetworks(tools.docker, container, limits)
+  if (!lost.ok || lost.value.length === 0) return failures
+  const names = lost.value.map(({ name }) => name).join(', ')
+  tools.log('warning', `the network ${names} of ${container.name} is gone: it is made again`, { container: container.name })
+  if (lost.value.some(({ isMadeAgain }) => !isMadeAgain)) {
+    const made = await make()
+    if (!made.ok) return failures.map((failure) => ({ ...failure, message: `${failure.message}: the network ${names} was removed, and could not be made again: ${withReason(made.failure)}`, toolOutput: '', fix: `Make the network ${names}, then run: stackbk resume` }))
+  }
+  for (const network of lost.value) {
+    const connected = await connectAgain(tools.docker, container, network, limits)
+    if (!connected.ok) return [...failures, connected.failure]
+  }
+  return await bringUp(tools, container)
+}
+
+/** Has Compose make the networks of a project as its model says, at most once at a time. */
+class NetworkMaker {
+  readonly #tools: Tools
+  readonly #state: StackState
+  readonly #found: Found
+  #last: Promise<Answer<void>> = Promise.resolve(done)
+
+  constructor(tools: Tools, state: StackState, found: Found) {
+    this.#tools = tools
+    this.#state = state
+    this.#found = found
+  }
+
+  make(project: ProjectState | undefined, unit: Unit): Promise<Answer<void>> {
+    if (project === undefined || unit.containers.some((container) => container.isOneOff)) return Promise.resolve(failed({ kind: 'not-found', message: 'nothing says how' }))
+    // With each of its containers there, Compose makes what else its services need, and no container.
+    const making = this.#last.then(() => create(this.#tools, { state: this.#state, project, units: [unit], found: this.#found }))
+    this.#last = making.catch(() => done)
+    return making
+  }
 }
 
 /** What the user had paused is paused again once all is up. */

@@ -90,7 +90,7 @@ export async function planStack(
   const runs = state.condition === 'running'
   const { mode, reason } = effectiveStopMode(requested, preflight?.ok ? preflight.value : null)
   const wantsStop = mode !== 'none'
-  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : [...obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop'))]
+  const obstacles = state.condition === 'unknown' ? [unknownState(stack, state)] : [...obstaclesTo(stack, preflight, runs && (mode === 'down' || mode === 'stop') ? mode : null)]
   if (runs && wantsStop) obstacles.push(...places.filter(({ isUnanswered, services }) => isUnanswered === true && services.length > 0).map((source) => hangingSource(stack, source)))
   problems.push(...obstacles, ...unresolvedModel(stack, preflight), ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
@@ -116,11 +116,12 @@ export async function planStack(
 }
 
 /** What forbids a stop (nothing is stopped that cannot be started again); where none is wanted, only what hides the stack's data. */
-function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: boolean): readonly Problem[] {
+function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, mode: 'down' | 'stop' | null): readonly Problem[] {
   if (preflight === null) return []
   if (!preflight.ok) return [problemFrom(preflight.failure, { code: 'preflight-failed', stack: stack.name })]
-  const { model, missingImages, wouldLose } = preflight.value
+  const { model, missingImages, wouldLose, startObstacles = [] } = preflight.value
   const problems: Problem[] = []
+  const stops = mode !== null
   if (!model.ok && !startsWithoutModel(preflight.value)) problems.push(problemFrom(model.failure, { code: 'model-does-not-resolve', stack: stack.name }))
   if (stops && missingImages.length > 0) {
     problems.push({
@@ -133,6 +134,10 @@ function obstaclesTo(stack: Stack, preflight: Answer<Preflight> | null, stops: b
   }
   for (const loss of stops ? wouldLose : []) {
     problems.push({ severity: 'error', code: 'stop-would-lose', message: loss, fix: 'Set STOP_MODE=none or pause for this stack', stack: stack.name })
+  }
+  for (const { kind, message, fix } of stops ? startObstacles.filter(({ isGoneWithDown }) => mode === 'stop' || isGoneWithDown !== true) : []) {
+    const [code, because] = kind === 'fails' ? ['start-would-fail', 'it could not be started again'] : ['start-would-change-data', 'a start would bring it back with other data']
+    problems.push({ severity: 'error', code, message: `${stack.name} is not stopped, because ${because}: ${message}`, fix, stack: stack.name })
   }
   return problems
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, ReadingTime, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
-import { isOfTheSystem, mountPointOf, nearestDevice } from '../../host/mounts.js'
+import { isOfTheSystem, mountedAt, mountPointOf, nearestDevice } from '../../host/mounts.js'
 import { longestTimerMs } from '../../host/timer.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
@@ -246,12 +246,25 @@ export async function sourcesThatMoved(entry: JournalEntry): Promise<readonly st
   return compared.filter((_, index) => verdicts[index]).map(({ path }) => path)
 }
 
-async function hasMoved({ path, device, mountPoint }: JournalEntry['devices'][number], isSameBoot: boolean): Promise<boolean> {
+async function hasMoved(source: JournalEntry['devices'][number], isSameBoot: boolean): Promise<boolean> {
+  const { path, device, mountPoint } = source
   if (isSameBoot || mountPoint === undefined) {
     const now = await nearestDevice(path, { limitMs: sourceLimitMs })
-    if (now !== 'unknown') return now !== device
+    if (now !== 'unknown') return now !== device && !isSameMountedAnew(source)
   }
   return mountPoint !== undefined && mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint
+}
+
+/**
+ * Whether the same share, or another file system without a disk of its own, is mounted where it was: each time it is mounted it gets
+ * another device number. Disks do not, and the next one may have the same name. A source that repeats the type, as that of a file
+ * system in memory, does not say which one it is.
+ */
+function isSameMountedAnew({ path, mountPoint, mount }: JournalEntry['devices'][number]): boolean {
+  if (mountPoint === undefined || mountPoint === '/' || mount === undefined || mount.source.startsWith('/dev/') || [mount.type, 'none', ''].includes(mount.source)) return false
+  if (mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint) return false
+  const now = mountedAt(mountPoint)
+  return now !== null && now.type === mount.type && now.source === mount.source && now.root === mount.root
 }
 
 /** The machine was restarted since the entry was written. Boards without a clock tell that by nothing else. */
@@ -279,10 +292,16 @@ function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
     state: plan.state,
     whyNotDown: plan.whyNotDown,
     devices: plan.sources.flatMap(({ path, device, isMountedByStack }) =>
-      device === null || isMountedByStack === true || isOfTheSystem(path) ? [] : [{ path, device, mountPoint: mountPointOf(path, { limitMs: sourceLimitMs }) }],
+      device === null || isMountedByStack === true || isOfTheSystem(path) ? [] : [{ path, device, ...mountOf(path) }],
     ),
     graceSeconds: context.graceSeconds,
   }
+}
+
+function mountOf(path: string): Pick<JournalEntry['devices'][number], 'mountPoint' | 'mount'> {
+  const mountPoint = mountPointOf(path, { limitMs: sourceLimitMs })
+  const mount = mountedAt(mountPoint)
+  return mount === null ? { mountPoint } : { mountPoint, mount }
 }
 
 interface Asking extends Pick<ReadingTime, 'mode' | 'ended'> {

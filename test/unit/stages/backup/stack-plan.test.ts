@@ -89,7 +89,7 @@ describe('the plan for a stack', () => {
     })
   })
 
-  it.each([{ missingImages: ['nginx:1'] }, { wouldLose: ['web-app-1 removes itself'] }])('pauses what must not be stopped, since nothing is stopped by that: %o', async (preflight) => {
+  it.each([{ missingImages: ['nginx:1'] }, { wouldLose: ['web-app-1 removes itself'] }, { startObstacles: [{ kind: 'fails', message: 'a device is gone', fix: '' }] } satisfies Partial<Preflight>])('pauses what must not be stopped, since nothing is stopped by that: %o', async (preflight) => {
     expect(await planOf(running(), { flag: 'pause', preflight })).toMatchObject({ mode: 'pause', willStop: true, isLiveUnasked: false, problems: [] })
   })
 
@@ -132,12 +132,20 @@ describe('the plan for a stack', () => {
     ['its model does not resolve', { model: failure('configuration') }, 'model-does-not-resolve'],
     ['an image that it would need is missing', { missingImages: ['nginx:1'] }, 'image-missing'],
     ['a stop would lose something for good', { wouldLose: ['web-app-1 removes itself'] }, 'stop-would-lose'],
+    ['what its start needs is gone', { startObstacles: [{ kind: 'fails', message: 'a device is gone', fix: 'Plug it in' }] }, 'start-would-fail'],
+    ['a start would bring it back with other data', { startObstacles: [{ kind: 'other-data', message: 'its folder was moved', fix: 'Put it back' }] }, 'start-would-change-data'],
   ]
   it.each(obstacles)('stops nothing that could not be started again: %s; it is read as it runs, and that is told', async (_, preflight, code) => {
     const plan = await planOf(running(), { preflight })
     expect(plan).toMatchObject({ willStop: false, isLiveUnasked: true })
     expect(codesOf(plan)).toEqual([code])
     expect(plan.problems[0]).toMatchObject({ severity: 'error', stack: 'web' })
+  })
+
+  it('takes a stack down that only its present containers keep from starting, and does not stop it', async () => {
+    const preflight: Partial<Preflight> = { startObstacles: [{ kind: 'fails', message: 'the container whose network it shares is gone', fix: '', isGoneWithDown: true }] }
+    expect(await planOf(running(), { preflight })).toMatchObject({ mode: 'down', willStop: true, problems: [] })
+    expect(await planOf(running(), { preflight: { ...preflight, whyNotDown: ['an anonymous volume'] } })).toMatchObject({ mode: 'stop', willStop: false, isLiveUnasked: true, problems: [{ code: 'start-would-fail' }] })
   })
 
   it.each(obstacles)('is not to blame with none, where %s', async (_, preflight) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 
 import type { Answer, FrozenCopy, PreparedSnapshot, ReadingTime, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
@@ -410,6 +411,35 @@ describe('the window in which a stack is down', () => {
     expect(await sourcesThatMoved(renumbered)).toEqual([])
     expect(await sourcesThatMoved({ ...renumbered, bootId: entry.bootId })).toEqual([directory])
     expect(await sourcesThatMoved({ ...renumbered, devices: renumbered.devices.map((place) => ({ ...place, mountPoint: directory })) })).toEqual([directory])
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('knows a share that was mounted anew in the same place, which gives it another device number, and not another share', async () => {
+    const [place, other] = [at('nas'), at('other')]
+    for (const folder of [place, other, at('lower/one'), at('lower/two')]) mkdirSync(folder, { recursive: true })
+    // Read-only, without a disk of its own, and with a source of any name.
+    const mount = (from: string, to: string): unknown => execFileSync('mount', ['-t', 'overlay', from, '-o', `lowerdir=${at('lower/one')}:${at('lower/two')}`, to])
+    const mountAnew = (from: string): void => {
+      execFileSync('umount', [place])
+      // It takes the number that has become free.
+      mount('between:/', other)
+      mount(from, place)
+      execFileSync('umount', [other])
+    }
+    mount('nas:/export', place)
+    try {
+      const { dev } = statSync(place)
+      const entry = await entryOfWindow(planOf({ sources: [source(place, { device: dev })] }))
+      expect(entry.devices).toEqual([{ path: place, device: dev, mountPoint: place, mount: { type: 'overlay', source: 'nas:/export', root: '/' } }])
+      mountAnew('nas:/export')
+      expect(statSync(place).dev).not.toBe(dev)
+      expect(await sourcesThatMoved(entry)).toEqual([])
+      const [{ mount: _, ...earlier }] = entry.devices as [JournalEntry['devices'][number]]
+      expect(await sourcesThatMoved({ ...entry, devices: [earlier] })).toEqual([place])
+      mountAnew('nas:/other')
+      expect(await sourcesThatMoved({ ...entry, devices: [{ ...entry.devices[0]!, device: 424_242 }] })).toEqual([place])
+    } finally {
+      execFileSync('umount', [place])
+    }
   })
 
   it('does not compare what only the stack itself mounts, nor the trees of the system itself', async () => {
