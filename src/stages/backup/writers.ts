@@ -1,14 +1,14 @@
-import { basename } from 'node:path'
-
-import { frozenFolderName, type PossibleWriter, type WatchReport } from '@stackbk/contract'
+import { type PossibleWriter, type WatchReport } from '@stackbk/contract'
 
 import type { Configuration } from '../../config/configuration.js'
 import { ChangeWatch } from '../../host/change-watch.js'
 import { changedWithin } from '../../host/file-times.js'
 import { filesMappedBy } from '../../host/mapped-files.js'
 import { isWithin } from '../../host/mounts.js'
+import { isOwnFolder } from '../own-folders.js'
 import type { Run } from '../run.js'
 import { withoutNested } from './coverage.js'
+import { excludeFilterOf } from './excludes.js'
 import { globPattern } from './glob-pattern.js'
 import type { StackPlan } from './stack-plan.js'
 
@@ -145,14 +145,12 @@ export function named(paths: readonly string[]): string {
   return paths.length > shown.length ? `${shown.join(', ')} and ${paths.length - shown.length} more` : shown.join(', ')
 }
 
-/** What the snapshot does not hold, or what stackbk itself writes. Of EXCLUDE only what is certain: names, and absolute paths. */
+/** Returns whether the snapshot does not hold a path, or stackbk itself writes it. */
 async function ignoredPaths(run: Run, plan: StackPlan): Promise<(path: string) => boolean> {
-  const repository = (await run.engine()).location().path
+  const engine = await run.engine()
+  const repository = engine.location().path
   // What does not answer is not read either, and would hold up the look at all else.
   const own = [run.state.root, ...(repository === null ? [] : [repository]), ...plan.unansweredPaths]
-  const excludes = run.configuration.stack(plan.stack.name).exclude.map((pattern) => pattern.replace(/\/+$/, '')).filter((pattern) => pattern !== '' && !pattern.startsWith('!'))
-  const names = excludes.filter((pattern) => !/[/[\\]/.test(pattern)).map(globPattern)
-  const paths = excludes.filter((pattern) => pattern.startsWith('/') && !/[*?[\\]/.test(pattern))
-  const isExcluded = (path: string): boolean => paths.some((excluded) => isWithin(path, excluded)) || path.split('/').some((part) => part !== '' && names.some((name) => name.test(part)))
-  return (path) => basename(path) === frozenFolderName || own.some((folder) => isWithin(path, folder)) || (excludes.length > 0 && isExcluded(path))
+  const isExcluded = excludeFilterOf(engine, plan.excludes, plan.paths)
+  return (path) => isOwnFolder(path) || own.some((folder) => isWithin(path, folder)) || isExcluded(path)
 }

@@ -19,7 +19,7 @@ describe('the plan for a stack', () => {
       describe: () => Promise.resolve(ok(capsule)),
       ...options.runtime,
     })
-    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), stopMode: options.flag, reserved: [], signal: new AbortController().signal })
+    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), engine: { excludeFilter: (patterns) => (path) => patterns.includes(path) }, stopMode: options.flag, reserved: [], signal: new AbortController().signal })
   }
   const codesOf = (plan: StackPlan): string[] => plan.problems.map(({ code }) => code)
 
@@ -46,6 +46,13 @@ describe('the plan for a stack', () => {
     const labelled = (value: string): StackState => stateOf([container('app', { labels: { 'stackbk.stop-timeout': value } })])
     for (const value of ['90', '5m', '1 h']) expect(codesOf(await planOf(labelled(value)))).toEqual([])
     for (const value of ['', 'soon', '0', '-5', '2d', '1.5']) expect(codesOf(await planOf(labelled(value)))).toEqual(['invalid-stop-timeout'])
+  })
+
+  it('is incomplete where EXCLUDE leaves out the folder as a whole, and says so', async () => {
+    const plan = await planOf(running(), { text: `[stack:web]\nEXCLUDE=cache, ${at('stacks/web')}\n` })
+    expect([plan.isIncomplete, plan.excludes]).toEqual([true, ['cache', at('stacks/web')]])
+    expect(plan.problems).toMatchObject([{ severity: 'error', code: 'root-excluded', message: expect.stringContaining(at('stacks/web')) as string, fix: 'Correct EXCLUDE in [stack:web]' }])
+    expect(await planOf(running(), { text: '[stack:web]\nEXCLUDE=cache\n' })).toMatchObject({ isIncomplete: false, problems: [] })
   })
 
   it('is down by itself, where that gives back the very containers that ran', async () => {
