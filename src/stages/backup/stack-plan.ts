@@ -100,7 +100,7 @@ export async function planStack(
   if (runs && wantsStop) obstacles.push(...places.filter(({ isUnanswered, services }) => isUnanswered === true && services.length > 0).map((source) => hangingSource(stack, source)))
   problems.push(...obstacles, ...unresolvedModel(stack, preflight), ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
-  if (runs && requested === 'auto' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
+  if (runs && (requested === 'auto' || requested === 'down') && mode === 'stop' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
   const isLiveUnasked = wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown')
   return {
     stack,

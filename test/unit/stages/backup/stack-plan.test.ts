@@ -74,7 +74,7 @@ describe('the plan for a stack', () => {
     const plan = await planOf(running(), { runtime: { preflight: (_, options) => (asked.push(options?.stopMode), Promise.resolve(ok(preflight))) } })
     expect(plan).toMatchObject({ mode: 'stop', modeReason: 'web-db-1 keeps files: /data/row', willStop: true, problems: [{ severity: 'warning', code: 'data-in-container', message: expect.stringContaining('/data/row') }] })
     expect(asked).toEqual(['auto'])
-    expect(codesOf(await planOf(running(), { flag: 'down', preflight }))).toEqual(['down-changes'])
+    expect(codesOf(await planOf(running(), { flag: 'stop', preflight }))).toEqual([])
     expect(codesOf(await planOf(stopped(), { preflight }))).toEqual([])
   })
 
@@ -94,6 +94,13 @@ describe('the plan for a stack', () => {
       willStop: true,
       problems: [],
     })
+  })
+
+  it('is stop where down was asked for and a container keeps files that a new one would lack, and warns of them', async () => {
+    const data = ['web-db-1 keeps files: /data/row']
+    const plan = await planOf(running(), { flag: 'down', preflight: { whyNotDown: data, dataInContainers: data, whyNeverDown: data } })
+    expect(plan).toMatchObject({ mode: 'stop', modeReason: 'down would not give back what ran: web-db-1 keeps files: /data/row', willStop: true, problems: [{ severity: 'warning', code: 'data-in-container' }] })
+    expect(plan.problems).toHaveLength(1)
   })
 
   it.each([{ missingImages: ['nginx:1'] }, { wouldLose: ['web-app-1 removes itself'] }])('pauses what must not be stopped, since nothing is stopped by that: %o', async (preflight) => {
