@@ -5,6 +5,7 @@ import { ChangeWatch } from '../../host/change-watch.js'
 import { changedWithin } from '../../host/file-times.js'
 import { filesMappedBy } from '../../host/mapped-files.js'
 import { isWithin } from '../../host/mounts.js'
+import { ProcessWrites } from '../../host/process-writes.js'
 import { isOwnFolder } from '../own-folders.js'
 import type { Run } from '../run.js'
 import { withoutNested } from './coverage.js'
@@ -60,15 +61,18 @@ export class WriterCheck {
   readonly #writers: readonly PossibleWriter[]
   readonly #paths: readonly string[]
   readonly #watch: ChangeWatch | null
+  /** Where the watch does not see everything. */
+  readonly #writes: ProcessWrites | null
   #from = 0
   #until = 0
 
-  private constructor(run: Run, plan: StackPlan, parts: { readonly writers: readonly PossibleWriter[]; readonly paths: readonly string[]; readonly watch: ChangeWatch | null }) {
+  private constructor(run: Run, plan: StackPlan, parts: { readonly writers: readonly PossibleWriter[]; readonly paths: readonly string[]; readonly watch: ChangeWatch | null; readonly writes: ProcessWrites | null }) {
     this.#run = run
     this.#plan = plan
     this.#writers = parts.writers
     this.#paths = parts.paths
     this.#watch = parts.watch
+    this.#writes = parts.writes
   }
 
   /** Prepares it, before the stack is stopped. Never throws. */
@@ -77,7 +81,8 @@ export class WriterCheck {
     const paths = withoutNested(writers.flatMap((writer) => writer.paths))
     const isIgnored = await ignoredPaths(run, plan)
     const watch = paths.length === 0 ? null : await ChangeWatch.of(paths, isIgnored)
-    return new WriterCheck(run, plan, { writers, paths, watch })
+    const writes = watch?.isIncomplete === true ? await ProcessWrites.of(writers.map(({ id }) => id)) : null
+    return new WriterCheck(run, plan, { writers, paths, watch, writes })
   }
 
   /** Whether it still fits: the writers and what they reach are those it was prepared for. */
@@ -91,12 +96,14 @@ export class WriterCheck {
     if (this.#from !== 0) return
     this.#from = Date.now()
     this.#watch?.begin()
+    this.#writes?.begin()
   }
 
   /** The reading is over, and nothing of the stack has been started yet. */
   end(): void {
     if (this.#until !== 0) return
     this.#until = Date.now()
+    this.#writes?.end()
     void this.#watch?.end()
   }
 
@@ -130,7 +137,9 @@ export class WriterCheck {
     if (changed.length > 0) return { changed, doubt: null }
     const because = watched?.doubt ?? 'it was not known before that something could write to it'
     if (doubt !== null) return { changed: [], doubt: `${because}, and ${doubt}` }
-    return { changed: [], doubt: after.length === 0 || unwatched.length === 0 ? null : `${because}, and ${named(after)} changed afterwards, which hides earlier changes` }
+    if (after.length === 0 || unwatched.length === 0) return { changed: [], doubt: null }
+    if (!reachesAll && (await this.#writes?.wroteNothing()) === true) return { changed: [], doubt: null }
+    return { changed: [], doubt: `${because}, and ${named(after)} changed afterwards, which hides earlier changes` }
   }
 
   async #mapped(containers: readonly string[], reachesAll: boolean): Promise<string | null> {
