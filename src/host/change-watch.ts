@@ -1,7 +1,9 @@
-import { readFileSync, watch, type Dirent, type FSWatcher } from 'node:fs'
+import { watch, type Dirent, type FSWatcher } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 
 import { pathFromBytes, pathToBytes } from '@stackbk/contract'
+
+import { freeWatches, watchLimit, watchLimitName } from './inotify-watches.js'
 
 /** So many names are kept for the report; more say nothing new. */
 const keptNames = 100
@@ -11,6 +13,12 @@ const mostFolders = 100_000
 
 /** How long the walk through the folders may take. */
 const walkLimitMs = 60_000
+
+/** Of the watches that are free the rest stays for other programs. Theirs are asked for only by who needs more than a quarter of all. */
+const greatestShare = 0.9
+
+/** How many watches are removed at a time: a stack is started meanwhile, and must not wait for it. */
+const closedAtOnce = 64
 
 const separator = Buffer.from('/')
 
@@ -22,6 +30,12 @@ export interface WatchedChanges {
   readonly late: readonly string[]
   /** Why there may be more changes than these; `null` where there are not. */
   readonly doubt: string | null
+}
+
+/** What the kernel lets this user's programs watch together, and what of it they leave free. */
+export interface AvailableWatches {
+  readonly limit: number
+  free(): Promise<number>
 }
 
 type Phase = 'before' | 'begun' | 'within' | 'over'
@@ -38,14 +52,19 @@ export class ChangeWatch {
   readonly #changed = new Set<string>()
   readonly #late = new Set<string>()
   readonly #walks = new Set<Promise<void>>()
-  readonly #limit: number
+  readonly #watches: AvailableWatches
+  #limit: number
+  #raised: Promise<void> | null = null
+  #isBoundByKernel = true
   #phase: Phase = 'before'
   #doubt: string | null = null
   #ending: Promise<void> | null = null
 
-  private constructor(isIgnored: (path: string) => boolean) {
+  private constructor(isIgnored: (path: string) => boolean, watches: AvailableWatches) {
     this.#isIgnored = isIgnored
-    this.#limit = Math.min(mostFolders, Math.floor(watchLimit() / 4))
+    this.#watches = watches
+    this.#limit = Math.min(mostFolders, Math.floor(watches.limit / 4))
+    this.#isBoundByKernel = this.#limit < mostFolders
   }
 
   /**
@@ -53,8 +72,8 @@ export class ChangeWatch {
    *
    * @param isIgnored these paths are not reported, and not entered
    */
-  static async of(paths: readonly string[], isIgnored: (path: string) => boolean = () => false): Promise<ChangeWatch> {
-    const made = new ChangeWatch(isIgnored)
+  static async of(paths: readonly string[], isIgnored: (path: string) => boolean = () => false, watches: AvailableWatches = { limit: watchLimit(), free: freeWatches }): Promise<ChangeWatch> {
+    const made = new ChangeWatch(isIgnored, watches)
     const limit = AbortSignal.timeout(walkLimitMs)
     const walk = Promise.all(paths.map((path) => made.#enter(Buffer.from(pathToBytes(path)), limit)))
     const givenUp = new Promise<void>((resolve) => limit.addEventListener('abort', () => resolve(made.#doubtThat(`not all of its folders could be looked at within ${walkLimitMs / 1000} s`)), { once: true }))
@@ -75,9 +94,14 @@ export class ChangeWatch {
   end(): Promise<void> {
     this.#ending ??= this.#delivered().then(() => {
       this.#phase = 'over'
-      this.#close()
+      return this.#close()
     })
     return this.#ending
+  }
+
+  /** Whether it does not see every change: something could not be watched. */
+  get isIncomplete(): boolean {
+    return this.#doubt !== null
   }
 
   /** Whether this folder, or this single file, is watched by now. */
@@ -102,6 +126,7 @@ export class ChangeWatch {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       if (this.#phase === 'over' || limit?.aborted === true || this.#doubt !== null) return
       let entries: Dirent<Buffer>[] = []
+      if (this.#watchers.size >= this.#limit) await (this.#raised ??= this.#raiseLimit())
       try {
         if (next.isRoot && !(await lstat(next.path)).isDirectory()) this.#watch(next.path, null)
         else {
@@ -121,11 +146,18 @@ export class ChangeWatch {
     }
   }
 
+  async #raiseLimit(): Promise<void> {
+    const own = this.#watchers.size
+    const allowed = own + Math.floor((await this.#watches.free()) * greatestShare)
+    this.#limit = Math.max(this.#limit, Math.min(mostFolders, allowed))
+    this.#isBoundByKernel = this.#limit < mostFolders
+  }
+
   /** @param folder `null`: the path is a file */
   #watch(path: Buffer, folder: Buffer | null): void {
     const key = path.toString('latin1')
     if (this.#watchers.has(key)) return
-    if (this.#watchers.size >= this.#limit) return this.#doubtThat(`it has more than ${this.#limit} folders, too many to watch for changes`)
+    if (this.#watchers.size >= this.#limit) return this.#doubtThat(`it has more than ${this.#limit} folders, too many to watch for changes${this.#isBoundByKernel ? ` with the present ${watchLimitName}` : ''}`)
     const watcher = watch(path, { persistent: false, encoding: 'buffer' }, (event, name) => this.#onChange(path, folder === null ? null : name, event === 'rename'))
     watcher.on('error', (error) => this.#doubtThat(`${path.toString()} cannot be watched for changes: ${reasonOf(error)}`))
     this.#watchers.set(key, watcher)
@@ -167,21 +199,16 @@ export class ChangeWatch {
 
   #doubtThat(reason: string): void {
     this.#doubt ??= reason
-    this.#close()
+    void this.#close()
   }
 
-  #close(): void {
-    for (const watcher of this.#watchers.values()) watcher.close()
+  async #close(): Promise<void> {
+    const watchers = [...this.#watchers.values()]
     this.#watchers.clear()
-  }
-}
-
-/** The kernel's limit for all programs of a user together, containers of that user among them. */
-function watchLimit(): number {
-  try {
-    return Number.parseInt(readFileSync('/proc/sys/fs/inotify/max_user_watches', 'utf8'), 10) || 8192
-  } catch {
-    return 8192
+    while (watchers.length > 0) {
+      for (const watcher of watchers.splice(-closedAtOnce)) watcher.close()
+      if (watchers.length > 0) await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 }
 
@@ -191,5 +218,5 @@ function isGone(error: unknown): boolean {
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
-  return code === 'ENOSPC' ? 'the limit of fs.inotify.max_user_watches is reached' : (code ?? message)
+  return code === 'ENOSPC' ? `the limit of ${watchLimitName} is reached` : (code ?? message)
 }

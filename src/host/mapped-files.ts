@@ -39,8 +39,8 @@ export async function filesMappedBy(containerIds: readonly string[], paths: read
   })
 }
 
-/** A process belongs to a container if its control group names the container's ID. */
-async function processesOf(containerIds: readonly string[]): Promise<readonly { readonly pid: string; readonly container: string }[]> {
+/** Returns the processes of these containers. A process belongs to a container if its control group names the container's ID. */
+export async function processesOf(containerIds: readonly string[]): Promise<readonly { readonly pid: string; readonly container: string }[]> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))
   const found = await Promise.all(
     pids.map(async (pid) => {

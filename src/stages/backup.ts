@@ -215,10 +215,11 @@ async function rehearse(context: Omit<StackBackupContext, 'repository'> & { read
   const { run, runtime, repository, firstLook, reserved, stopMode } = context
   run.reporter.stacks(stacks.map((stack) => stack.name))
   const drafts: StackDraft[] = lost.map(unavailable)
+  const engine = repository?.engine ?? (await run.engine())
   for (const stack of stacks) {
     const state = firstLook.get(stack.directory)
     if (state === undefined) continue
-    const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode, reserved, signal: run.signal })
+    const plan = await planStack(stack, state, { runtime, configuration: run.configuration, engine, stopMode, reserved, signal: run.signal })
     const freezing = await chooseFreezer(run, plan, repository)
     const writers = possibleWriters(plan, run.configuration)
     const draft: StackDraft = {

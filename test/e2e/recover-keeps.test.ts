@@ -33,7 +33,8 @@ describe.runIf(process.getuid?.() === 0)('what a snapshot does not hold', () => 
   const recover = (...args: string[]): Promise<{ exitCode: number; result: RecoverResult; stderr: string }> => world.json<RecoverResult>(['recover', 'keeper', ...args])
 
   beforeAll(async () => {
-    world = await makeWorld({ settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false }, 'stack:keeper': { EXCLUDE: 'media, *.mkv' } } })
+    // The names of folders above the stack and its volume leave out nothing of them.
+    world = await makeWorld({ settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false }, 'stack:keeper': { EXCLUDE: 'media, *.mkv, volumes, stacks' } } })
     stack = await world.stack('keeper')
     volume = await docker('volume', 'inspect', '--format', '{{.Mountpoint}}', `${stack.project}_vol`)
     put(path('data/v'), 'good')

@@ -19,7 +19,6 @@ const recoveredInSample = ['photos', 'music', 'sick']
 
 /** What a night may report, by stack: everything else is a surprise. */
 const expected: Readonly<Record<string, readonly string[]>> = {
-  cache: ['not-in-backup'],
   edited: ['volume-not-found'],
   stubborn: ['killed-after-grace'],
 }

@@ -110,6 +110,8 @@ export interface Capsule {
   readonly notes: readonly string[]
   /** The user's patterns by which files were left out of this snapshot: a recovery keeps what they match. Absent in snapshots of older versions. */
   readonly excludes?: readonly string[]
+  /** The paths of the snapshot below which alone relative patterns of `excludes` acted. Absent in snapshots of older versions: they acted anywhere in a path. */
+  readonly excludeRoots?: readonly string[]
   /** Bind mounts outside of the folder that the stack writes to and this snapshot holds: its data, which a recovery replaces. Absent in snapshots of older versions. */
   readonly writableBinds?: readonly string[]
 }

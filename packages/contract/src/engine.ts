@@ -44,7 +44,10 @@ export interface SnapshotRequest {
    * be seen, `not-found` in the first phase.
    */
   readonly parent: string | null
-  /** Patterns of the engine's own kind, from the user. */
+  /**
+   * Patterns of the engine's own kind, from the user. A relative one acts below `paths` alone: the folders above them, and they
+   * themselves, are never left out by it.
+   */
   readonly excludes: readonly string[]
   /**
    * Absolute paths that are left out with everything below them, taken literally. Of `paths`, one that lies below such a path is in
@@ -271,8 +274,11 @@ export interface Engine extends LiveProvider {
   list(snapshot: string, request?: { readonly below?: string } & CallOptions): Promise<Answer<readonly SnapshotEntry[]>>
   /** Calls `onEntry` as {@link list} would list them, and keeps none: a snapshot may hold millions. Absent: `list` is used. */
   eachEntry?(snapshot: string, onEntry: (entry: SnapshotEntry) => void, request?: { readonly below?: string } & CallOptions): Promise<Answer<void>>
-  /** Returns whether these patterns leave a path out of a snapshot (see {@link SnapshotRequest.excludes}). Absent: nobody but the engine can say. */
-  excludeFilter?(patterns: readonly string[]): (path: string) => boolean
+  /**
+   * Returns whether these patterns leave a path out of a snapshot of these roots (see {@link SnapshotRequest.excludes}). Without
+   * `roots`, relative patterns act anywhere in a path. Absent: nobody but the engine can say.
+   */
+  excludeFilter?(patterns: readonly string[], roots?: readonly string[]): (path: string) => boolean
   /** The tagged snapshot has a new ID, which is the answer. */
   tag(snapshot: string, change: { readonly add?: readonly string[]; readonly remove?: readonly string[] }, options?: CallOptions): Promise<Answer<{ readonly id: string }>>
   forget(snapshots: readonly string[], request: { readonly prune: boolean } & CallOptions): Promise<Answer<{ readonly removed: readonly string[] }>>

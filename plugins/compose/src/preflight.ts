@@ -57,7 +57,9 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
   ]
   // Where `auto` takes `stop` anyway, what is in the layers stays.
   const layers = mayTakeDown && !(stopMode === 'auto' && whyNotDown.length > 0) ? await tools.layers.dataIn(alive.filter((container) => !container.isOneOff && !isKnownFromCapsule(container)), options) : { data: [], unknown: [] }
-  const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container))])]
+  // A recovery keeps the old containers' files in another way, and asks without a mode.
+  const inLayers = stopMode === 'down' ? [...layers.data, ...layers.unknown] : []
+  const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container)), ...inLayers])]
   return answered({
     model: noModel(state) ?? troubles[0] ?? done,
     // Stop and start address them by their IDs.

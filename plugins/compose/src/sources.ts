@@ -70,6 +70,8 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
     ...named.flat().map(modelFile),
     ...uses.flatMap((use): Place[] => {
       const volume = volumes.value.get(use.name)
+      // What is in memory is no one's data: it is gone with the last container that uses it.
+      if (volume !== undefined && isInMemory(volume)) return []
       if (volume === undefined) return missing.includes(use) ? [missingVolume(use, { models: ownModels, strangers: ofNoOtherFolder })] : []
       return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
     }),
@@ -131,6 +133,10 @@ function placeOf(volume: Volume): { path: string; whyNot: string; isMountedBySta
   if (device === '' && (volume.options['type'] ?? '') === '') return { path: volume.mountpoint, whyNot: '' }
   if (/(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '') && device.startsWith('/')) return { path: device, whyNot: '' }
   return { path: volume.mountpoint, whyNot: `it is mounted from ${device || 'elsewhere'} (${volume.options['type'] ?? 'no type'}) only while it is used`, isMountedByStack: true }
+}
+
+function isInMemory({ driver, options }: Volume): boolean {
+  return driver === 'local' && ['tmpfs', 'ramfs'].includes(options['type'] ?? '')
 }
 
 function bindsOf(state: StackState, models: readonly (Json | null)[]): Place[] {

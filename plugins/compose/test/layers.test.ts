@@ -109,6 +109,9 @@ test('a container with data in its own layer is stopped and started by auto, wit
     expect.stringMatching(/-one-1 keeps files in its own layer \(4 bytes\).*: \/data\/row$/),
   ])
   expect(dataInContainers).toEqual(whyNotDown)
+  // A down that is asked for by name is not done either; a recovery, which asks for no mode, is not kept from anything by it.
+  expect(good(await nextRun.preflight(state, { stopMode: 'down' })).whyNeverDown).toEqual(whyNotDown)
+  expect(good(await nextRun.preflight(state)).whyNeverDown).toBeUndefined()
   expect(good((await nextRun.dataInContainers?.(state)) ?? failed({ kind: 'failed', message: 'absent' }))).toEqual(whyNotDown)
   // Each container is looked into once a run, and not at all where nothing is taken down.
   const lookedInto = (all: readonly string[]): string[] => all.filter((call) => /^GET \/containers\/[0-9a-f]+\/(?:json|changes)$/.test(call))

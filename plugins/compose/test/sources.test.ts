@@ -149,24 +149,26 @@ test('a dollar sign in a path is one, and not two', async () => {
   ])
 })
 
-test('a volume that is a bind in disguise is read where its data is, and one on a share is not', async () => {
+test('a volume that is a bind in disguise is read where its data is, one on a share is not, and one in memory is no source', async () => {
   const outside = await outsideFolder()
   const stack = await liveStack({
     isUp: false,
     compose: {
-      services: { web: service({ volumes: ['bound:/bound', 'share:/share'] }) },
+      services: { web: service({ volumes: ['bound:/bound', 'share:/share', 'memory:/memory'] }) },
       volumes: {
+        memory: { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } },
         bound: { driver_opts: { type: 'none', o: 'bind', device: outside } },
         share: { driver_opts: { type: 'nfs', o: 'addr=192.0.2.1,ro', device: ':/export' } },
       },
     },
   })
-  for (const [name, options] of Object.entries({ bound: ['type=none', 'o=bind', `device=${outside}`], share: ['type=nfs', 'o=addr=192.0.2.1,ro', 'device=:/export'] })) {
+  for (const [name, options] of Object.entries({ memory: ['type=tmpfs', 'device=tmpfs', 'o=size=1m'], bound: ['type=none', 'o=bind', `device=${outside}`], share: ['type=nfs', 'o=addr=192.0.2.1,ro', 'device=:/export'] })) {
     await docker('volume', 'create', '--label', `com.docker.compose.project=${stack.project}`, ...options.flatMap((option) => ['--opt', option]), `${stack.project}_${name}`)
   }
   const volumes = Object.fromEntries((await sourcesOf(stack.directory)).map((source) => [source.volume, source]))
   expect(volumes[`${stack.project}_bound`]).toMatchObject({ path: outside, canBeRead: true })
   expect(volumes[`${stack.project}_share`]).toMatchObject({ canBeRead: false, whyNot: expect.stringContaining(':/export') })
+  expect(Object.keys(volumes)).not.toContain(`${stack.project}_memory`)
 })
 
 test('binds outside of the folder are sources, those inside are part of it, and the system is not read', async () => {

@@ -1,8 +1,12 @@
 import { posix } from 'node:path'
 
+import { literalPattern, withAnyByte } from './patterns.js'
+
 /** A pattern of restic's, split into the parts of a path. */
 interface Pattern {
   readonly parts: readonly (RegExp | '**')[]
+  /** The same parts, as they were written. */
+  readonly texts: readonly string[]
   /** It begins at the root: the whole path is compared, not any run of its parts. */
   readonly isAbsolute: boolean
   /** `!PATTERN` takes back what an earlier pattern has excluded. */
@@ -13,9 +17,11 @@ interface Pattern {
  * Returns what restic's `--exclude` does: whether a path, or a folder above it, is left out of a snapshot. A pattern matches any run
  * of a path's parts, so that it matches what is below a match too; `**` stands for any number of parts. A pattern that is not
  * valid matches nothing: restic makes no snapshot with it.
+ *
+ * @param roots the paths of the snapshot, below which alone relative patterns act ({@link patternsBelow}); absent: anywhere in a path
  */
-export function excludeFilter(patterns: readonly string[]): (path: string) => boolean {
-  const parsed = patterns.map((pattern) => pattern === '' ? null : parsePattern(pattern)).filter((pattern) => pattern !== null)
+export function excludeFilter(patterns: readonly string[], roots: readonly string[] = []): (path: string) => boolean {
+  const parsed = patternsBelow(patterns, roots).map((pattern) => pattern === '' ? null : parsePattern(pattern)).filter((pattern) => pattern !== null)
   if (parsed.length === 0) return () => false
   const isMatched = (parts: readonly string[]): boolean => {
     let isExcluded = false
@@ -26,10 +32,47 @@ export function excludeFilter(patterns: readonly string[]): (path: string) => bo
   }
   const takesBack = parsed.some(({ isNegated }) => isNegated)
   return (path) => {
-    const parts = path.split('/').filter((part) => part !== '')
+    const parts = partsOf(path)
     // restic does not look into a folder that is left out: nothing in it is taken back.
     return takesBack ? parts.some((_, index) => isMatched(parts.slice(0, index + 1))) : isMatched(parts)
   }
+}
+
+/**
+ * Returns patterns that act below the roots alone, for restic, which compares a relative one with the folders above a root too:
+ * `volumes` would leave out all that lies in `/var/lib/docker/volumes`. Absolute patterns mean what they name, and stay. So does
+ * a relative one that cannot match a root, nor a folder above one: it can only match below.
+ */
+export function patternsBelow(patterns: readonly string[], roots: readonly string[]): readonly string[] {
+  return patterns.flatMap((text) => {
+    const pattern = text === '' ? null : parsePattern(text)
+    if (pattern === null || pattern.isAbsolute || !roots.some((root) => reachesAbove(pattern, partsOf(root)))) return [text]
+    return [...new Set(roots)].flatMap((root) => anchored(pattern, root))
+  })
+}
+
+/** Returns whether the pattern, or its part before a `**`, which may stand for folders on both sides of the root, matches above or at the root. */
+function reachesAbove(pattern: Pattern, root: readonly string[]): boolean {
+  const wildcard = pattern.parts.indexOf('**', 1)
+  return matches(wildcard < 0 ? pattern : { ...pattern, parts: pattern.parts.slice(0, wildcard) }, root)
+}
+
+function anchored({ parts, texts, isNegated }: Pattern, root: string): readonly string[] {
+  const below = withAnyByte(literalPattern(root)).replaceAll(/[\n\r]/g, '?').replace(/\/$/, '')
+  const within = parts.every((part) => part === '**') ? '*' : `**/${texts.join('/')}`
+  // One that names the last folders of the root and goes on below it, such as `web/cache` for the stack web.
+  const folders = partsOf(root)
+  const isNamedUpTo = (end: number): boolean => end <= folders.length && parts.slice(0, end).every((part, at) => part !== '**' && isLiteral(texts[at]!) && part.test(folders[folders.length - end + at]!))
+  const beginnings = parts.map((_, at) => at).filter((at) => at > 0 && isNamedUpTo(at) && parts[at] !== '**')
+  return [within, ...beginnings.map((at) => texts.slice(at).join('/'))].map((end) => `${isNegated ? '!' : ''}${below}/${end}`)
+}
+
+function isLiteral(text: string): boolean {
+  return !/[*?[]/.test(text.replaceAll(/\\./g, ''))
+}
+
+function partsOf(path: string): readonly string[] {
+  return path.split('/').filter((part) => part !== '')
 }
 
 function parsePattern(text: string): Pattern | null {
@@ -37,7 +80,7 @@ function parsePattern(text: string): Pattern | null {
   const cleaned = posix.normalize(isNegated ? text.slice(1) : text).replace(/(.)\/+$/, '$1')
   const parts = cleaned.split('/').filter((part) => part !== '')
   const compiled = parts.map((part) => (part === '**' ? part : partPattern(part)))
-  return compiled.some((part) => part === null) ? null : { parts: compiled as (RegExp | '**')[], isAbsolute: cleaned.startsWith('/'), isNegated }
+  return compiled.some((part) => part === null) ? null : { parts: compiled as (RegExp | '**')[], texts: parts, isAbsolute: cleaned.startsWith('/'), isNegated }
 }
 
 function matches({ parts, isAbsolute }: Pattern, path: readonly string[]): boolean {

@@ -19,6 +19,7 @@ import { files, isUnknown } from '@stackbk/tool-runner/files'
 import { createGate, type Gate } from './gate.js'
 import { asNumber, asString, parseObject, type JsonObject } from './json.js'
 import { excludedPathLines, patternLines } from './patterns.js'
+import { patternsBelow } from './exclude-filter.js'
 import { comeForward, standBack } from './priority.js'
 import type { Restic } from './restic.js'
 import { encodeTag } from './tags.js'
@@ -56,7 +57,7 @@ export function prepareSnapshot(
   const begin = async (): Promise<Answer<void>> => {
     const refused = await refusal(restic, request)
     if (refused !== null) return failed(refused)
-    const lines = patternLines(request.excludes)
+    const lines = patternLines(patternsBelow(request.excludes, request.paths))
     if (!lines.ok) return lines
     const made = await createGate(restic.exec, restic.ownFolder, [...excludedPathLines(request.excludePaths ?? [], request.paths), ...lines.value])
     if (!made.ok) return made

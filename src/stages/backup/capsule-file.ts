@@ -37,7 +37,8 @@ export function writeCapsule(run: Run, plan: StackPlan, ended: readonly Containe
       host: run.configuration.backup.hostname,
       ...(machine === null ? {} : { machineId: machine }),
       ended,
-      excludes: run.configuration.stack(plan.stack.name).exclude,
+      excludes: plan.excludes,
+      excludeRoots: plan.paths,
       writableBinds: plan.sources.filter(({ kind, isWritable, path: source }) => kind === 'bind' && isWritable && plan.paths.includes(source)).map(({ path: source }) => source),
       notes: [...plan.capsule.notes, ...plan.problems.map((problem) => problem.message)],
     }

@@ -1,6 +1,7 @@
 import type { Answer, NeighbourEnd, SnapshotResult, UpReport } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
+import { watchLimitName } from '../../host/inotify-watches.js'
 import { worsen, type StackDraft } from './backup-result.js'
 import { killedContainers } from './killed-containers.js'
 import type { StackPlan } from './stack-plan.js'
@@ -114,7 +115,8 @@ function judgeWriters(draft: StackDraft, { writers, changed, doubt }: WriterVerd
   worsen(draft, 'partial')
   const who = `${writers.join(', ')} can write to its data`
   const message = changed.length > 0 ? `the data changed while it was read: ${named(changed)}; ${who}` : `${who}, and whether anything did while it was read is not known: ${doubt}`
-  draft.problems.push({ severity: 'error', code: 'not-quiet', message, fix: otherUsersFix(draft.name), stack: draft.name })
+  const fix = doubt?.includes(watchLimitName) === true ? `Raise ${watchLimitName}: a file in /etc/sysctl.d with the line ${watchLimitName}=524288, then sysctl --system. Or: ${otherUsersFix(draft.name)}` : otherUsersFix(draft.name)
+  draft.problems.push({ severity: 'error', code: 'not-quiet', message, fix, stack: draft.name })
 }
 
 /** A stop can end what was connected to the stack. */

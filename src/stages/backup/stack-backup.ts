@@ -1,14 +1,16 @@
 import { join } from 'node:path'
 
 import { files as fileSystem } from '@stackbk/tool-runner/files'
-import { frozenFolderName, type Answer, type ContainerState, type PreparedSnapshot, type Runtime, type Snapshot, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
+import { type Answer, type ContainerState, type PreparedSnapshot, type Runtime, type Snapshot, type SnapshotRequest, type Source, type StackState, type Watch } from '@stackbk/contract'
 
 import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
+import { ownFolderPatterns } from '../own-folders.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import { emptyDraft, worsen, type StackDraft } from './backup-result.js'
 import { writeCapsule } from './capsule-file.js'
+import { literalPattern } from './excludes.js'
 import { chooseFreezer, readyToFreeze, releaseFrozen, settleBefore, type ChosenFreezer } from './freezing.js'
 import { beforeReading, hasLivingWriters } from './living-writers.js'
 import { giveUp, judgeCapsule, judgeLate, judgeNeighbours, judgeQuiet, judgeSnapshot, judgeStart, judgeStop, judgeSuspects, judgeWhole, markLive } from './judging.js'
@@ -64,7 +66,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
   run.reporter.stackPhase(stack.name, 'preparing')
   const state = await lookAt(stack, context)
   const files = filesOf(state)
-  const plan = await planStack(stack, state, { runtime, configuration: run.configuration, stopMode: context.stopMode, reserved: context.reserved, signal: run.signal })
+  const plan = await planStack(stack, state, { runtime, configuration: run.configuration, engine: repository.engine, stopMode: context.stopMode, reserved: context.reserved, signal: run.signal })
   const freezing = await chooseFreezer(run, plan, repository)
   // What is frozen is read with the stack running again: there is nothing to be gained by reading it before.
   const warming = warm === undefined && freezing.chosen === null ? await decideWarmPass(run, plan, repository) : { isWanted: false, problems: [] }
@@ -75,7 +77,7 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
     tags: stackTags(stack.name),
     host: run.configuration.backup.hostname,
     parent: warm?.suspects != null ? warm.snapshot.id : (lastGood?.id ?? null),
-    excludes: [...run.configuration.stack(stack.name).exclude, frozenFolderName, ...plan.unansweredPaths.map(asPattern)],
+    excludes: [...plan.excludes, ...ownFolderPatterns, ...plan.unansweredPaths.map(literalPattern)],
     ...(plan.excludePaths.length === 0 ? {} : { excludePaths: plan.excludePaths }),
     ...expectedFrom(lastGood),
     ...(run.configuration.backup.backupTimeoutMs === null ? {} : { timeoutMs: run.configuration.backup.backupTimeoutMs }),
@@ -95,11 +97,6 @@ export async function prepareStack(stack: Stack, context: StackBackupContext, wa
 function expectedFrom(earlier: Snapshot | undefined): Pick<SnapshotRequest, 'expected'> {
   if (earlier === undefined || earlier.files === null || earlier.bytes === null) return {}
   return { expected: { files: earlier.files, bytes: earlier.bytes } }
-}
-
-/** An exclude pattern for one path alone. The engine does not even look at what is excluded. */
-function asPattern(path: string): string {
-  return path.replaceAll(/[\\*?[\]]/g, (mark) => `\\${mark}`)
 }
 
 /** Gives up what was prepared for a stack that is not backed up after all. */

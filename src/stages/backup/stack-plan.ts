@@ -1,9 +1,10 @@
-import { type Answer, type Capsule, type Preflight, readStopTimeout, type Runtime, type Source, type StackState, type StopMode, stopTimeoutLabel } from '@stackbk/contract'
+import { type Answer, type Capsule, type Engine, type Preflight, readStopTimeout, type Runtime, type Source, type StackState, type StopMode, stopTimeoutLabel } from '@stackbk/contract'
 
 import type { Configuration } from '../../config/configuration.js'
 import { problemFrom, type Problem } from '../../errors.js'
 import type { Stack } from '../../stacks/identity.js'
 import { coverageOf } from './coverage.js'
+import { excludesOf } from './excludes.js'
 import type { ReservedPlace } from './reserved-places.js'
 
 /** What is asked for: a mode, or `auto`, which leaves the choice between `down` and `stop` to what would come back. */
@@ -28,6 +29,8 @@ export interface StackPlan {
   readonly paths: readonly string[]
   /** What of it the snapshot leaves out because it is not the stack's. */
   readonly excludePaths: readonly string[]
+  /** The patterns of EXCLUDE, which act below the paths. */
+  readonly excludes: readonly string[]
   /** Below those paths, and not to be read: their file systems do not answer. */
   readonly unansweredPaths: readonly string[]
   readonly capsule: Capsule | null
@@ -67,7 +70,7 @@ const stopModes: readonly string[] = ['auto', 'down', 'stop', 'pause', 'none']
 export async function planStack(
   stack: Stack,
   state: StackState,
-  context: { readonly runtime: Runtime; readonly configuration: Configuration; readonly stopMode: RequestedStopMode | undefined; readonly reserved: readonly ReservedPlace[]; readonly signal: AbortSignal },
+  context: { readonly runtime: Runtime; readonly configuration: Configuration; readonly engine: Pick<Engine, 'excludeFilter'>; readonly stopMode: RequestedStopMode | undefined; readonly reserved: readonly ReservedPlace[]; readonly signal: AbortSignal },
 ): Promise<StackPlan> {
   const { runtime, configuration, signal } = context
   const requested = requestedStopMode(stack, state, configuration, context.stopMode)
@@ -85,6 +88,9 @@ export async function planStack(
   if (!sources.ok) problems.push(problemFrom(sources.failure, { code: 'sources-unknown', stack: stack.name }))
   const coverage = coverageOf(stack, places, { ...choices, reserved: context.reserved })
   problems.push(...coverage.problems)
+  const paths = coverage.paths.length > 0 ? coverage.paths : [stack.directory]
+  const { excludes, problems: excluded } = excludesOf({ stack, sources: places, paths, patterns: choices.exclude }, context.engine)
+  problems.push(...excluded)
   if (!capsule.ok) problems.push(problemFrom(capsule.failure, { severity: 'warning', code: 'capsule-incomplete', stack: stack.name }))
 
   const runs = state.condition === 'running'
@@ -94,7 +100,7 @@ export async function planStack(
   if (runs && wantsStop) obstacles.push(...places.filter(({ isUnanswered, services }) => isUnanswered === true && services.length > 0).map((source) => hangingSource(stack, source)))
   problems.push(...obstacles, ...unresolvedModel(stack, preflight), ...labelProblems(stack, state))
   if (runs && mode === 'down' && preflight?.ok) problems.push(...preflight.value.whyNotDown.map((why) => downInSpite(stack, why)))
-  if (runs && requested === 'auto' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
+  if (runs && (requested === 'auto' || requested === 'down') && mode === 'stop' && preflight?.ok) problems.push(...(preflight.value.dataInContainers ?? []).map((data) => dataInContainer(stack, data)))
   const isLiveUnasked = wantsStop && obstacles.length > 0 && (runs || state.condition === 'unknown')
   return {
     stack,
@@ -106,12 +112,13 @@ export async function planStack(
     isLiveUnasked,
     sources: places,
     othersSeenAt,
-    paths: coverage.paths.length > 0 ? coverage.paths : [stack.directory],
+    paths,
     excludePaths: coverage.excludePaths,
+    excludes,
     unansweredPaths: places.filter(({ isUnanswered }) => isUnanswered === true).map(({ path }) => path),
     capsule: capsule.ok ? capsule.value : null,
     problems,
-    isIncomplete: !sources.ok || coverage.isIncomplete || (!isLiveUnasked && obstacles.length > 0),
+    isIncomplete: !sources.ok || coverage.isIncomplete || excluded.length > 0 || (!isLiveUnasked && obstacles.length > 0),
   }
 }
 

@@ -1,14 +1,15 @@
-import { basename } from 'node:path'
-
-import { frozenFolderName, type PossibleWriter, type WatchReport } from '@stackbk/contract'
+import { type PossibleWriter, type WatchReport } from '@stackbk/contract'
 
 import type { Configuration } from '../../config/configuration.js'
 import { ChangeWatch } from '../../host/change-watch.js'
 import { changedWithin } from '../../host/file-times.js'
 import { filesMappedBy } from '../../host/mapped-files.js'
 import { isWithin } from '../../host/mounts.js'
+import { ProcessWrites } from '../../host/process-writes.js'
+import { isOwnFolder } from '../own-folders.js'
 import type { Run } from '../run.js'
 import { withoutNested } from './coverage.js'
+import { excludeFilterOf } from './excludes.js'
 import { globPattern } from './glob-pattern.js'
 import type { StackPlan } from './stack-plan.js'
 
@@ -60,15 +61,18 @@ export class WriterCheck {
   readonly #writers: readonly PossibleWriter[]
   readonly #paths: readonly string[]
   readonly #watch: ChangeWatch | null
+  /** Where the watch does not see everything. */
+  readonly #writes: ProcessWrites | null
   #from = 0
   #until = 0
 
-  private constructor(run: Run, plan: StackPlan, parts: { readonly writers: readonly PossibleWriter[]; readonly paths: readonly string[]; readonly watch: ChangeWatch | null }) {
+  private constructor(run: Run, plan: StackPlan, parts: { readonly writers: readonly PossibleWriter[]; readonly paths: readonly string[]; readonly watch: ChangeWatch | null; readonly writes: ProcessWrites | null }) {
     this.#run = run
     this.#plan = plan
     this.#writers = parts.writers
     this.#paths = parts.paths
     this.#watch = parts.watch
+    this.#writes = parts.writes
   }
 
   /** Prepares it, before the stack is stopped. Never throws. */
@@ -77,7 +81,8 @@ export class WriterCheck {
     const paths = withoutNested(writers.flatMap((writer) => writer.paths))
     const isIgnored = await ignoredPaths(run, plan)
     const watch = paths.length === 0 ? null : await ChangeWatch.of(paths, isIgnored)
-    return new WriterCheck(run, plan, { writers, paths, watch })
+    const writes = watch?.isIncomplete === true ? await ProcessWrites.of(writers.map(({ id }) => id)) : null
+    return new WriterCheck(run, plan, { writers, paths, watch, writes })
   }
 
   /** Whether it still fits: the writers and what they reach are those it was prepared for. */
@@ -91,12 +96,14 @@ export class WriterCheck {
     if (this.#from !== 0) return
     this.#from = Date.now()
     this.#watch?.begin()
+    this.#writes?.begin()
   }
 
   /** The reading is over, and nothing of the stack has been started yet. */
   end(): void {
     if (this.#until !== 0) return
     this.#until = Date.now()
+    this.#writes?.end()
     void this.#watch?.end()
   }
 
@@ -130,7 +137,9 @@ export class WriterCheck {
     if (changed.length > 0) return { changed, doubt: null }
     const because = watched?.doubt ?? 'it was not known before that something could write to it'
     if (doubt !== null) return { changed: [], doubt: `${because}, and ${doubt}` }
-    return { changed: [], doubt: after.length === 0 || unwatched.length === 0 ? null : `${because}, and ${named(after)} changed afterwards, which hides earlier changes` }
+    if (after.length === 0 || unwatched.length === 0) return { changed: [], doubt: null }
+    if (!reachesAll && (await this.#writes?.wroteNothing()) === true) return { changed: [], doubt: null }
+    return { changed: [], doubt: `${because}, and ${named(after)} changed afterwards, which hides earlier changes` }
   }
 
   async #mapped(containers: readonly string[], reachesAll: boolean): Promise<string | null> {
@@ -145,14 +154,12 @@ export function named(paths: readonly string[]): string {
   return paths.length > shown.length ? `${shown.join(', ')} and ${paths.length - shown.length} more` : shown.join(', ')
 }
 
-/** What the snapshot does not hold, or what stackbk itself writes. Of EXCLUDE only what is certain: names, and absolute paths. */
+/** Returns whether the snapshot does not hold a path, or stackbk itself writes it. */
 async function ignoredPaths(run: Run, plan: StackPlan): Promise<(path: string) => boolean> {
-  const repository = (await run.engine()).location().path
+  const engine = await run.engine()
+  const repository = engine.location().path
   // What does not answer is not read either, and would hold up the look at all else.
   const own = [run.state.root, ...(repository === null ? [] : [repository]), ...plan.unansweredPaths]
-  const excludes = run.configuration.stack(plan.stack.name).exclude.map((pattern) => pattern.replace(/\/+$/, '')).filter((pattern) => pattern !== '' && !pattern.startsWith('!'))
-  const names = excludes.filter((pattern) => !/[/[\\]/.test(pattern)).map(globPattern)
-  const paths = excludes.filter((pattern) => pattern.startsWith('/') && !/[*?[\\]/.test(pattern))
-  const isExcluded = (path: string): boolean => paths.some((excluded) => isWithin(path, excluded)) || path.split('/').some((part) => part !== '' && names.some((name) => name.test(part)))
-  return (path) => basename(path) === frozenFolderName || own.some((folder) => isWithin(path, folder)) || (excludes.length > 0 && isExcluded(path))
+  const isExcluded = excludeFilterOf(engine, plan.excludes, plan.paths)
+  return (path) => isOwnFolder(path) || own.some((folder) => isWithin(path, folder)) || isExcluded(path)
 }

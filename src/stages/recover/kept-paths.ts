@@ -1,8 +1,8 @@
 import type { Engine } from '@stackbk/contract'
-import { frozenFolderName } from '@stackbk/contract'
 
 import { isWithin, mountPoints, realPathSoFar } from '../../host/mounts.js'
 import { readDirlist } from '../../stacks/dirlist.js'
+import { ownFolderPatterns } from '../own-folders.js'
 import type { Run } from '../run.js'
 import { isThere } from './moves.js'
 
@@ -36,15 +36,17 @@ export interface KeptPathsRequest {
   readonly directory: string
   /** The patterns that left files out of the snapshot. */
   readonly excludes: readonly string[]
+  /** The paths below which these acted; undefined in snapshots of older versions, where they acted anywhere in a path. */
+  readonly excludeRoots?: readonly string[] | undefined
 }
 
 /**
  * Finds out what stays, for one stack: by the patterns of its snapshot and those of now, and by what is mounted and used here now.
  * Without an engine nobody can say what EXCLUDE means: then all stays that the snapshot does not hold.
  */
-export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes }: KeptPathsRequest): KeptPaths {
-  const patterns = [...new Set([...excludes, ...run.configuration.stack(name).exclude, frozenFolderName])]
-  const isExcluded = engine === null ? () => true : (engine.excludeFilter?.(patterns) ?? (() => false))
+export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes, excludeRoots }: KeptPathsRequest): KeptPaths {
+  const patterns = [...new Set([...excludes, ...run.configuration.stack(name).exclude, ...ownFolderPatterns])]
+  const isExcluded = engine === null ? () => true : (engine.excludeFilter?.(patterns, excludeRoots) ?? (() => false))
   return { mountPoints: new Set(mountPoints()), protectedPaths: protectedPathsOf(run, engine, directory), isExcluded }
 }
 

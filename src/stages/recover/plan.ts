@@ -10,7 +10,7 @@ import { stackKey } from '../../stacks/identity.js'
 import { isAlive, runningServices } from '../backup/stack-plan.js'
 import type { Run } from '../run.js'
 import type { ChosenSnapshot } from './choice.js'
-import { ownFolderPrefix } from './exchange.js'
+import { ownFolderPrefix } from '../own-folders.js'
 import { isWritable, sharesOf, type FileSystemShare } from './file-systems.js'
 import { heldPath, isCapsule } from './held-path.js'
 import { keptPathsOf, mountPointsBelow } from './kept-paths.js'
@@ -40,6 +40,8 @@ export interface RecoveryPlan {
   readonly volumePaths: readonly string[]
   /** The patterns that left files out of the snapshot. */
   readonly excludes: readonly string[]
+  /** The paths below which these acted; undefined: anywhere in a path. */
+  readonly excludeRoots?: readonly string[] | undefined
   /** Single files outside of the folder that the stack writes to: its own data, which is replaced. */
   readonly writtenFiles: readonly string[]
   readonly shares: readonly FileSystemShare[]
@@ -110,7 +112,7 @@ export async function readCapsule({ run, engine }: Pick<PlanContext, 'run' | 'en
   return { severity: 'error', code: 'capsule-unreadable', message: `the description of ${stack} in the snapshot ${snapshot.id.slice(0, 8)} is none that this version can read`, fix: `Extract the files alone: stackbk recover ${stack} --target DIR`, stack }
 }
 
-type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'origin' | 'relocations' | 'capsule' | 'held' | 'volumePaths' | 'excludes' | 'writtenFiles' | 'problems'>
+type Draft = Pick<RecoveryPlan, 'name' | 'key' | 'snapshot' | 'directory' | 'origin' | 'relocations' | 'capsule' | 'held' | 'volumePaths' | 'excludes' | 'excludeRoots' | 'writtenFiles' | 'problems'>
 
 /** Returns the drafts with all folders that move, and with what speaks against their new places. */
 function relocated(drafts: readonly Draft[], { run }: PlanContext): readonly Draft[] {
@@ -145,6 +147,7 @@ function draftOf({ stack, snapshot }: ChosenSnapshot, read: Capsule | null | Pro
     held: [origin, ...others.filter((path) => path !== origin)],
     volumePaths: others.filter((path) => path !== origin && volumes.some((volume) => isWithin(path, volume))),
     excludes: capsule?.excludes ?? [],
+    excludeRoots: capsule?.excludeRoots,
     writtenFiles: capsule?.writableBinds ?? [],
     problems,
   }
@@ -197,7 +200,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
  * Finds the file systems that are mounted below what comes back. What the snapshot holds of such a disk comes out onto that disk;
  * where it holds nothing of it, or the disk cannot be written to, the disk stays as it is.
  */
-async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'held' | 'snapshot' | 'part'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
+async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'excludeRoots' | 'held' | 'snapshot' | 'part'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
   const kept = keptPathsOf(run, engine, draft)
   const paths = (draft.part?.paths ?? draft.held).map((path) => placeOf(draft.relocations, path))
   const points = [...new Set(paths.flatMap((path) => mountPointsBelow(kept, path)))].filter((point) => !paths.includes(point))

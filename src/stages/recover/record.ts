@@ -59,6 +59,8 @@ export interface RecoveryRecord {
   readonly folders: readonly RecoveryFolder[]
   /** The patterns that left files out of the snapshot. Absent in records of older versions. */
   readonly excludes?: readonly string[]
+  /** The paths below which these acted. Absent: anywhere in a path. */
+  readonly excludeRoots?: readonly string[]
   /** Anonymous volumes among {@link oldVolumes} that hold more than the snapshot does: they are not removed. */
   readonly keptVolumes?: readonly string[]
   /** What is written over without keeping what was there. Then it only goes on, never back. */

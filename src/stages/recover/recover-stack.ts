@@ -96,6 +96,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     before: null,
     folders: overwrite ? [] : plan.shares.map(({ folder }) => folder),
     excludes: plan.excludes,
+    ...(plan.excludeRoots === undefined ? {} : { excludeRoots: plan.excludeRoots }),
     overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
     volumeMoves: [],

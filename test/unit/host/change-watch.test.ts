@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 import { ChangeWatch, type WatchedChanges } from '../../../src/host/change-watch.js'
+import { freeWatches, watchLimit } from '../../../src/host/inotify-watches.js'
 
 let folder = ''
 const at = (path: string): string => join(folder, path)
@@ -102,5 +103,37 @@ describe('a watch for changes', () => {
   it('sees a write through another link where it watches the file itself', async () => {
     linkSync(at('data/other'), at('link'))
     expect((await changesOf({ within: () => appendFileSync(at('link'), 'y') }, [at('data/other')])).changed).toEqual([at('data/other')])
+  })
+})
+
+describe('a watch of many folders', () => {
+  const folders = 100
+  beforeEach(() => {
+    for (let at = 0; at < folders; at++) mkdirSync(join(folder, 'data', `${at}`))
+  })
+  const watchWith = (limit: number, free: number): Promise<ChangeWatch> => ChangeWatch.of([at('data')], () => false, { limit, free: () => Promise.resolve(free) })
+
+  it('takes up to nine tenths of what other programs leave free, and no more', async () => {
+    const wide = await watchWith(200, 60)
+    wide.begin()
+    await turns()
+    writeFileSync(at('data/99/new'), 'x')
+    expect(await wide.result()).toEqual({ changed: [at('data/99/new')], late: [], doubt: null })
+    const narrow = await watchWith(200, 50)
+    expect(narrow.isIncomplete).toBe(true)
+    expect((await narrow.result()).doubt).toBe('it has more than 95 folders, too many to watch for changes with the present fs.inotify.max_user_watches')
+  })
+
+  it('asks for what is free only where a quarter of all is not enough', async () => {
+    const watch = await ChangeWatch.of([at('data')], () => false, { limit: 1000, free: () => Promise.reject(new Error('asked')) })
+    expect(await watch.result()).toEqual({ changed: [], late: [], doubt: null })
+  })
+
+  it('knows what is free by the watches of all programs of the user', async () => {
+    const before = await freeWatches()
+    const watch = await ChangeWatch.of([at('data')])
+    expect(await freeWatches()).toBeLessThanOrEqual(watchLimit() - folders)
+    await watch.result()
+    expect(before).toBeGreaterThan(0)
   })
 })

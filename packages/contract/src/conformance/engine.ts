@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import type { RetentionPolicy } from '../engine.js'
 import { kindOf, valueOf } from './answers.js'
@@ -269,6 +269,17 @@ export function engineSuite(make: () => Promise<EngineBench>): readonly Conforma
       expectEqual('what a restore brings back when a folder is excluded', readdirSync(join(scratch, source)), ['kept'])
       const isExcluded = engine.excludeFilter?.(['*.tmp']) ?? ((path: string) => path.endsWith('.tmp'))
       expectEqual('whether *.tmp excludes a.tmp, and whether it excludes a', [isExcluded(join(source, 'a.tmp')), isExcluded(join(source, 'a'))], [true, false])
+    }),
+
+    withRepository('a relative exclude pattern acts below the paths of a snapshot, not on the folders above them nor on themselves', async ({ engine, source }) => {
+      mkdirSync(join(source, basename(source)))
+      for (const path of ['file', join(basename(source), 'file')]) writeFileSync(join(source, path), 'content')
+      const patterns = [basename(source), basename(dirname(source))]
+      const { id } = await snapshot(engine, { ...requestOf(source), excludes: patterns })
+      const isExcluded = engine.excludeFilter?.(patterns, [source])
+      const listed = valueOf(await engine.list(id)).map(({ path }) => path)
+      expectEqual('whether a snapshot holds a file, with the names of its path and of the folder above it as patterns', listed.includes(join(source, 'file')), true)
+      if (isExcluded !== undefined) expectEqual('whether excludeFilter() with the roots excludes the path, a file in it, and the folder of its name in it', [isExcluded(source), isExcluded(join(source, 'file')), isExcluded(join(source, basename(source)))], [false, false, true])
     }),
 
     withRepository('listing tells type, size, permissions and time of each file', async ({ engine, source }) => {

@@ -143,6 +143,7 @@ describe('the backup of several stacks', () => {
     expect(exitCode).toBe(0)
     const [first, second] = requests
     expect(second).toEqual({ ...first, bindMounts })
+    expect(first?.excludes).toEqual(['.stackbk-frozen', '.stackbk-recover-*'])
   })
 
   it('releases a frozen copy also where an engine that throws cannot read it, which costs no other stack its backup', async () => {

@@ -19,7 +19,7 @@ describe('the plan for a stack', () => {
       describe: () => Promise.resolve(ok(capsule)),
       ...options.runtime,
     })
-    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), stopMode: options.flag, reserved: [], signal: new AbortController().signal })
+    return planStack(stackAt(), state, { runtime, configuration: configuration(options.text), engine: { excludeFilter: (patterns) => (path) => patterns.includes(path) }, stopMode: options.flag, reserved: [], signal: new AbortController().signal })
   }
   const codesOf = (plan: StackPlan): string[] => plan.problems.map(({ code }) => code)
 
@@ -48,6 +48,13 @@ describe('the plan for a stack', () => {
     for (const value of ['', 'soon', '0', '-5', '2d', '1.5']) expect(codesOf(await planOf(labelled(value)))).toEqual(['invalid-stop-timeout'])
   })
 
+  it('is incomplete where EXCLUDE leaves out the folder as a whole, and says so', async () => {
+    const plan = await planOf(running(), { text: `[stack:web]\nEXCLUDE=cache, ${at('stacks/web')}\n` })
+    expect([plan.isIncomplete, plan.excludes]).toEqual([true, ['cache', at('stacks/web')]])
+    expect(plan.problems).toMatchObject([{ severity: 'error', code: 'root-excluded', message: expect.stringContaining(at('stacks/web')) as string, fix: 'Correct EXCLUDE in [stack:web]' }])
+    expect(await planOf(running(), { text: '[stack:web]\nEXCLUDE=cache\n' })).toMatchObject({ isIncomplete: false, problems: [] })
+  })
+
   it('is down by itself, where that gives back the very containers that ran', async () => {
     expect(await planOf(running())).toMatchObject({ mode: 'down', modeReason: null, willStop: true, isLiveUnasked: false, isIncomplete: false, problems: [], paths: [at('stacks/web')], capsule })
   })
@@ -67,7 +74,7 @@ describe('the plan for a stack', () => {
     const plan = await planOf(running(), { runtime: { preflight: (_, options) => (asked.push(options?.stopMode), Promise.resolve(ok(preflight))) } })
     expect(plan).toMatchObject({ mode: 'stop', modeReason: 'web-db-1 keeps files: /data/row', willStop: true, problems: [{ severity: 'warning', code: 'data-in-container', message: expect.stringContaining('/data/row') }] })
     expect(asked).toEqual(['auto'])
-    expect(codesOf(await planOf(running(), { flag: 'down', preflight }))).toEqual(['down-changes'])
+    expect(codesOf(await planOf(running(), { flag: 'stop', preflight }))).toEqual([])
     expect(codesOf(await planOf(stopped(), { preflight }))).toEqual([])
   })
 
@@ -87,6 +94,13 @@ describe('the plan for a stack', () => {
       willStop: true,
       problems: [],
     })
+  })
+
+  it('is stop where down was asked for and a container keeps files that a new one would lack, and warns of them', async () => {
+    const data = ['web-db-1 keeps files: /data/row']
+    const plan = await planOf(running(), { flag: 'down', preflight: { whyNotDown: data, dataInContainers: data, whyNeverDown: data } })
+    expect(plan).toMatchObject({ mode: 'stop', modeReason: 'down would not give back what ran: web-db-1 keeps files: /data/row', willStop: true, problems: [{ severity: 'warning', code: 'data-in-container' }] })
+    expect(plan.problems).toHaveLength(1)
   })
 
   it.each([{ missingImages: ['nginx:1'] }, { wouldLose: ['web-app-1 removes itself'] }, { startObstacles: [{ kind: 'fails', message: 'a device is gone', fix: '' }] } satisfies Partial<Preflight>])('pauses what must not be stopped, since nothing is stopped by that: %o', async (preflight) => {

@@ -62,6 +62,7 @@ describe('the window in which a stack is down', () => {
       othersSeenAt: 0,
       paths: [directory],
       excludePaths: [],
+      excludes: [],
       unansweredPaths: [],
       capsule: null,
       problems: [],

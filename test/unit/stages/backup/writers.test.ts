@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { PossibleWriter } from '@stackbk/contract'
+import type { Engine, PossibleWriter } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
 import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
@@ -10,14 +10,14 @@ import { at, configuration, source, stackAt, testRun, write, type TestRun } from
 
 const dockge: PossibleWriter = { id: 'dockge-id', name: 'dockge', image: 'louislam/dockge:1', labels: {}, paths: [] }
 
-function planWith(writers: readonly PossibleWriter[]): StackPlan {
+function planWith(writers: readonly PossibleWriter[], excludes: readonly string[] = []): StackPlan {
   const directory = at('stacks/web')
   mkdirSync(join(directory, 'data'), { recursive: true })
-  return { stack: stackAt(), sources: [source(directory, { otherUsers: writers.map(({ name }) => name), possibleWriters: writers.map((writer) => ({ ...writer, paths: writer.paths.length > 0 ? writer.paths : [directory] })) })], paths: [directory], unansweredPaths: [] } as unknown as StackPlan
+  return { stack: stackAt(), sources: [source(directory, { otherUsers: writers.map(({ name }) => name), possibleWriters: writers.map((writer) => ({ ...writer, paths: writer.paths.length > 0 ? writer.paths : [directory] })) })], paths: [directory], excludes, unansweredPaths: [] } as unknown as StackPlan
 }
 
 function runWith(text = ''): TestRun {
-  return testRun({ configuration: configuration(text), engine: { location: () => ({ display: at('repository'), path: at('repository') }) } })
+  return testRun({ configuration: configuration(text), engine: { location: () => ({ display: at('repository'), path: at('repository') }), excludeFilter: undefined } as unknown as Partial<Engine> })
 }
 
 const turns = async (): Promise<void> => {
@@ -68,9 +68,9 @@ describe('who can write', () => {
 })
 
 describe('the check of what was written', () => {
-  async function verdictOf(act: () => void, { writers = [dockge], text = '', started = [] as StartedWriter[] } = {}): Promise<WriterVerdict> {
+  async function verdictOf(act: () => void, { writers = [dockge], text = '', started = [] as StartedWriter[], excludes = [] as string[] } = {}): Promise<WriterVerdict> {
     const run = runWith(text)
-    const plan = planWith(writers)
+    const plan = planWith(writers, excludes)
     write('stacks/web/data/file')
     write('stacks/other/file')
     const check = await WriterCheck.of(run, plan)
@@ -88,11 +88,14 @@ describe('the check of what was written', () => {
     const nothing = { writers: ['dockge'], changed: [], doubt: null }
     expect(await verdictOf(() => {})).toEqual(nothing)
     expect(await verdictOf(() => appendFileSync(at('stacks/other/file'), 'x'))).toEqual(nothing)
-    const text = `[stack:web]\nEXCLUDE=*.log, cache, ${at('stacks/web/scratch')}\n`
     const excluded = (): void => {
       for (const path of ['data/a.log', 'scratch']) writeFileSync(at(`stacks/web/${path}`), 'x')
     }
-    expect(await verdictOf(excluded, { text })).toEqual(nothing)
+    expect(await verdictOf(excluded, { excludes: ['*.log', 'cache', at('stacks/web/scratch')] })).toEqual(nothing)
+  })
+
+  it('finds what was written in a stack that lies below a folder that an exclude pattern names', async () => {
+    expect(await verdictOf(() => appendFileSync(at('stacks/web/data/file'), 'x'), { excludes: ['stacks', 'web'] })).toMatchObject({ changed: [at('stacks/web/data/file')] })
   })
 
   it('names the file that was written, and who may have, also where the stack wrote to it again afterwards', async () => {
