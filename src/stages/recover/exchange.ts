@@ -3,9 +3,7 @@ import { join, relative } from 'node:path'
 import { type FolderEntry, readEntries, readNames } from '../../host/file-names.js'
 import type { KeptPath, KeptPaths, KeptReason } from './kept-paths.js'
 import { isThere, statusOf } from './moves.js'
-
-/** All folders of our own begin so, whoever's they are: they are never moved and never removed with something else. */
-export const ownFolderPrefix = '.stackbk-recover-'
+import { ownFolderPrefix } from './own-folder.js'
 
 /** A thing that is exchanged by two renames. */
 export interface Exchange {

@@ -4,6 +4,7 @@ import { frozenFolderName } from '@stackbk/contract'
 import { isWithin, mountPoints, realPathSoFar } from '../../host/mounts.js'
 import { readDirlist } from '../../stacks/dirlist.js'
 import type { Run } from '../run.js'
+import { stays, type ForeignPath } from './foreign-paths.js'
 import { isThere } from './moves.js'
 
 /**
@@ -12,8 +13,10 @@ import { isThere } from './moves.js'
  * - `mounted`: another file system is mounted there
  * - `repository`, `state`, `configuration`: stackbk itself needs it
  * - `other-stack`: it is the folder of another stack
+ * - `shared`: it lies outside of the stack's folder, and another stack uses it too
+ * - `system`: it is a file of the operating system
  */
-export type KeptReason = 'excluded' | 'mounted' | 'repository' | 'state' | 'configuration' | 'other-stack'
+export type KeptReason = 'excluded' | 'mounted' | 'repository' | 'state' | 'configuration' | 'other-stack' | 'shared' | 'system'
 
 export interface KeptPath {
   readonly path: string
@@ -36,21 +39,23 @@ export interface KeptPathsRequest {
   readonly directory: string
   /** The patterns that left files out of the snapshot. */
   readonly excludes: readonly string[]
+  /** What is not the stack's alone. Absent: nothing. */
+  readonly foreignPaths?: readonly ForeignPath[]
 }
 
 /**
  * Finds out what stays, for one stack: by the patterns of its snapshot and those of now, and by what is mounted and used here now.
  * Without an engine nobody can say what EXCLUDE means: then all stays that the snapshot does not hold.
  */
-export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes }: KeptPathsRequest): KeptPaths {
+export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes, foreignPaths = [] }: KeptPathsRequest): KeptPaths {
   const patterns = [...new Set([...excludes, ...run.configuration.stack(name).exclude, frozenFolderName])]
   const isExcluded = engine === null ? () => true : (engine.excludeFilter?.(patterns) ?? (() => false))
-  return { mountPoints: new Set(mountPoints()), protectedPaths: protectedPathsOf(run, engine, directory), isExcluded }
+  return { mountPoints: new Set(mountPoints()), protectedPaths: protectedPathsOf(run, engine, { directory, foreignPaths }), isExcluded }
 }
 
-function protectedPathsOf(run: Run, engine: Engine | null, directory: string): ReadonlyMap<string, KeptReason> {
+function protectedPathsOf(run: Run, engine: Engine | null, { directory, foreignPaths }: { readonly directory: string; readonly foreignPaths: readonly ForeignPath[] }): ReadonlyMap<string, KeptReason> {
   const { dirlist: file, stacksDirectory } = run.configuration.docker
-  const paths = new Map<string, KeptReason>()
+  const paths = new Map<string, KeptReason>(foreignPaths.filter(stays).map(({ path, reason }) => [path, reason]))
   const protect = (path: string | null, reason: KeptReason): void => {
     if (path === null || path === '') return
     const real = realPathSoFar(path)

@@ -4,7 +4,7 @@ import { basename, dirname } from 'node:path'
 import type { Answer, Engine, RebuiltVolume, RestoreResult, SnapshotEntry } from '@stackbk/contract'
 
 import { isWithin, mountPointOf } from '../../host/mounts.js'
-import { ownFolderPrefix } from './exchange.js'
+import { ownFolderPrefix } from './own-folder.js'
 import { notReplaced } from './file-moves.js'
 import { isWritable, shareOf, sharesOf } from './file-systems.js'
 import { moveToKept } from './kept-aside.js'

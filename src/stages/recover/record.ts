@@ -5,6 +5,7 @@ import type { Capsule } from '@stackbk/contract'
 
 import { syncFolder } from '../../host/atomic-write.js'
 import { ensureFolder } from '../../host/state-folder.js'
+import type { ForeignPath } from './foreign-paths.js'
 import type { FolderChange, Move } from './moves.js'
 import type { Relocation } from './relocation.js'
 
@@ -59,6 +60,8 @@ export interface RecoveryRecord {
   readonly folders: readonly RecoveryFolder[]
   /** The patterns that left files out of the snapshot. Absent in records of older versions. */
   readonly excludes?: readonly string[]
+  /** What outside of its folder is not the stack's alone. Absent: nothing. */
+  readonly foreignPaths?: readonly ForeignPath[]
   /** Anonymous volumes among {@link oldVolumes} that hold more than the snapshot does: they are not removed. */
   readonly keptVolumes?: readonly string[]
   /** What is written over without keeping what was there. Then it only goes on, never back. */

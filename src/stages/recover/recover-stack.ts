@@ -95,6 +95,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     before: null,
     folders: overwrite ? [] : plan.shares.map(({ folder }) => folder),
     excludes: plan.excludes,
+    ...(plan.foreignPaths === undefined || plan.foreignPaths.length === 0 ? {} : { foreignPaths: plan.foreignPaths }),
     overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
     volumeMoves: [],

@@ -46,9 +46,9 @@ export class Recovery {
 
   /** What stays in its place. */
   async kept(): Promise<KeptPaths> {
-    const { name, directory, excludes = [] } = this.#record
+    const { name, directory, excludes = [], foreignPaths = [] } = this.#record
     const engine = await this.run.engine().catch(() => null)
-    return keptPathsOf(this.run, engine, { name, directory, excludes })
+    return keptPathsOf(this.run, engine, { name, directory, excludes, foreignPaths })
   }
 
   complain(severity: Problem['severity'], code: string, message: string, fix: string): void {

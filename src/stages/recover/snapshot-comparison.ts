@@ -3,7 +3,8 @@ import { basename, dirname, join, relative } from 'node:path'
 import type { SnapshotEntry } from '@stackbk/contract'
 
 import { type FolderEntry, readEntries } from '../../host/file-names.js'
-import { mostNamed, ownFolderPrefix } from './exchange.js'
+import { mostNamed } from './exchange.js'
+import { ownFolderPrefix } from './own-folder.js'
 import type { KeptPath, KeptPaths, KeptReason } from './kept-paths.js'
 import { isThere, statusOf } from './moves.js'
 

@@ -1,6 +1,6 @@
 import type { Answer, Engine } from '@stackbk/contract'
 
-import { ownFolderPrefix } from './exchange.js'
+import { ownFolderPrefix } from './own-folder.js'
 import { extractShares } from './extraction.js'
 import { sharesOf } from './file-systems.js'
 import type { Recovery } from './recovery.js'
