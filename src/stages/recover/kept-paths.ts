@@ -41,16 +41,18 @@ export interface KeptPathsRequest {
   readonly excludes: readonly string[]
   /** What is not the stack's alone. Absent: nothing. */
   readonly foreignPaths?: readonly ForeignPath[]
+  /** Subvolumes among what comes back, on this host: they stay as mount points do. Absent: none. */
+  readonly subvolumes?: readonly string[]
 }
 
 /**
  * Finds out what stays, for one stack: by the patterns of its snapshot and those of now, and by what is mounted and used here now.
  * Without an engine nobody can say what EXCLUDE means: then all stays that the snapshot does not hold.
  */
-export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes, foreignPaths = [] }: KeptPathsRequest): KeptPaths {
+export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes, foreignPaths = [], subvolumes = [] }: KeptPathsRequest): KeptPaths {
   const patterns = [...new Set([...excludes, ...run.configuration.stack(name).exclude, frozenFolderName])]
   const isExcluded = engine === null ? () => true : (engine.excludeFilter?.(patterns) ?? (() => false))
-  return { mountPoints: new Set(mountPoints()), protectedPaths: protectedPathsOf(run, engine, { directory, foreignPaths }), isExcluded }
+  return { mountPoints: new Set([...mountPoints(), ...subvolumes]), protectedPaths: protectedPathsOf(run, engine, { directory, foreignPaths }), isExcluded }
 }
 
 function protectedPathsOf(run: Run, engine: Engine | null, { directory, foreignPaths }: { readonly directory: string; readonly foreignPaths: readonly ForeignPath[] }): ReadonlyMap<string, KeptReason> {

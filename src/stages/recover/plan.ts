@@ -20,6 +20,7 @@ import { previewChanges } from './preview.js'
 import type { RecoveryChanges } from './recover-result.js'
 import { destinationOf, destinationProblems, heldOf, placeOf, type Relocation } from './relocation.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
+import { subvolumesAt } from './subvolumes.js'
 
 /** What will be done for one stack, found out before anything is touched. */
 export interface RecoveryPlan {
@@ -44,6 +45,8 @@ export interface RecoveryPlan {
   readonly writtenFiles: readonly string[]
   /** What outside of its folder is not the stack's alone. Absent: nothing. */
   readonly foreignPaths?: readonly ForeignPath[]
+  /** Subvolumes among what comes back, on this host: they stay, and what is in them is exchanged. Absent: none. */
+  readonly subvolumes?: readonly string[]
   readonly shares: readonly FileSystemShare[]
   /** Paths of the snapshot at which other file systems are mounted on this host. */
   readonly mountPoints: readonly string[]
@@ -187,14 +190,16 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   const ofServices = part === null ? null : mountsOf(state, context.services)
   if (isSound()) problems.push(...(await foreignPathProblems(draft, foreignPaths.filter(({ path }) => ofServices === null || ofServices.some((mount) => isWithin(path, mount))), context)))
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
-  const disks = isSound() ? await disksBelow({ ...draft, held, foreignPaths, part }, context) : { mountPoints: [], held: [], problems: [] }
+  const subvolumes = isSound() ? subvolumesOf({ ...draft, held, foreignPaths, part }, context) : []
+  const disks = isSound() ? await disksBelow({ ...draft, held, foreignPaths, subvolumes, part }, context) : { mountPoints: [], held: [], problems: [] }
   problems.push(...disks.problems)
   const shares = isSound() ? sharesOf([...(part?.paths ?? held), ...disks.held], `${ownFolderPrefix}${draft.key}-${run.id.slice(-6)}`, draft.relocations) : []
-  const changes = isSound() && run.dryRun ? await previewChanges(run, context.engine, { ...draft, foreignPaths, part }) : null
+  const changes = isSound() && run.dryRun ? await previewChanges(run, context.engine, { ...draft, foreignPaths, subvolumes, part }) : null
   return {
     ...draft,
     held,
     writtenFiles,
+    subvolumes,
     foreignPaths: foreignPaths.map(({ path, reason, isUsed }) => ({ path, reason, isUsed })),
     part,
     shares,
@@ -208,11 +213,18 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   }
 }
 
+/** What stays anyway is not searched for subvolumes: it may be large, or on a disk that hangs. */
+function subvolumesOf(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'held' | 'part' | 'foreignPaths'>, { run, engine }: PlanContext): readonly string[] {
+  const kept = keptPathsOf(run, engine, draft)
+  const isLeft = (path: string): boolean => kept.mountPoints.has(path) || kept.protectedPaths.has(path) || kept.isExcluded(heldOf(draft.relocations, path))
+  return [...new Set((draft.part?.paths ?? draft.held).flatMap((path) => subvolumesAt(placeOf(draft.relocations, path), isLeft)))].filter((path) => !kept.mountPoints.has(path))
+}
+
 /**
  * Finds the file systems that are mounted below what comes back. What the snapshot holds of such a disk comes out onto that disk;
  * where it holds nothing of it, or the disk cannot be written to, the disk stays as it is.
  */
-async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'held' | 'snapshot' | 'part' | 'foreignPaths'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
+async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'held' | 'snapshot' | 'part' | 'foreignPaths' | 'subvolumes'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
   const kept = keptPathsOf(run, engine, draft)
   const paths = (draft.part?.paths ?? draft.held).map((path) => placeOf(draft.relocations, path))
   const points = [...new Set(paths.flatMap((path) => mountPointsBelow(kept, path)))].filter((point) => !paths.includes(point))

@@ -62,6 +62,8 @@ export interface RecoveryRecord {
   readonly excludes?: readonly string[]
   /** What outside of its folder is not the stack's alone. Absent: nothing. */
   readonly foreignPaths?: readonly ForeignPath[]
+  /** Subvolumes among what comes back, which stay. Absent: none. */
+  readonly subvolumes?: readonly string[]
   /** Anonymous volumes among {@link oldVolumes} that hold more than the snapshot does: they are not removed. */
   readonly keptVolumes?: readonly string[]
   /** What is written over without keeping what was there. Then it only goes on, never back. */

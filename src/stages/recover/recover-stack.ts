@@ -96,6 +96,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     folders: overwrite ? [] : plan.shares.map(({ folder }) => folder),
     excludes: plan.excludes,
     ...(plan.foreignPaths === undefined || plan.foreignPaths.length === 0 ? {} : { foreignPaths: plan.foreignPaths }),
+    ...(plan.subvolumes === undefined || plan.subvolumes.length === 0 ? {} : { subvolumes: plan.subvolumes }),
     overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
     volumeMoves: [],

@@ -46,9 +46,9 @@ export class Recovery {
 
   /** What stays in its place. */
   async kept(): Promise<KeptPaths> {
-    const { name, directory, excludes = [], foreignPaths = [] } = this.#record
+    const { name, directory, excludes = [], foreignPaths = [], subvolumes = [] } = this.#record
     const engine = await this.run.engine().catch(() => null)
-    return keptPathsOf(this.run, engine, { name, directory, excludes, foreignPaths })
+    return keptPathsOf(this.run, engine, { name, directory, excludes, foreignPaths, subvolumes })
   }
 
   complain(severity: Problem['severity'], code: string, message: string, fix: string): void {
