@@ -11,7 +11,7 @@ import { isAlive } from '../backup/stack-plan.js'
 import { extractShares, stagedPath } from './extraction.js'
 import { fileMoves, joinMoves } from './file-moves.js'
 import { recordNotInSnapshot } from './kept-aside.js'
-import { changeFolders, placeAll } from './moves.js'
+import { changeFolders, crossDeviceFix, isCrossDevice, placeAll } from './moves.js'
 import { cleanUp, finish, giveBack, overwriteAndRebuild, rebuild, settle, startFromJournal, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import type { RecoveryPlan } from './plan.js'
@@ -161,7 +161,7 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
       return rebuilt
     }
   } catch (error) {
-    rebuilt = { ...rebuilt, failure: { kind: 'failed', message: `the recovery of ${plan.name} was left by an error`, toolOutput: error instanceof Error ? error.message : String(error) } }
+    rebuilt = { ...rebuilt, failure: { kind: 'failed', message: `the recovery of ${plan.name} was left by an error`, toolOutput: error instanceof Error ? error.message : String(error), ...(isCrossDevice(error) ? { fix: crossDeviceFix } : {}) } }
   }
   await unwind(recovery, rebuilt)
   return rebuilt.failure === null && rebuilt.report?.isUp === true ? { ...rebuilt, failure: { kind: 'failed', message: '' } } : rebuilt
