@@ -32,6 +32,8 @@ const reasons: Readonly<Record<KeptReason, string>> = {
   state: 'the state folder of stackbk',
   configuration: 'the configuration of stackbk',
   'other-stack': 'another stack',
+  shared: 'another stack uses it too',
+  system: 'it belongs to this host',
 }
 
 /** A row a stack. */

@@ -5,6 +5,7 @@ import { askCompose } from './compose.js'
 import { isAlive } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
 import { children, type Json, record, text, textList } from './json.js'
+import { fixForModel } from './missing-variable.js'
 import { serviceHashes } from './service-hash.js'
 
 /** Services that ran, without those that `run` made. */
@@ -144,5 +145,6 @@ export function parsedModel(docker: Docker, printed: string, what: string): Answ
 
 /** What Compose says against the files is the user's to mend. It may need several lines for it, and the first says where. */
 function unresolved(failure: Failure): Failure {
-  return { ...failure, toolOutput: (failure.toolOutput ?? '').replaceAll('\n', ' '), kind: 'configuration', fix: 'Correct the compose file or the files that it reads, until docker compose config works in the folder' }
+  const toolOutput = (failure.toolOutput ?? '').replaceAll('\n', ' ')
+  return { ...failure, toolOutput, kind: 'configuration', fix: fixForModel(toolOutput, 'Correct the compose file or the files that it reads, until docker compose config works in the folder') }
 }

@@ -10,6 +10,7 @@ import { elsewhereFix, whyElsewhere } from './engine-host.js'
 import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, written } from './host-ports.js'
 import { type Json, list, record, text } from './json.js'
 import { listContainers, type Listed } from './look.js'
+import { fixForModel } from './missing-variable.js'
 import { isOfNeighbour, namedFolders } from './ownership.js'
 import { isInside, realPath } from './paths.js'
 import { knownEngine, knownVersions } from './readiness.js'
@@ -72,7 +73,7 @@ function noModel(scope: ProjectScope, question: RebuildQuestion, why: string): R
     mayCome ? 'warning' : 'error',
     'no-model',
     `How project ${scope.project.name} is made will be known from its compose files alone, since its model did not resolve at the snapshot: ${why}`,
-    'Mend the compose file until docker compose config works, then start the stack with docker compose up -d',
+    fixForModel(why, 'Mend the compose file until docker compose config works, then start the stack with docker compose up -d'),
   )
 }
 

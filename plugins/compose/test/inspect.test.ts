@@ -102,7 +102,7 @@ test('broken YAML and an unset variable do not make a running stack a stopped on
   const state = await look(runtime, stack.directory)
   expect(state.condition).toBe('running')
   const { model } = good(await runtime.preflight(state))
-  expect(model).toMatchObject({ ok: false, failure: { kind: 'configuration', toolOutput: expect.stringContaining('it is needed') } })
+  expect(model).toMatchObject({ ok: false, failure: { kind: 'configuration', toolOutput: expect.stringContaining('it is needed'), fix: expect.stringContaining('set COMPOSE_ENV=NEVER_SET_ANYWHERE in [docker]') } })
 })
 
 test('a folder that was renamed while its stack runs is not a stopped stack', async () => {

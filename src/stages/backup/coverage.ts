@@ -4,6 +4,7 @@ import type { Source } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
+import { isSystemFile } from '../../host/system-files.js'
 import type { Stack } from '../../stacks/identity.js'
 import type { ReservedPlace } from './reserved-places.js'
 
@@ -46,7 +47,7 @@ export function coverageOf(stack: Pick<Stack, 'name' | 'directory'>, sources: re
   const unheld = sources
     .filter((source) => source.isWritable && !closed.includes(source) && !misplaced.includes(source) && !paths.some((path) => isWithin(source.path, path)))
     .filter((source) => !isIgnored(source) && !isReserved(source))
-    .filter((source) => !isOfTheSystem(source))
+    .filter((source) => !isOfTheSystem(source) && !isOfThisHost(source))
   const leftOut = [...left, ...reserved.filter((place) => included.some((source) => source.canBeRead && isReserved(source) && belongsTo(source, place)))]
   const problems = [
     ...closed.map((source) => notReadable(stack.name, source)),
@@ -82,13 +83,18 @@ function isIncluded(source: Source, choices: CoverageChoices): boolean {
     case 'anonymous-volume':
       return choices.includeVolumes
     case 'bind':
-      return choices.includeBinds === 'writable' && source.isWritable
+      return choices.includeBinds === 'writable' && source.isWritable && !isOfThisHost(source)
   }
 }
 
 /** Sockets, devices and the system's own trees: nobody wants them in a backup, so nobody is warned of them. */
 function isOfTheSystem(source: Source): boolean {
   return source.kind === 'bind' && !source.canBeRead && source.whyNot !== '' && source.device !== null && systemTrees.some((tree) => isWithin(source.path, tree))
+}
+
+/** A bind mount of a file or folder of the operating system: it says which host this is, so it is no stack's data. */
+function isOfThisHost(source: Source): boolean {
+  return source.kind === 'bind' && [source.path, ...(source.links ?? [])].some(isSystemFile)
 }
 
 const systemTrees = ['/proc', '/sys', '/dev', '/run', '/var/run']

@@ -141,6 +141,8 @@ export function notReplaced(stack: string, { path, reason }: KeptPath, held = pa
     state: 'the state folder of stackbk is there',
     configuration: 'the configuration of stackbk is there',
     'other-stack': 'the folder of another stack is there',
+    shared: 'another stack uses it too',
+    system: 'it belongs to this host',
   }
   return { severity: 'warning', code: 'not-replaced', message: `${path} stays as it is, because ${why[reason]}: the snapshot holds something else there`, fix: `Extract what the snapshot holds: stackbk recover ${stack} --path ${held} --target DIR`, stack }
 }

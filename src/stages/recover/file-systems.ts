@@ -5,6 +5,7 @@ import { isWithin, mountPointOf, mountPoints, nearestExisting, realPathSoFar } f
 import { isThere } from './moves.js'
 import type { RecoveryFolder } from './record.js'
 import { placeOf, type Relocation } from './relocation.js'
+import { isOnOwnDevice } from './subvolumes.js'
 
 /** What comes out of a snapshot onto one file system, so that it gets to its place by a rename. */
 export interface FileSystemShare {
@@ -33,9 +34,9 @@ export function fileSystemOf(path: string): string {
   return `${statSync(there).dev} ${mountPointOf(there)}`
 }
 
-/** A rename cannot take its place (EBUSY): what is in it is exchanged instead. */
+/** A rename cannot take its place (EBUSY, or EXDEV for a subvolume): what is in it is exchanged instead. */
 export function isMountPoint(path: string): boolean {
-  return isThere(path) && mountPoints().includes(realPathSoFar(path))
+  return isThere(path) && (mountPoints().includes(realPathSoFar(path)) || isOnOwnDevice(path))
 }
 
 /**

@@ -4,6 +4,7 @@ import { isWithin, mountPoints, realPathSoFar } from '../../host/mounts.js'
 import { readDirlist } from '../../stacks/dirlist.js'
 import { ownFolderPatterns } from '../own-folders.js'
 import type { Run } from '../run.js'
+import { stays, type ForeignPath } from './foreign-paths.js'
 import { isThere } from './moves.js'
 
 /**
@@ -12,8 +13,10 @@ import { isThere } from './moves.js'
  * - `mounted`: another file system is mounted there
  * - `repository`, `state`, `configuration`: stackbk itself needs it
  * - `other-stack`: it is the folder of another stack
+ * - `shared`: it lies outside of the stack's folder, and another stack uses it too
+ * - `system`: it is a file of the operating system
  */
-export type KeptReason = 'excluded' | 'mounted' | 'repository' | 'state' | 'configuration' | 'other-stack'
+export type KeptReason = 'excluded' | 'mounted' | 'repository' | 'state' | 'configuration' | 'other-stack' | 'shared' | 'system'
 
 export interface KeptPath {
   readonly path: string
@@ -38,21 +41,25 @@ export interface KeptPathsRequest {
   readonly excludes: readonly string[]
   /** The paths below which these acted; undefined in snapshots of older versions, where they acted anywhere in a path. */
   readonly excludeRoots?: readonly string[] | undefined
+  /** What is not the stack's alone. Absent: nothing. */
+  readonly foreignPaths?: readonly ForeignPath[]
+  /** Subvolumes among what comes back, on this host: they stay as mount points do. Absent: none. */
+  readonly subvolumes?: readonly string[]
 }
 
 /**
  * Finds out what stays, for one stack: by the patterns of its snapshot and those of now, and by what is mounted and used here now.
  * Without an engine nobody can say what EXCLUDE means: then all stays that the snapshot does not hold.
  */
-export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes, excludeRoots }: KeptPathsRequest): KeptPaths {
+export function keptPathsOf(run: Run, engine: Engine | null, { name, directory, excludes, excludeRoots, foreignPaths = [], subvolumes = [] }: KeptPathsRequest): KeptPaths {
   const patterns = [...new Set([...excludes, ...run.configuration.stack(name).exclude, ...ownFolderPatterns])]
   const isExcluded = engine === null ? () => true : (engine.excludeFilter?.(patterns, excludeRoots) ?? (() => false))
-  return { mountPoints: new Set(mountPoints()), protectedPaths: protectedPathsOf(run, engine, directory), isExcluded }
+  return { mountPoints: new Set([...mountPoints(), ...subvolumes]), protectedPaths: protectedPathsOf(run, engine, { directory, foreignPaths }), isExcluded }
 }
 
-function protectedPathsOf(run: Run, engine: Engine | null, directory: string): ReadonlyMap<string, KeptReason> {
+function protectedPathsOf(run: Run, engine: Engine | null, { directory, foreignPaths }: { readonly directory: string; readonly foreignPaths: readonly ForeignPath[] }): ReadonlyMap<string, KeptReason> {
   const { dirlist: file, stacksDirectory } = run.configuration.docker
-  const paths = new Map<string, KeptReason>()
+  const paths = new Map<string, KeptReason>(foreignPaths.filter(stays).map(({ path, reason }) => [path, reason]))
   const protect = (path: string | null, reason: KeptReason): void => {
     if (path === null || path === '') return
     const real = realPathSoFar(path)

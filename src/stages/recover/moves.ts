@@ -115,6 +115,14 @@ function makeFolderFor(path: string): void {
   chmodSync(fsPath(parent), 0o755)
 }
 
+/** Returns whether the system refused a rename because its two ends are in different file systems, pools or quota projects (EXDEV). */
+export function isCrossDevice(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EXDEV'
+}
+
+/** What can be done where no rename works, though both ends seem to be on one file system. */
+export const crossDeviceFix = 'This file system does not let files be moved between these folders, as with project quotas of XFS, or mergerfs: recover with --overwrite, which writes in place'
+
 /** Also a link to nowhere is something. Throws where that cannot be known. */
 export function isThere(path: string): boolean {
   return statusOf(path) !== null

@@ -1,12 +1,12 @@
 import { chmodSync, chownSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import type { Answer, Engine, RebuiltVolume, RestoreResult, SnapshotEntry } from '@stackbk/contract'
 
 import { isWithin, mountPointOf } from '../../host/mounts.js'
 import { ownFolderPrefix } from '../own-folders.js'
 import { notReplaced } from './file-moves.js'
-import { isWritable, shareOf, sharesOf } from './file-systems.js'
+import { fileSystemOf, isWritable, shareOf, sharesOf } from './file-systems.js'
 import { moveToKept } from './kept-aside.js'
 import { mountPointsBelow } from './kept-paths.js'
 import { isThere, makeOwnedFolder, type OwnedFolder } from './moves.js'
@@ -108,7 +108,8 @@ function moveAside(recovery: Recovery, { notInSnapshot, otherKind, kept, keptCou
 function folderOn(recovery: Recovery, path: string): RecoveryFolder {
   const { folders, key, runId, directory } = recovery.record
   const mountPoint = mountPointOf(dirname(path))
-  const present = folders.find((folder) => folder.mountPoint === mountPoint)
+  const fileSystem = fileSystemOf(join(dirname(path), ownFolderPrefix))
+  const present = folders.find((folder) => folder.mountPoint === mountPoint && fileSystemOf(folder.path) === fileSystem)
   if (present !== undefined) return present
   // Next to the stack, or as high as may be on another file system: never in the folder that is compared.
   const share = shareOf(sharesOf([directory, path], `${ownFolderPrefix}${key}-${runId.slice(-6)}`), path)

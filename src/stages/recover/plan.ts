@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, isAbsolute, normalize } from 'node:path'
 
-import type { Capsule, Engine, Preflight, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
+import type { Capsule, ContainerState, Engine, Preflight, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
 import { counted } from '../../counted.js'
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
@@ -11,6 +11,7 @@ import { isAlive, runningServices } from '../backup/stack-plan.js'
 import type { Run } from '../run.js'
 import type { ChosenSnapshot } from './choice.js'
 import { ownFolderPrefix } from '../own-folders.js'
+import { foreignPathProblems, foreignPathsOf, stays, type ForeignPath } from './foreign-paths.js'
 import { isWritable, sharesOf, type FileSystemShare } from './file-systems.js'
 import { heldPath, isCapsule } from './held-path.js'
 import { keptPathsOf, mountPointsBelow } from './kept-paths.js'
@@ -20,6 +21,7 @@ import { previewChanges } from './preview.js'
 import type { RecoveryChanges } from './recover-result.js'
 import { destinationOf, destinationProblems, heldOf, placeOf, type Relocation } from './relocation.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
+import { subvolumesAt } from './subvolumes.js'
 
 /** What will be done for one stack, found out before anything is touched. */
 export interface RecoveryPlan {
@@ -44,6 +46,10 @@ export interface RecoveryPlan {
   readonly excludeRoots?: readonly string[] | undefined
   /** Single files outside of the folder that the stack writes to: its own data, which is replaced. */
   readonly writtenFiles: readonly string[]
+  /** What outside of its folder is not the stack's alone. Absent: nothing. */
+  readonly foreignPaths?: readonly ForeignPath[]
+  /** Subvolumes among what comes back, on this host: they stay, and what is in them is exchanged. Absent: none. */
+  readonly subvolumes?: readonly string[]
   readonly shares: readonly FileSystemShare[]
   /** Paths of the snapshot at which other file systems are mounted on this host. */
   readonly mountPoints: readonly string[]
@@ -168,22 +174,37 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     if (isWhole ? !context.overwrite : (preflight?.wouldLose ?? []).length > 0) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
   }
   const writtenFiles = [...draft.writtenFiles]
+  const known: Source[] = []
   if (isSound() && state !== null && hasContainers) {
     const sources = await runtime.sources(state, { signal: run.signal })
     if (sources.ok) {
       writtenFiles.push(...sources.value.filter(({ kind, isWritable }) => kind === 'bind' && isWritable).map(({ path }) => path))
-      problems.push(...usedByOthers(draft, sources.value))
+      known.push(...sources.value)
     } else problems.push(problemFrom(sources.failure, { stack: draft.name }))
   }
-  const part = isSound() ? await partOf(draft, state, context) : null
+  // What was asked for by its path comes back whoever else uses it.
+  const foreign = isSound() && context.path === undefined ? await foreignPathsOf(draft, others, state, known, context) : null
+  if (foreign?.ok === false) problems.push(problemFrom(foreign.failure, { code: 'state-unknown', stack: draft.name }))
+  const foreignPaths = foreign?.ok === true ? foreign.value : []
+  // It is not brought out of the snapshot: it may be large, and is not needed.
+  const staying = new Set(foreignPaths.filter(stays).map(({ path }) => heldOf(draft.relocations, path)))
+  const held = draft.held.filter((path) => !staying.has(path))
+  const part = isSound() ? await partOf({ ...draft, held, staying }, state, context) : null
+  problems.push(...usedByOthers({ ...draft, held, part, isPath: context.path !== undefined }, known))
+  const ofServices = part === null ? null : mountsOf(state, context.services)
+  if (isSound()) problems.push(...(await foreignPathProblems(draft, foreignPaths.filter(({ path }) => ofServices === null || ofServices.some((mount) => isWithin(path, mount))), context)))
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
-  const disks = isSound() ? await disksBelow({ ...draft, part }, context) : { mountPoints: [], held: [], problems: [] }
+  const subvolumes = isSound() ? subvolumesOf({ ...draft, held, foreignPaths, part }, context) : []
+  const disks = isSound() ? await disksBelow({ ...draft, held, foreignPaths, subvolumes, part }, context) : { mountPoints: [], held: [], problems: [] }
   problems.push(...disks.problems)
-  const shares = isSound() ? sharesOf([...(part?.paths ?? draft.held), ...disks.held], `${ownFolderPrefix}${draft.key}-${run.id.slice(-6)}`, draft.relocations) : []
-  const changes = isSound() && run.dryRun ? await previewChanges(run, context.engine, { ...draft, part }) : null
+  const shares = isSound() ? sharesOf([...(part?.paths ?? held), ...disks.held], `${ownFolderPrefix}${draft.key}-${run.id.slice(-6)}`, draft.relocations) : []
+  const changes = isSound() && run.dryRun ? await previewChanges(run, context.engine, { ...draft, foreignPaths, subvolumes, part }) : null
   return {
     ...draft,
+    held,
     writtenFiles,
+    subvolumes,
+    foreignPaths: foreignPaths.map(({ path, reason, isUsed }) => ({ path, reason, isUsed })),
     part,
     shares,
     mountPoints: disks.mountPoints,
@@ -196,11 +217,18 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   }
 }
 
+/** What stays anyway is not searched for subvolumes: it may be large, or on a disk that hangs. */
+function subvolumesOf(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'held' | 'part' | 'foreignPaths'>, { run, engine }: PlanContext): readonly string[] {
+  const kept = keptPathsOf(run, engine, draft)
+  const isLeft = (path: string): boolean => kept.mountPoints.has(path) || kept.protectedPaths.has(path) || kept.isExcluded(heldOf(draft.relocations, path))
+  return [...new Set((draft.part?.paths ?? draft.held).flatMap((path) => subvolumesAt(placeOf(draft.relocations, path), isLeft)))].filter((path) => !kept.mountPoints.has(path))
+}
+
 /**
  * Finds the file systems that are mounted below what comes back. What the snapshot holds of such a disk comes out onto that disk;
  * where it holds nothing of it, or the disk cannot be written to, the disk stays as it is.
  */
-async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'excludeRoots' | 'held' | 'snapshot' | 'part'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
+async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relocations' | 'excludes' | 'excludeRoots' | 'held' | 'snapshot' | 'part' | 'foreignPaths' | 'subvolumes'>, { run, engine }: PlanContext): Promise<{ readonly mountPoints: readonly string[]; readonly held: readonly string[]; readonly problems: readonly Problem[] }> {
   const kept = keptPathsOf(run, engine, draft)
   const paths = (draft.part?.paths ?? draft.held).map((path) => placeOf(draft.relocations, path))
   const points = [...new Set(paths.flatMap((path) => mountPointsBelow(kept, path)))].filter((point) => !paths.includes(point))
@@ -224,14 +252,17 @@ async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relo
 
 /**
  * What is exchanged under a running container stays with it as it was, and what that writes is lost: such a container has to be
- * stopped first. One that mounts a folder above, such as a manager or a file browser, sees the recovered files.
+ * stopped first. One that mounts a folder above, such as a manager or a file browser, sees the recovered files. What several stacks
+ * have mounted stays as it is unless it was asked for by its path, so it is in nobody's way.
  */
-function usedByOthers(draft: Draft, sources: readonly Source[]): readonly Problem[] {
+function usedByOthers(draft: Draft & Pick<RecoveryPlan, 'part'> & { readonly isPath: boolean }, sources: readonly Source[]): readonly Problem[] {
   const external = new Set((draft.capsule?.projects ?? []).flatMap((project) => project.volumes).flatMap(({ isExternal, path }) => (isExternal ? [path] : [])))
+  const places = (draft.part?.paths ?? draft.held).map((held) => placeOf(draft.relocations, held))
   return sources
-    .filter(({ path }) => !external.has(path) && draft.held.some((held) => isWithin(path, placeOf(draft.relocations, held))))
-    .flatMap(({ path, otherUsers, usersInside = otherUsers }): Problem[] => {
-      const above = otherUsers.filter((name) => !usersInside.includes(name))
+    .filter(({ path }) => !external.has(path) && places.some((place) => isWithin(path, place) || (draft.part !== null && isWithin(place, path))))
+    .flatMap(({ kind, path, otherUsers, usersInside: inside = otherUsers }): Problem[] => {
+      const usersInside = kind === 'bind' && !draft.isPath ? [] : inside
+      const above = otherUsers.filter((name) => !inside.includes(name))
       return [
         ...(usersInside.length === 0 ? [] : [{ severity: 'error', code: 'in-use', message: `${path} is used by ${usersInside.join(', ')} too, which ${usersInside.length === 1 ? 'is' : 'are'} not of this stack`, fix: 'Stop that first, then run it again', stack: draft.name } as const]),
         ...(above.length === 0 ? [] : [{ severity: 'warning', code: 'mounted-elsewhere', message: `${above.join(', ')} ${above.length === 1 ? 'has' : 'have'} a folder above ${path} mounted and may write there: nothing must be saved in it during the recovery`, fix: '', stack: draft.name } as const]),
@@ -240,21 +271,32 @@ function usedByOthers(draft: Draft, sources: readonly Source[]): readonly Proble
 }
 
 /** What of the stack is exchanged where not all of it is: a path, or the data that the containers of a service have mounted. */
-async function partOf(draft: Draft, state: StackState | null, { run, engine, path, services }: PlanContext): Promise<RecoveryPlan['part']> {
+async function partOf(draft: Draft & { readonly staying: ReadonlySet<string> }, state: StackState | null, { run, engine, path, services }: PlanContext): Promise<RecoveryPlan['part']> {
   const one = { stack: draft.name, snapshot: draft.snapshot }
   if (path !== undefined) {
     const held = await heldPath(engine, one, isAbsolute(path) ? heldOf(draft.relocations, normalize(path)) : path, run.signal)
     return { paths: [held.path], bytes: held.bytes, files: held.files }
   }
-  const containers = (state?.projects ?? []).flatMap((project) => project.containers).filter((container) => services.includes(container.service))
+  const containers = containersOf(state, services)
   if (services.length === 0 || (containers.length === 0 && !isThere(draft.directory))) return null
   if (containers.length === 0) throw new StackbkError({ kind: 'usage', code: 'unknown-service', message: `the stack ${draft.name} has no container of a service ${services.join(', ')}`, fix: `Correct its name, or bring the whole stack back: stackbk recover ${draft.name}` })
-  const mounted = containers.flatMap(({ mounts }) => mounts).map(({ source }) => heldOf(draft.relocations, source))
+  const mounted = mountsOf(state, services).map((source) => heldOf(draft.relocations, source))
   const sources = [...new Set(mounted.filter((source) => draft.held.some((held) => isWithin(source, held))))]
   const paths = sources.filter((source) => !sources.some((other) => other !== source && isWithin(source, other)))
+  const shared = mounted.filter((source) => draft.staying.has(source))
+  if (paths.length === 0 && shared.length > 0) throw new StackbkError({ kind: 'usage', code: 'nothing-of-service', message: `all that the snapshot holds of the service ${services.join(', ')} of ${draft.name} is not of this stack alone: ${shared.join(', ')}`, fix: `To have it as it was all the same, run: stackbk recover ${draft.name} --path ${shared[0] ?? ''}` })
   if (paths.length === 0) throw new StackbkError({ kind: 'usage', code: 'nothing-of-service', message: `the snapshot holds no data of the service ${services.join(', ')} of ${draft.name}`, fix: `Bring the whole stack back: stackbk recover ${draft.name}` })
   const held = await Promise.all(paths.map((source) => heldPath(engine, one, source, run.signal)))
   return { paths, bytes: held.reduce((sum, { bytes }) => sum + bytes, 0), files: held.reduce((sum, { files }) => sum + files, 0) }
+}
+
+function containersOf(state: StackState | null, services: readonly string[]): readonly ContainerState[] {
+  return (state?.projects ?? []).flatMap((project) => project.containers).filter((container) => services.includes(container.service))
+}
+
+/** Where on this host the data of these services is. */
+function mountsOf(state: StackState | null, services: readonly string[]): readonly string[] {
+  return containersOf(state, services).flatMap(({ mounts }) => mounts).map(({ source }) => source)
 }
 
 async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Draft[], { run, engine, runtime, services, allowHostVolumes, createExternal, noStart }: PlanContext): Promise<readonly Problem[]> {

@@ -33,7 +33,7 @@ export async function previewChanges(run: Run, engine: Engine, plan: PreviewRequ
     comparisons.push(comparison)
   }
   return changesOf({
-    replaced: places,
+    replaced: places.filter((place) => !kept.protectedPaths.has(place)),
     kept: comparisons.flatMap((one) => one.kept),
     keptCount: comparisons.reduce((sum, one) => sum + one.keptCount, 0),
     removed: comparisons.flatMap((one) => [...one.notInSnapshot, ...one.otherKind]),

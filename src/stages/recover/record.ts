@@ -5,6 +5,7 @@ import type { Capsule } from '@stackbk/contract'
 
 import { syncFolder } from '../../host/atomic-write.js'
 import { ensureFolder } from '../../host/state-folder.js'
+import type { ForeignPath } from './foreign-paths.js'
 import type { FolderChange, Move } from './moves.js'
 import type { Relocation } from './relocation.js'
 
@@ -61,6 +62,10 @@ export interface RecoveryRecord {
   readonly excludes?: readonly string[]
   /** The paths below which these acted. Absent: anywhere in a path. */
   readonly excludeRoots?: readonly string[]
+  /** What outside of its folder is not the stack's alone. Absent: nothing. */
+  readonly foreignPaths?: readonly ForeignPath[]
+  /** Subvolumes among what comes back, which stay. Absent: none. */
+  readonly subvolumes?: readonly string[]
   /** Anonymous volumes among {@link oldVolumes} that hold more than the snapshot does: they are not removed. */
   readonly keptVolumes?: readonly string[]
   /** What is written over without keeping what was there. Then it only goes on, never back. */

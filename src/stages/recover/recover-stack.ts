@@ -11,7 +11,7 @@ import { isAlive } from '../backup/stack-plan.js'
 import { extractShares, stagedPath } from './extraction.js'
 import { fileMoves, joinMoves } from './file-moves.js'
 import { recordNotInSnapshot } from './kept-aside.js'
-import { changeFolders, placeAll } from './moves.js'
+import { changeFolders, crossDeviceFix, isCrossDevice, placeAll } from './moves.js'
 import { cleanUp, finish, giveBack, overwriteAndRebuild, rebuild, settle, startFromJournal, undo, type Rebuilt } from './outcome.js'
 import { Recovery } from './recovery.js'
 import type { RecoveryPlan } from './plan.js'
@@ -97,6 +97,8 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     folders: overwrite ? [] : plan.shares.map(({ folder }) => folder),
     excludes: plan.excludes,
     ...(plan.excludeRoots === undefined ? {} : { excludeRoots: plan.excludeRoots }),
+    ...(plan.foreignPaths === undefined || plan.foreignPaths.length === 0 ? {} : { foreignPaths: plan.foreignPaths }),
+    ...(plan.subvolumes === undefined || plan.subvolumes.length === 0 ? {} : { subvolumes: plan.subvolumes }),
     overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
     volumeMoves: [],
@@ -161,7 +163,7 @@ async function exchange(recovery: Recovery, plan: RecoveryPlan, context: Recover
       return rebuilt
     }
   } catch (error) {
-    rebuilt = { ...rebuilt, failure: { kind: 'failed', message: `the recovery of ${plan.name} was left by an error`, toolOutput: error instanceof Error ? error.message : String(error) } }
+    rebuilt = { ...rebuilt, failure: { kind: 'failed', message: `the recovery of ${plan.name} was left by an error`, toolOutput: error instanceof Error ? error.message : String(error), ...(isCrossDevice(error) ? { fix: crossDeviceFix } : {}) } }
   }
   await unwind(recovery, rebuilt)
   return rebuilt.failure === null && rebuilt.report?.isUp === true ? { ...rebuilt, failure: { kind: 'failed', message: '' } } : rebuilt
@@ -246,7 +248,7 @@ async function unwind(recovery: Recovery, rebuilt: Rebuilt): Promise<void> {
     problems.unshift({ ...failed, fix: `${failed.fix === '' ? 'Mend that' : failed.fix}; then run: stackbk resume (it goes on with what is there), or resume --discard ${record.name}` })
     return
   }
-  problems.unshift({ ...failed, fix: `Its files and volumes are in place. See: docker compose logs, in ${record.directory}` })
+  problems.unshift({ ...failed, fix: `Its files and volumes are in place. See: docker compose logs, in ${record.directory}; to start it: docker compose up -d` })
   await settle(recovery)
   await finish(recovery)
 }

@@ -46,9 +46,9 @@ export class Recovery {
 
   /** What stays in its place. */
   async kept(): Promise<KeptPaths> {
-    const { name, directory, excludes = [], excludeRoots } = this.#record
+    const { name, directory, excludes = [], excludeRoots, foreignPaths = [], subvolumes = [] } = this.#record
     const engine = await this.run.engine().catch(() => null)
-    return keptPathsOf(this.run, engine, { name, directory, excludes, excludeRoots })
+    return keptPathsOf(this.run, engine, { name, directory, excludes, excludeRoots, foreignPaths, subvolumes })
   }
 
   complain(severity: Problem['severity'], code: string, message: string, fix: string): void {

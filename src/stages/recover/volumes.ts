@@ -9,7 +9,7 @@ import { joinMoves, movesTo, notReplaced, type PlannedMoves } from './file-moves
 import { fileSystemOf, shareOf } from './file-systems.js'
 import { recordNotInSnapshot } from './kept-aside.js'
 import type { KeptPaths } from './kept-paths.js'
-import { changeFolders, isThere, placeAll } from './moves.js'
+import { changeFolders, crossDeviceFix, isCrossDevice, isThere, placeAll } from './moves.js'
 import { numberOfMoves, originOf, type RecoveryFolder, type RecoveryRecord } from './record.js'
 
 export interface FillContext {
@@ -69,7 +69,7 @@ export async function fillVolumes(volumes: readonly RebuiltVolume[], context: Fi
     changeFolders(planned.folderChanges, 'after')
     return { ok: true, value: undefined }
   } catch (error) {
-    return { ok: false, failure: { kind: 'failed', message: `the volumes of ${stack} could not be filled`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'See whether their file system is writable' } }
+    return { ok: false, failure: { kind: 'failed', message: `the volumes of ${stack} could not be filled`, toolOutput: error instanceof Error ? error.message : String(error), fix: isCrossDevice(error) ? crossDeviceFix : 'See whether their file system is writable' } }
   }
 }
 

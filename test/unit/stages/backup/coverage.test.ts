@@ -40,6 +40,14 @@ describe('what a snapshot holds of a stack', () => {
     expect(coverage([folder, bind, readOnly], { includeBinds: 'writable' })).toEqual({ paths: ['/opt/web', '/srv/photos'], codes: [], messages: '' })
   })
 
+  it('takes no file of the operating system along, and tells no one, but what a program keeps below /etc', () => {
+    const system = ['/etc/hosts', '/etc/machine-id', '/usr/share/zoneinfo/Europe/Berlin', '/var/lib/dbus/machine-id', '/etc/ssh'].map((path) => source(path, { kind: 'bind' }))
+    const linked = source('/nix/store/x-hosts', { kind: 'bind', links: ['/etc/hosts'] })
+    const own = ['/etc/letsencrypt', '/etc/app.conf', '/usr/local/etc/app'].map((path) => source(path, { kind: 'bind' }))
+    expect(coverage([folder, ...system, linked, ...own], { includeBinds: 'writable' })).toEqual({ paths: ['/etc/app.conf', '/etc/letsencrypt', '/opt/web', '/usr/local/etc/app'], codes: [], messages: '' })
+    expect(coverage([folder, ...system, linked]).codes).toEqual([])
+  })
+
   it('names no place within another: restic would read it twice', () => {
     const within = source('/opt/web/data', { kind: 'bind' })
     const beside = source('/opt/web-two', { kind: 'bind' })
@@ -105,9 +113,9 @@ describe('what a snapshot holds of a stack', () => {
     const writable = { includeBinds: 'writable' } as const
 
     it('leaves a bind out, by its path, a folder above it, or a link to it', () => {
-      const clock = source('/usr/share/zoneinfo/Etc/UTC', { kind: 'bind', links: ['/etc/localtime'] })
+      const clock = source('/mnt/disk/clock', { kind: 'bind', links: ['/srv/clock'] })
       for (const ignored of ['/srv/photos', '/srv/photos/', '/srv']) expect(coverage([folder, bind], { ...writable, ignoreMounts: [ignored] })).toEqual({ paths: ['/opt/web'], codes: [], messages: '' })
-      expect(coverage([folder, clock], { ...writable, ignoreMounts: ['/etc/localtime'] })).toEqual({ paths: ['/opt/web'], codes: [], messages: '' })
+      expect(coverage([folder, clock], { ...writable, ignoreMounts: ['/srv/clock'] })).toEqual({ paths: ['/opt/web'], codes: [], messages: '' })
       expect(coverage([folder, clock], { ...writable, ignoreMounts: [] }).paths).toContain(clock.path)
     })
 

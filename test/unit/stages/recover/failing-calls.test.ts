@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 import type { Capsule, Engine, Runtime, StackState } from '@stackbk/contract'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 
+import { mountPointOf } from '../../../../src/host/mounts.js'
 import type { RecoveryPlan } from '../../../../src/stages/recover/plan.js'
 import { beginRecovery, recoverStack } from '../../../../src/stages/recover/recover-stack.js'
 import type { RecoveredStack } from '../../../../src/stages/recover/recover-result.js'
@@ -110,9 +111,9 @@ class Host {
     }
   }
 
-  recover(): Promise<RecoveredStack> {
+  recover(more: Partial<RecoveryPlan> = {}): Promise<RecoveredStack> {
     const context = { run: this.run, runtime: this.runtime, engine: this.engine, repository: null, services: [], noStart: false, overwrite: false, allowHostVolumes: false, createExternal: false }
-    return recoverStack(beginRecovery(this.plan(), context), context)
+    return recoverStack(beginRecovery({ ...this.plan(), ...more }, context), context)
   }
 
   content(): readonly string[] {
@@ -187,6 +188,16 @@ describe('a recovery of which a call fails', () => {
     const { status, problems } = await host.recover()
     expect(status).toBe('failed')
     expect(problems[0]?.message).toContain('/data')
+    expect([host.content(), host.running, host.leftovers()]).toEqual([old, true, []])
+  })
+
+  it('gives back what was there where the file system takes no rename between the folders, and says what does', async ({ skip }) => {
+    if (!existsSync('/dev/shm') || statSync('/dev/shm').dev === statSync(at('')).dev) return skip()
+    const host = new Host()
+    const folder = mkdtempSync('/dev/shm/stackbk-test-')
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const { status, problems } = await host.recover({ shares: host.plan().shares.map((share) => ({ ...share, folder: { ...share.folder, path: join(folder, 'own'), mountPoint: mountPointOf(folder) } })) })
+    expect([status, problems[0]?.fix]).toEqual(['failed', expect.stringContaining('recover with --overwrite')])
     expect([host.content(), host.running, host.leftovers()]).toEqual([old, true, []])
   })
 

@@ -37,6 +37,7 @@ async function plansOf(stacks: readonly Old[], more: Partial<PlanContext> & { re
   })
   const runtime = partly<Runtime>('runtime', {
     inspect: (directories) => Promise.resolve(ok(directories.map((directory) => stateOf([], { directory, condition: 'not-found', projects: [] })))),
+    projectFolders: () => Promise.resolve(ok([])),
     canRebuild: (capsule, question) => {
       asked.set(capsule.stack, question)
       return Promise.resolve(ok({ problems: more.problems ?? [], losses: [] }))
