@@ -2,7 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 import { nearestName } from '../config/nearest-name.js'
-import { declined, StackbkError } from '../errors.js'
+import type { StackbkError } from '../errors.js';
+import { declined } from '../errors.js'
 import type { FirstLook } from '../stages/first-look.js'
 import { ChoiceList, type ChoiceListOptions } from './choice-list.js'
 import { completeFolder, withHome } from './path-completion.js'
