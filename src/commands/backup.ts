@@ -16,7 +16,7 @@ export default class Backup extends StackbkCommand<BackupResult> {
   }
 
   static override flags = {
-    'accept-repository': Flags.boolean({ default: false, description: 'use the repository there, although it or its disk is another one' }),
+    'accept-repository': Flags.boolean({ default: false, description: 'accept another repository or disk at its location' }),
     'accept-shrink': Flags.boolean({ description: 'accept that a stack has become smaller' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
     'no-prune': Flags.boolean({ description: 'keep all old snapshots' }),

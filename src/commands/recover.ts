@@ -18,7 +18,7 @@ export default class Recover extends StackbkCommand<RecoverResult> {
   static override args = { stack: Args.string({ description: 'stacks to recover', ignoreStdin: true, multiple: true }) }
   static override flags = {
     ...recoverFlags,
-    'accept-repository': Flags.boolean({ default: false, description: 'use the repository there, although it or its disk is another one' }),
+    'accept-repository': Flags.boolean({ default: false, description: 'accept another repository or disk at its location' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),
     repository: Flags.string({ description: 'folder of the repository (default: the configured one)', helpValue: 'PATH' }),
     wait: lockWait(),

@@ -12,7 +12,7 @@ export default class Sync extends StackbkCommand<SyncResult> {
   static override description = `Uploads in an order that keeps the copy valid at every moment. Deletes last, and only what stackbk itself has forgotten.\n\n${exitCodeHelp([3, 4, 5, 6, 7, 10, 11, 12, 75, 'signals'])}`
   static override examples = ['<%= config.bin %> sync', '<%= config.bin %> sync --test', '<%= config.bin %> sync --dry-run --json', '<%= config.bin %> sync --allow-new-remote']
   static override flags = {
-    'accept-repository': Flags.boolean({ default: false, description: 'use the repository there, although it or its disk is another one' }),
+    'accept-repository': Flags.boolean({ default: false, description: 'accept another repository or disk at its location' }),
     'allow-delete': Flags.boolean({ description: 'override the deletion guards for this run' }),
     'allow-new-remote': Flags.boolean({ description: 'start anew on an empty remote, or go on with an older copy' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'show what would be done, change nothing' }),

@@ -72,7 +72,7 @@ describe('the backup of several stacks', () => {
   it('says in a dry run which paths it would read, what it would leave out, and how large the last snapshot is', async () => {
     const [folder, data] = [at('stacks/one'), write('data/file')]
     const last = snapshotOf('last', { tags: ['stackbk', 'stack:one'], host: 'host', bytes: 2048, files: 3 })
-    const run = runWith({ sources: (state) => Promise.resolve(ok(nameOf(state) === 'one' ? [source(folder), source(data, { kind: 'model-file' })] : [source(state.directory)])) }, { snapshots: () => Promise.resolve(ok([last])) })
+    const run = runWith({ sources: (state) => Promise.resolve(ok(nameOf(state) === 'one' ? [source(folder), source(data, { kind: 'model-file' })] : [source(state.directory)])) }, { snapshots: () => Promise.resolve(ok([last])), excludeFilter: () => () => false })
     const settings = configuration('[local_backup]\nHOSTNAME=host\n[stack:one]\nEXCLUDE=*.tmp,cache\n')
     const { result, exitCode } = await backup({ ...run, dryRun: true, configuration: settings }, choices)
     expect([exitCode, happened.filter((what) => !what.startsWith('plan'))]).toEqual([0, []])
