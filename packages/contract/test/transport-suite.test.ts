@@ -1,6 +1,8 @@
+import { createReadStream, createWriteStream } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 import type { TransferRequest, Transport, TransportTraits } from '@stackbk/contract'
 import { transportSuite } from '@stackbk/contract/conformance'
@@ -31,9 +33,10 @@ async function copyStraight({ files, signal, onProgress }: TransferRequest, from
   return { ok: true, value: moved } as const
 }
 
+/** In many small steps, so that whoever looks meanwhile sees a part. */
 async function moveByCopy(root: string, from: string, to: string) {
   await mkdir(dirname(join(root, to)), { recursive: true })
-  await copyFile(join(root, from), join(root, to))
+  await pipeline(createReadStream(join(root, from)), createWriteStream(join(root, to)))
   await rm(join(root, from))
   return { ok: true, value: undefined } as const
 }

@@ -92,7 +92,7 @@ describe('nothing stands in the way of a start', () => {
     ['where a folder was exchanged that the container only reads', { volumes: ['./data:/data:ro'], change: async (stack) => (await moved('data', 'data.old')(stack), await mkdir(join(stack.directory, 'data'))) }],
     ['where a link leads to another folder', { volumes: ['./current:/data'], before: (stack) => symlink('data', join(stack.directory, 'current')), change: async (stack) => (await rm(join(stack.directory, 'current')), await mkdir(join(stack.directory, 'next')), await symlink('next', join(stack.directory, 'current'))) }],
     ['where the folder was deleted and made again', { volumes: ['./empty:/data'], change: async (stack) => (await rm(join(stack.directory, 'empty'), { recursive: true }), await mkdir(join(stack.directory, 'empty'))) }],
-    ['where the engine mounts a volume of its own for it', { volumes: ['files:/files', '/data'], more: { volumes: { files: { driver_opts: { type: 'tmpfs', device: 'tmpfs' } } } } }],
+    ['where the engine mounts a volume of its own for it', { volumes: ['files:/files', '/data'], more: { volumes: { files: { driver_opts: { type: 'mqueue', device: 'none' } } } } }],
   ])('%s', async (_, given) => {
     expect(await obstaclesAfter(given)).toEqual([])
   })
@@ -155,7 +155,7 @@ test('a container whose seccomp profile is gone is stopped and started, and neve
 describe.skipIf(!canMakeHangingMounts)('a volume that is mounted from elsewhere', () => {
   test('is a source that does not answer while its server does not', async () => {
     const { runtime } = await liveRuntime()
-    const stack = await liveStack({ compose: { services: { web: service({ volumes: ['share:/share'] }) }, volumes: { share: { driver_opts: { type: 'tmpfs', device: 'tmpfs' } } } } })
+    const stack = await liveStack({ compose: { services: { web: service({ volumes: ['share:/share'] }) }, volumes: { share: { driver_opts: { type: 'mqueue', device: 'none' } } } } })
     const state = await look(runtime, stack.directory)
     const share = async (): Promise<unknown> => good(await runtime.sources(state)).find(({ volume }) => volume !== '')
     expect(await share()).not.toHaveProperty('isUnanswered')
