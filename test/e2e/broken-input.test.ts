@@ -35,7 +35,7 @@ function expectThreeLines({ stdout, stderr }: Ended): void {
   expect(lines[0]).toMatch(/^Error: \S/)
   expect(lines.at(-1)).toMatch(/^Next: {2}\S/)
   expect(lines.slice(1, -1).every((line) => line.startsWith('  '))).toBe(true)
-  expect(stdout.split('\n').filter((line) => line !== '' && !/^\d{4}-\d\d-\d\dT/.test(line))).toEqual([])
+  expect(stdout.split('\n').filter((line) => line !== '' && !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /.test(line))).toEqual([])
 }
 
 /** This code and three lines, and nothing changed by it. What other refusals share its code is told apart by a second call, with `--json`. */

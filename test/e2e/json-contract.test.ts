@@ -131,7 +131,7 @@ describe('besides', () => {
     const { exitCode, stdout, stderr } = await world.run(['backup'], { environment: { NO_COLOR: undefined, FORCE_COLOR: undefined } })
     expect(exitCode, stderr).toBe(0)
     expect(stdout + stderr).not.toContain('\u001b')
-    expect(stdout).toMatch(/^\d{4}-\d\d-\d\dT\S+Z web: stopping$/m)
+    expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d web: stopping$/m)
     expect(stdout).toMatch(/^web\s+ok\s/m)
   })
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -124,7 +125,8 @@ describe('other states', () => {
     await world.stack('never', { services: { app: polite }, isUp: false })
     created = await world.stack('renamed', { services: { app: polite }, isUp: false })
     await created.compose('-p', `${created.project}-other`, 'up', '-d')
-    shared = await world.stack('shared', { services: { app: polite }, isUp: false })
+    // Large, so that the writer has its turn while it is read, however busy the machine is.
+    shared = await world.stack('shared', { services: { app: polite }, isUp: false, files: { 'data/large': randomBytes(96 << 20) } })
     await docker('run', '-d', '--name', `${world.prefix}-stranger`, '--label', `com.docker.compose.project=${world.prefix}-9`, '--network', 'none', '-v', `${shared.directory}/data:/data`, testImage, ...busyCommand)
     lost = await world.stack('lost', { services: { app: polite }, isUp: false })
     rmSync(lost.directory, { recursive: true })
