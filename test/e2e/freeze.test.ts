@@ -97,7 +97,7 @@ describe.skipIf(!canMakeDisks)('a stack on btrfs', () => {
     expect((await world.backup()).stack('web')).toMatchObject({ status: 'ok', frozenBy: null })
     world.configure({ 'stack:web': { FREEZE: null } })
     const dry = await world.run(['backup', '--dry-run'])
-    expect(dry.stdout + dry.stderr).toMatch(/would stop it \(down\), freeze .*web \(btrfs\)/)
+    expect(dry.stdout + dry.stderr).toMatch(/would stop it \(down\), freeze this \(btrfs\), start it again, and read the frozen copy\n {2}\S+\/web\n/)
     expect(left()).toEqual([])
   })
 
