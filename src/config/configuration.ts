@@ -245,7 +245,8 @@ function interpret(file: string, exists: boolean, source: Source): Omit<Configur
     hostname: text('local_backup', 'HOSTNAME') || hostname(),
     formerMachines: list('local_backup', 'FORMER_MACHINES'),
     retention: {
-      withinMs: number('local_backup', 'KEEP_WITHIN'),
+      // Who says how many of the newest are kept has said what becomes of the others.
+      withinMs: resolveKey(source, 'local_backup', 'KEEP_WITHIN').origin.kind !== 'file' && resolveKey(source, 'local_backup', 'KEEP_LAST').origin.kind === 'file' && number('local_backup', 'KEEP_LAST') > 0 ? 0 : number('local_backup', 'KEEP_WITHIN'),
       last: number('local_backup', 'KEEP_LAST'),
       daily: number('local_backup', 'KEEP_DAILY'),
       weekly: number('local_backup', 'KEEP_WEEKLY'),

@@ -11,6 +11,16 @@ import { at, descriptors, errorOf, load, rclone, restic, webhook, world, write }
 
 const minimal = '[local_backup]\nRESTIC_REPOSITORY=/srv/repo\n'
 
+it.each([
+  ['', 48],
+  ['KEEP_DAILY=3', 48],
+  ['KEEP_LAST=0', 48],
+  ['KEEP_LAST=1', 0],
+  ['KEEP_LAST=1\nKEEP_WITHIN=6h', 6],
+])('with %j in the file all snapshots of %i hours are kept besides the numbers', (lines, hours) => {
+  expect(load(`${minimal}${lines}\n`).backup.retention.withinMs).toBe(hours * 3_600_000)
+})
+
 describe('where the configuration is found', () => {
   const request = (environment: Record<string, string>, file?: string) => ({ environment: { HOME: at('home'), ...environment }, descriptors, file, systemFile: at('etc/stackbk/config.ini') })
 
