@@ -1,7 +1,7 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, Exec, Failure, Log, ToolResult } from '@stackbk/contract'
 
-import { fixForNoFreeRange } from './address-pools.js'
+import { fixForNoFreePool } from './address-pools.js'
 import { findComposePlugin } from './compose-command.js'
 import { Confidential, withoutQuotedValues } from './confidential.js'
 import { localSocket } from './endpoint.js'
@@ -143,7 +143,7 @@ function failureOf(what: string, result: ToolResult): Failure | null {
       if (isEngineAway(result.stderr)) {
         return { kind: 'tool-not-answering', message: `The Docker engine did not answer ${what}`, toolOutput, fix: 'Start the Docker engine, and see that this user may use its socket: docker info' }
       }
-      return { kind: 'failed', message: `${what} failed with exit code ${result.exitCode ?? `none (${result.endedBySignal ?? 'no signal'})`}`, toolOutput, ...fixForNoFreeRange(toolOutput) }
+      return { kind: 'failed', message: `${what} failed with exit code ${result.exitCode ?? `none (${result.endedBySignal ?? 'no signal'})`}`, toolOutput, ...fixForNoFreePool(toolOutput) }
     }
   }
 }

@@ -4,7 +4,7 @@ import { answered, failed } from '@stackbk/contract'
 import type { Answer, Failure, Log } from '@stackbk/contract'
 import type { Client, Dispatcher, Pool } from 'undici'
 
-import { fixForNoFreeRange } from './address-pools.js'
+import { fixForNoFreePool } from './address-pools.js'
 import type { Confidential } from './confidential.js'
 import { record, text } from './json.js'
 
@@ -223,7 +223,7 @@ class SocketEngine implements Engine {
       // A proxy in between, or a very old engine, answers in plain text.
     }
     const toolOutput = said.split('\n').map((line) => this.#confidential.hideIn(line.trimEnd())).filter((line) => line !== '').slice(-5).join('\n')
-    return { kind: 'failed', message: `${what} failed`, toolOutput: toolOutput === '' ? `HTTP status ${status}` : toolOutput, ...fixForNoFreeRange(toolOutput) }
+    return { kind: 'failed', message: `${what} failed`, toolOutput: toolOutput === '' ? `HTTP status ${status}` : toolOutput, ...fixForNoFreePool(toolOutput) }
   }
 }
 

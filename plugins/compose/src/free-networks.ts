@@ -1,6 +1,7 @@
 import { answered, failed } from '@stackbk/contract'
 import type { Answer, CallOptions, Failure, FreeNetworks } from '@stackbk/contract'
 
+import { addressPoolFix, saysNoFreePool } from './address-pools.js'
 import type { Docker } from './docker.js'
 import { limitsOf, pathOf } from './engine.js'
 import { networkOptions } from './isolated-model.js'
@@ -20,16 +21,10 @@ const builtInPools: readonly AddressPool[] = [
   { base: '192.168.0.0/16', size: 20 },
 ]
 
-/** The engine says so where no pool has a block left: the first until version 26, the second since version 27. */
-const exhausted = /could not find an available, non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted/i
-
-/** What can be done about it. */
-const exhaustedFix = 'Remove networks that nothing uses (docker network prune), or give the engine more address pools: default-address-pools in /etc/docker/daemon.json, such as [{"base": "10.200.0.0/16", "size": 24}], then restart the engine'
-
 /** Returns the failure as one that may pass when other networks are removed, if the engine has no address pool left; otherwise `null`. */
 export function exhaustion(failure: Failure): Failure | null {
-  if (!exhausted.test(`${failure.toolOutput ?? ''}\n${failure.message}`)) return null
-  return { kind: 'failed', message: 'the Docker engine has no free address pool for another network', toolOutput: failure.toolOutput ?? '', fix: exhaustedFix, transient: true }
+  if (!saysNoFreePool(`${failure.toolOutput ?? ''}\n${failure.message}`)) return null
+  return { kind: 'failed', message: 'the Docker engine has no free address pool for another network', toolOutput: failure.toolOutput ?? '', fix: addressPoolFix, transient: true }
 }
 
 /**
@@ -39,7 +34,7 @@ export function exhaustion(failure: Failure): Failure | null {
 export async function freeNetworks(docker: Docker, scratch: string, options: CallOptions = {}): Promise<Answer<FreeNetworks>> {
   const limits = limitsOf(options)
   const made = await docker.engine.request({ ...limits, what: 'docker network create', method: 'POST', path: '/networks/create', body: { Name: `${scratch}-probe`, Driver: 'bridge', Internal: true, Options: networkOptions, Labels: { [scratchLabel]: scratch } } })
-  if (!made.ok) return exhaustion(made.failure) === null ? made : answered({ count: 0, fix: exhaustedFix })
+  if (!made.ok) return exhaustion(made.failure) === null ? made : answered({ count: 0, fix: addressPoolFix })
   const [removed, info, networks] = await Promise.all([
     docker.engine.request({ ...limits, what: 'docker network rm', method: 'DELETE', path: pathOf('networks', text(record(made.value.body)['Id'])) }),
     engineInfo(docker, options),
@@ -49,7 +44,7 @@ export async function freeNetworks(docker: Docker, scratch: string, options: Cal
   const configured = info.ok ? list(info.value['DefaultAddressPools']).map((pool): AddressPool => ({ base: text(pool['Base']), size: number(pool['Size']) })) : []
   const own = text(record(made.value.body)['Id'])
   const used = networks.ok ? list(networks.value.body).filter((network) => text(network['Id']) !== own).flatMap((network) => list(record(network['IPAM'])['Config']).map((config) => text(config['Subnet']))) : []
-  return answered({ count: Math.max(1, freeBlocks(configured.length === 0 ? builtInPools : configured, used)), fix: exhaustedFix })
+  return answered({ count: Math.max(1, freeBlocks(configured.length === 0 ? builtInPools : configured, used)), fix: addressPoolFix })
 }
 
 /** Returns how many blocks of the pools overlap none of these subnets. What is not IPv4 is passed over. */
