@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
@@ -18,7 +19,7 @@ const managers = new Set<string>()
 
 beforeAll(async () => {
   world = await makeWorld({ settings: { docker: { WARM_PASS: false, STOP_MODE: 'stop' }, local_backup: { LOCK_TIMEOUT: 1, ENABLE_VERIFICATION: false, KEEP_WITHIN: 0, KEEP_LAST: 1, KEEP_DAILY: 0, KEEP_WEEKLY: 0, KEEP_MONTHLY: 0, KEEP_YEARLY: 0 } } })
-  web = await world.stack('web', { model: { services: { app: { image: testImage, command: politeCommand, network_mode: 'none', volumes: ['./data:/data', 'vol:/vol'] } }, volumes: { vol: {} } }, files: { 'data/file': 'x' } })
+  web = await world.stack('web', { model: { services: { app: { image: testImage, command: politeCommand, network_mode: 'none', volumes: ['./data:/data', 'vol:/vol'] } }, volumes: { vol: {} } }, files: { 'data/file': randomBytes(64 << 20) } })
   await world.stack('other', { services: { app: { image: testImage, command: politeCommand, network_mode: 'none' } }, isEnabled: false, isUp: false })
   volumes = join((await docker('info', '--format', '{{.DockerRootDir}}')).trim(), 'volumes')
   await docker('exec', `${web.project}-app-1`, 'sh', '-c', 'echo 1 > /vol/one')
@@ -44,14 +45,16 @@ const write = (): string => `echo x >> ${web.directory}/data/file`
 const tagsOf = async (id: string | undefined): Promise<readonly string[] | undefined> => (await world.snapshots()).find((one) => one.id === id)?.tags
 const ofWeb = async (): Promise<string[]> => (await world.snapshots()).filter(({ tags }) => tags.includes('stack:web')).map(({ id, tags }) => [id, ...tags.slice(2)].join(' '))
 
+/** Backs the stack up. Its large file is read whole each time, so whoever writes has many turns meanwhile. */
 async function backUp(): Promise<{ readonly exitCode: number; readonly report: StackReport }> {
+  utimesSync(join(web.directory, 'data/file'), new Date(), new Date())
   const call = await world.backup(['web'])
   expect(await web.running()).toEqual(['app'])
   return { exitCode: call.exitCode, report: call.stack('web') }
 }
 
 it('a manager that has the whole stacks folder, reads there and writes elsewhere, makes no snapshot live', async () => {
-  const dockge = await manager('dockge', { does: `cat ${web.directory}/data/file > ${world.stacks}/other/written` })
+  const dockge = await manager('dockge', { does: `head -c 1 ${web.directory}/data/file > ${world.stacks}/other/written` })
   const dryRun = await world.backup(['web', '--dry-run'])
   expect([dryRun.exitCode, dryRun.stack('web').possibleWriters]).toEqual([0, [dockge]])
   expect(dryRun.stack('web').problems).toMatchObject([{ severity: 'warning', code: 'possible-writer', message: expect.stringContaining(dockge) as string, fix: expect.stringContaining('IGNORE_WRITERS') as string }])
@@ -101,7 +104,10 @@ it('a mark that another restic kept from being made counts, and is made by the n
   const locks = (): string[] => readdirSync(join(world.repository, 'locks'))
   // It waits for the rest of its input, and keeps its lock until then.
   const client = spawn('restic', ['-r', world.repository, '--password-file', world.password, '--no-cache', 'backup', '--tag', 'by-hand', '--stdin'], { stdio: ['pipe', 'ignore', 'ignore'] })
-  onTestFinished(() => void client.kill('SIGKILL'))
+  onTestFinished(() => {
+    client.kill('SIGKILL')
+    for (const lock of locks()) rmSync(join(world.repository, 'locks', lock))
+  })
   client.stdin.write('x')
   await until('the other restic has its lock', () => locks().length > 0)
   const { exitCode, report } = await backUp()
