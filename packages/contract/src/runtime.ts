@@ -80,8 +80,10 @@ export interface ContainerState {
 export interface ProjectState {
   readonly name: string
   readonly workingDirectory: string
-  /** The same folder as other containers of the project name it, by way of symbolic links. Absent in journal entries of earlier versions. */
+  /** The same folder as containers of the project name it: by way of symbolic links, or as a manager in a container sees it. Absent in journal entries of earlier versions. */
   readonly otherWorkingDirectories?: readonly string[]
+  /** Only these services of the project are the stack's: it was started by a file of another folder that includes the stack's. Absent: all are. */
+  readonly services?: readonly string[]
   readonly configFiles: readonly string[]
   readonly environmentFiles: readonly string[]
   readonly containers: readonly ContainerState[]

@@ -6,7 +6,9 @@ import type { Answer, CallOptions, ContainerState, ProjectState, StackState } fr
 import { type Container, isAlive, label, type LastExits, toState } from './container.js'
 import type { Docker } from './docker.js'
 import { projectOfFolder } from './folder.js'
+import { type Included, includedFrom } from './included.js'
 import { describeListed, inspectContainers, type Listed, lookAtHost } from './look.js'
+import { hereOf, type Place, placesByManagers } from './manager-paths.js'
 import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin, originOf } from './ownership.js'
 import { realPath, splitPaths } from './paths.js'
 import type { Whereabouts } from './whereabouts.js'
@@ -21,16 +23,20 @@ const attempts = 5
  *
  * A stack of which nothing runs by that rule is asked for by its project's name too (invariant 8): a running container that
  * carries it makes the stack `running`, unless its labels name another folder with a compose file: then it is that folder's,
- * even if both use one project name. Containers of no project of the stack that mount its paths do not; `sources` tells them.
+ * even if both use one project name. A manager in a container names folders as it sees them: its mounts tell which is meant. Of
+ * a stack of which nothing is found so, the services that a file of another folder includes from its file count. Containers of no project of the stack that mount its paths do not; `sources` tells them.
  */
 export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts, lastExitOf?: LastExits): Promise<Answer<readonly StackState[]>> {
   for (let attempt = 1; ; attempt += 1) {
     const begunAt = performance.now()
     const listed = await lookAtHost(docker, options)
     if (!listed.ok) return listed
-    const folders = await foldersOf(listed.value)
+    const places = await placesByManagers(docker, listed.value, options)
+    if (!places.ok) return places
+    const folders = await foldersOf(listed.value, places.value)
     const matched = new Map<string, Listed[]>()
     const vacant = new Map<string, ProjectState>()
+    const included = new Map<string, readonly Included<Listed>[]>()
     for (const directory of directories) {
       const own = listed.value.filter((container) => folders.get(container)?.includes(directory))
       if (own.some(isAlive)) {
@@ -39,8 +45,15 @@ export async function inspectStacks(docker: Docker, directories: readonly string
       }
       const project = await projectOfFolder(directory, docker.environment)
       if (project !== null) vacant.set(directory, project)
-      const namesakes = project === null ? [] : await withoutNeighbours(listed.value.filter((container) => container.project === project.name && !own.includes(container)), directory)
-      matched.set(directory, namesakes.some(isAlive) ? [...own, ...namesakes] : own)
+      const others = listed.value.filter((container) => container.project !== '' && !own.includes(container) && !places.value.has(container))
+      const namesakes = project === null ? [] : await withoutNeighbours(others.filter((container) => container.project === project.name), directory)
+      if (namesakes.some(isAlive)) {
+        matched.set(directory, [...own, ...namesakes])
+        continue
+      }
+      const parts = project === null ? [] : await includedFrom(docker, project, others, options)
+      included.set(directory, parts)
+      matched.set(directory, [...own, ...parts.flatMap(({ containers }) => containers)])
     }
     // Sharing another's network namespace shows as having no network; sharing another one is told by the look at a container alone.
     const strangers = listed.value.filter((container) => container.networks.length === 0 || isAlive(container))
@@ -55,17 +68,19 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     const containers = new Map([...inspected.value, ...guests.value])
     if (containers.size < own.size + sharing.size && attempt < attempts) continue
     const takenAt = new Date().toISOString()
-    for (const [directory, rows] of matched) {
-      const isOwn = (container: Listed): boolean => rows.some((one) => one === container || isMadeFrom(container, { name: one.project, workingDirectory: one.workingDirectory, configFiles: [] }, directory))
-      whereabouts?.looked(directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
-    }
     const containersOf = (rows: readonly Listed[]): Container[] => rows.flatMap((row) => containers.get(row.id) ?? [])
+    const placeOf = new Map([...places.value].map(([{ id }, place]) => [id, place]))
     const states = await Promise.all(
       directories.map((directory) => {
         const found = containersOf(matched.get(directory) ?? [])
-        return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, takenAt, lastExitOf })
+        return stateOf({ directory, containers: found, others: [...containers.values()], vacant: vacant.get(directory) ?? null, included: included.get(directory) ?? [], placeOf, takenAt, lastExitOf })
       }),
     )
+    for (const state of states) {
+      const rows = matched.get(state.directory) ?? []
+      const isOwn = (container: Listed): boolean => rows.includes(container) || state.projects.some((project) => isMadeFrom(container, project, state.directory))
+      whereabouts?.looked(state.directory, { begunAt, alive: listed.value.filter((container) => isAlive(container) && isOwn(container)) })
+    }
     return answered(states)
   }
 }
@@ -75,9 +90,21 @@ async function withoutNeighbours<T extends Origin>(containers: readonly T[], dir
   return judged.flatMap(({ container, isNeighbours }) => (isNeighbours ? [] : [container]))
 }
 
-async function stateOf(about: { directory: string; containers: readonly Container[]; others: readonly Container[]; vacant: ProjectState | null; takenAt: string; lastExitOf: LastExits | undefined }): Promise<StackState> {
+interface Found {
+  readonly directory: string
+  readonly containers: readonly Container[]
+  readonly others: readonly Container[]
+  readonly vacant: ProjectState | null
+  readonly included: readonly Included<Listed>[]
+  /** By ID of a container. */
+  readonly placeOf: ReadonlyMap<string, Place>
+  readonly takenAt: string
+  readonly lastExitOf: LastExits | undefined
+}
+
+async function stateOf(about: Found): Promise<StackState> {
   const { directory, containers, others, vacant, takenAt, lastExitOf } = about
-  const projects = await projectsOf(containers, lastExitOf)
+  const projects = await projectsOf(about)
   return {
     schemaVersion: 1,
     directory,
@@ -114,20 +141,25 @@ function dependentsOf(containers: readonly Owner[], others: readonly Container[]
   return found
 }
 
-async function projectsOf(containers: readonly Container[], lastExitOf?: LastExits): Promise<ProjectState[]> {
+async function projectsOf({ containers, included, placeOf, lastExitOf }: Found): Promise<ProjectState[]> {
   const names = [...new Set(containers.map((container) => container.allLabels[label.project] ?? ''))].sort()
   return Promise.all(names.map(async (name) => {
     const own = containers.filter((container) => (container.allLabels[label.project] ?? '') === name).sort(byServiceAndNumber)
     // One-off containers and old ones may have been made from other files: what `up` made last tells how it is made.
     const teller = own.find((container) => !container.isOneOff && isAlive(container)) ?? own.find((container) => !container.isOneOff) ?? own[0]!
-    const workingDirectory = teller.allLabels[label.workingDirectory] ?? ''
+    const place = placeOf.get(teller.id)
+    const here = (path: string): string => (place === undefined ? path : hereOf(place, path))
+    const named = teller.allLabels[label.workingDirectory] ?? ''
+    const workingDirectory = here(named)
     const others = [...new Set(own.map((container) => container.allLabels[label.workingDirectory] ?? ''))].filter((folder) => folder !== '' && folder !== workingDirectory)
+    const part = included.find(({ project, containers: rows }) => project === name && rows.some(({ id }) => id === teller.id))
     return {
       name,
       workingDirectory,
       ...(others.length === 0 ? {} : { otherWorkingDirectories: others }),
-      configFiles: await namedFiles(originOf(teller.allLabels)),
-      environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? '', workingDirectory).map((file) => (isAbsolute(workingDirectory) ? resolve(workingDirectory, file) : file)),
+      ...(part === undefined ? {} : { services: part.services }),
+      configFiles: (await namedFiles(originOf(teller.allLabels))).map(here),
+      environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? '', named).map((file) => here(isAbsolute(named) ? resolve(named, file) : file)),
       containers: own.map((container) => toState(container, lastExitOf)),
     }
   }))
@@ -138,7 +170,7 @@ function byServiceAndNumber(one: Container, other: Container): number {
 }
 
 /** The real folders that each container of a project belongs to. */
-async function foldersOf(listed: readonly Listed[]): Promise<ReadonlyMap<Listed, readonly string[]>> {
+async function foldersOf(listed: readonly Listed[], places: ReadonlyMap<Listed, Place>): Promise<ReadonlyMap<Listed, readonly string[]>> {
   const real = new Map<string, Promise<string>>()
   const resolved = (path: string): Promise<string> => {
     const known = real.get(path) ?? realPath(path)
@@ -148,7 +180,8 @@ async function foldersOf(listed: readonly Listed[]): Promise<ReadonlyMap<Listed,
   const entries = listed
     .filter((container) => container.project !== '')
     .map(async (container): Promise<[Listed, string[]]> => {
-      return [container, await Promise.all(namedFolders(container).map(resolved))]
+      const place = places.get(container)
+      return [container, place === undefined ? await Promise.all(namedFolders(container).map(resolved)) : [place.here]]
     })
   return new Map(await Promise.all(entries))
 }

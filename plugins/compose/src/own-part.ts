@@ -13,7 +13,7 @@ export async function ownPart(state: Pick<StackState, 'directory'>, project: Pro
   if (project.containers.length === 0 || project.configFiles.length === 0) return model
   const folders = await Promise.all(project.configFiles.flatMap((file) => [realPath(dirname(file)), realPath(file).then(dirname)]))
   if (folders.some((folder) => isInside(folder, state.directory))) return model
-  const own = new Set(project.containers.map((container) => container.service))
+  const own = new Set(project.services ?? project.containers.map((container) => container.service))
   const services = children(model['services']).filter(([service]) => own.has(service))
   const isUsed = (kind: string, key: string): boolean => services.some(([, definition]) => list(definition[kind]).some((use) => text(use['source']) === key))
   const used = ['volumes', 'secrets', 'configs'].map((kind): [string, Json] => [kind, Object.fromEntries(children(model[kind]).filter(([key]) => isUsed(kind, key)))])

@@ -10,6 +10,7 @@ import { realPath, splitPaths } from './paths.js'
 /** What the labels of a container say about where it was made from. Several folders may use the same project name. */
 export interface Origin {
   readonly project: string
+  readonly service: string
   readonly workingDirectory: string
   /** Paths, joined with commas. Compose v1 left them as they were given: relative ones lack the folder. */
   readonly configFiles: string
@@ -17,11 +18,11 @@ export interface Origin {
 
 /** Reads the origin from the labels of a container, or from the attributes of one of its events. */
 export function originOf(labels: Readonly<Record<string, string>>): Origin {
-  return { project: labels[label.project] ?? '', workingDirectory: labels[label.workingDirectory] ?? '', configFiles: labels[label.configFiles] ?? '' }
+  return { project: labels[label.project] ?? '', service: labels[label.service] ?? '', workingDirectory: labels[label.workingDirectory] ?? '', configFiles: labels[label.configFiles] ?? '' }
 }
 
 /** Returns the folders that the labels name: the working directory, and the folder of the first compose file. Looks at no disk. */
-export function namedFolders({ workingDirectory, configFiles }: Origin): readonly string[] {
+export function namedFolders({ workingDirectory, configFiles }: Pick<Origin, 'workingDirectory' | 'configFiles'>): readonly string[] {
   const first = configFiles.split(isAbsolute(configFiles) ? /,(?=\/)|,-(?=,|$)/ : ',')[0]!
   const file = isFile(first) ? absoluteIn(workingDirectory, first) : null
   return [...new Set([...(isAbsolute(workingDirectory) ? [workingDirectory] : []), ...(file === null ? [] : [dirname(file)])])]
@@ -31,7 +32,7 @@ export function namedFolders({ workingDirectory, configFiles }: Origin): readonl
  * Returns the compose files that the labels name as absolute paths. A relative one is taken relative to the working directory of
  * the label, never to the one of this process; Compose v1 kept it relative to its caller, so its last part alone is tried too.
  */
-export async function namedFiles({ workingDirectory, configFiles }: Origin): Promise<readonly string[]> {
+export async function namedFiles({ workingDirectory, configFiles }: Pick<Origin, 'workingDirectory' | 'configFiles'>): Promise<readonly string[]> {
   const files = splitPaths(configFiles, workingDirectory).filter(isFile)
   const found = await Promise.all(
     files.map(async (file) => {
@@ -59,8 +60,8 @@ export async function isOfNeighbour(origin: Origin, directory: string): Promise<
  * Returns whether a container that was not there at the last look belongs to this project of the folder, and not to another folder
  * with the same project name. It compares the labels and looks at no disk, so it may be called while the stack is down.
  */
-export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'otherWorkingDirectories' | 'configFiles'>, directory: string): boolean {
-  if (origin.project !== project.name) return false
+export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'otherWorkingDirectories' | 'services' | 'configFiles'>, directory: string): boolean {
+  if (origin.project !== project.name || project.services?.includes(origin.service) === false) return false
   const { workingDirectory } = origin
   if (['', directory, project.workingDirectory, ...(project.otherWorkingDirectories ?? [])].includes(workingDirectory)) return true
   return project.configFiles.some((file) => origin.configFiles === file || origin.configFiles.startsWith(`${file},`))

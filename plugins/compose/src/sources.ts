@@ -51,8 +51,8 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   if (!strangers.ok) return strangers
   tools.neighbours.set(state.directory, strangers.value.map(neighbourOf))
   for (const { model } of declared) if (!model.ok && model.failure.kind !== 'configuration') return model
-  const resolved = await Promise.all(declared.map(async ({ project, model }) => ({ project: project.name, model: model.ok ? await ownPart(state, project, record(withPlainDollars(model.value))) : null })))
-  const labelled = await volumesOfProjects(tools.docker, resolved.flatMap(({ project, model }) => (model === null ? [project] : [])), options)
+  const resolved = await Promise.all(declared.map(async ({ project, model }) => ({ project: project.name, services: project.services, model: model.ok ? await ownPart(state, project, record(withPlainDollars(model.value))) : null })))
+  const labelled = await volumesOfProjects(tools.docker, resolved.flatMap(({ project, services, model }) => (model === null && services === undefined ? [project] : [])), options)
   if (!labelled.ok) return labelled
   const uses = withVolumes(volumeUses(state, resolved), labelled.value)
   const volumes = await existingVolumes(tools.docker, uses.map((use) => use.name), options)

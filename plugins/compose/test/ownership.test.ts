@@ -10,7 +10,7 @@ import { until } from '../../../test/fixtures/until.js'
 import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin } from '../src/ownership.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
-const origin = (workingDirectory: string, configFiles: string, project = 'media'): Origin => ({ project, workingDirectory, configFiles })
+const origin = (workingDirectory: string, configFiles: string, project = 'media'): Origin => ({ project, service: 'web', workingDirectory, configFiles })
 
 describe('labels', () => {
   let root: string
