@@ -344,9 +344,9 @@ function resolveAll(source: Source): ResolvedInSection[] {
 }
 
 function resolveSection(source: Source, section: string): ResolvedInSection[] {
-  return source.catalogue
-    .declarationsOf(section, typeOf(source.ini, section))
-    .map((declaration) => ({ section, ...resolveSetting(source, section, declaration) }))
+  // Two providers may declare the same key: it has one line in the file, and one value.
+  const declarations = new Map(source.catalogue.declarationsOf(section, typeOf(source.ini, section)).toReversed().map((declaration) => [declaration.key, declaration]))
+  return [...declarations.values()].toReversed().map((declaration) => ({ section, ...resolveSetting(source, section, declaration) }))
 }
 
 function isError(problem: Problem): boolean {

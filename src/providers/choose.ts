@@ -19,13 +19,20 @@ export function chooseOffer(offers: Offers, kind: ProviderKind, id: string): Off
     code: 'provider-not-usable',
     message: `no plugin provides the ${kind} "${id}"`,
     detail: reasons.join('\n'),
-    fix: `${known.length > 0 ? `Choose one of: ${known.join(', ')}; or install` : 'Install'} a plugin that provides it, as the user that runs stackbk: stackbk plugins install NAME`,
+    fix: fixFor(known, reasons.length > 0),
   })
 }
 
 /** The same without where it comes from. */
 export function chooseProvider<K extends ProviderKind>(offers: Offers, kind: K, id: string): Descriptor<K> {
   return chooseOffer(offers, kind, id).descriptor as unknown as Descriptor<K>
+}
+
+/** A plugin that is installed and broken is mended, not looked for. */
+function fixFor(known: readonly string[], isBroken: boolean): string {
+  const others = known.length > 0 ? `choose one of: ${known.join(', ')}; or ` : ''
+  const fix = isBroken ? `Update or mend that plugin (what is wrong with each: stackbk plugins); or ${others}install another` : `${others}install a plugin`
+  return `${fix[0]!.toUpperCase()}${fix.slice(1)} that provides it, as the user that runs stackbk: stackbk plugins install NAME`
 }
 
 /** Of a plugin that could not even say what it provides, anything may be meant. */

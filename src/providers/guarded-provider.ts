@@ -1,4 +1,4 @@
-import type { LiveProvider, Log, ProviderKind, ProviderKinds } from '@stackbk/contract'
+import type { LiveProvider, Log, PreparedSnapshot, ProviderKind, ProviderKinds } from '@stackbk/contract'
 
 import { StackbkError } from '../errors.js'
 import { within } from './plugin-hook.js'
@@ -47,7 +47,7 @@ export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderK
       code: 'provider-failed',
       message: `the ${kind} "${names.id}" failed unexpectedly in ${method}()`,
       detail: reason,
-      fix: `Report it to the authors of the plugin ${names.plugin}, with the run log`,
+      fix: `Report it to the authors of the plugin ${names.plugin}, with the run log (stackbk.log in the state folder)`,
     })
   const thrownIn = (method: string, error: unknown): StackbkError => {
     if (error instanceof StackbkError) return error
@@ -56,7 +56,8 @@ export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderK
   }
   const checked = (method: string, answer: unknown): unknown => {
     if (kind === 'engine' && method === 'at') return guardedProvider(kind, answer as ProviderKinds[K], names)
-    if (expected[method] !== true || isAnswer(answer)) return answer
+    if (kind === 'engine' && method === 'prepare') return guardedPreparation(answer)
+    if ((expected[method] !== true && method !== 'take') || isAnswer(answer)) return answer
     throw failure(method, 'it returned something that is not an Answer')
   }
   const call = (method: string, run: () => unknown): unknown => {
@@ -75,6 +76,24 @@ export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderK
       throw thrownIn(method, error)
     }
   }
+  /** Its second phase is a call of the provider as well, and what it waits for may fail. */
+  const guardedPreparation = (prepared: unknown): PreparedSnapshot => {
+    if (!isPreparation(prepared)) throw failure('prepare', 'it returned something that is not a prepared snapshot')
+    const ready = prepared.ready.then(
+      (answer) => {
+        if (isAnswer(answer)) return answer
+        throw failure('prepare', 'its ready gave something that is not an Answer')
+      },
+      (error: unknown) => {
+        throw thrownIn('prepare', error)
+      },
+    )
+    return {
+      ready,
+      take: (options) => call('take', () => prepared.take(options)) as ReturnType<PreparedSnapshot['take']>,
+      abandon: () => call('abandon', () => prepared.abandon()) as Promise<void>,
+    }
+  }
   return new Proxy(live, {
     // Bound to the object itself: one with private fields works on nothing else.
     get: (target, name) => {
@@ -83,6 +102,11 @@ export function guardedProvider<K extends ProviderKind>(kind: K, live: ProviderK
       return (...args: unknown[]): unknown => call(name, () => Reflect.apply(value, target, args) as unknown)
     },
   })
+}
+
+function isPreparation(value: unknown): value is PreparedSnapshot {
+  const { ready, take, abandon } = (value ?? {}) as { readonly ready?: unknown; readonly take?: unknown; readonly abandon?: unknown }
+  return isPromise(ready) && typeof take === 'function' && typeof abandon === 'function'
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

@@ -105,7 +105,7 @@ export class LiveProviders {
     const { descriptor: found, plugin, origin } = chooseOffer(offers, kind, id)
     const descriptor = found as unknown as Descriptor<K>
     const folder = descriptor.id.replaceAll(/[^A-Za-z0-9._-]/g, '_')
-    const [cacheDir, dataDir] = [join(cacheFolder, folder), join(dataFolder, `${kind}-${folder}`)]
+    const [cacheDir, dataDir] = [join(cacheFolder, kind === 'engine' ? folder : `${kind}-${folder}`), join(dataFolder, `${kind}-${folder}`)]
     const unusable = (reason: string): StackbkError =>
       new StackbkError({ kind: 'configuration', code: 'provider-not-usable', message: `the ${kind} "${descriptor.id}" of ${plugin} could not be set up`, detail: reason, fix: `Update the plugin, or report it to its authors; what each plugin provides: stackbk plugins` })
     this.#assertTrusted(found, unusable)

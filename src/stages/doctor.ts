@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 
-import { answered, failed, type Answer, type Engine, type Finding, type LiveProvider, type Repository, type StackState, type Transport } from '@stackbk/contract'
+import { answered, failed, failureInOneLine, type Answer, type Engine, type Finding, type LiveProvider, type Repository, type StackState, type Transport } from '@stackbk/contract'
 import { files } from '@stackbk/tool-runner/files'
 
 import { counted } from '../counted.js'
@@ -225,10 +225,28 @@ function spaceFinding(path: string): Finding {
 async function transportFindings(run: Run, offers: Offers): Promise<readonly Finding[]> {
   const transport = await run.transport()
   const hasRemote = transport.location !== ''
+  if (!(await copiesByFile(run))) return [{ id: 'remote', status: 'ok', found: `not used: stackbk does not copy what the engine "${run.configuration.backup.engine}" keeps`, needed: '', fix: '' }]
   const found = hasRemote ? await examined('transport', transport, run.signal) : await transport.examine({ signal: run.signal })
   // Without a remote nothing of it is needed, the tool neither.
   if (!hasRemote) return [...found.filter(({ status }) => status === 'ok'), missingRemote(run.configuration, offers)]
-  return [...found, ...(found.some(({ status }) => status === 'failed') ? [] : await uploadFindings(run, transport))]
+  if (found.some(({ status }) => status === 'failed')) return found
+  return [...found, ...(await connectionFindings(run, transport, found)), ...(await uploadFindings(run, transport))]
+}
+
+/** Whether the engine has something that a sync could send. One that cannot be set up is a finding of its own. */
+async function copiesByFile(run: Run): Promise<boolean> {
+  return run.engine().then((engine) => engine.layout !== undefined, () => true)
+}
+
+/** How long the remote may take to answer. Milliseconds. */
+const connectionLimitMs = 30_000
+
+/** Whether the remote answers, where the transport's own examination does not say it. */
+async function connectionFindings(run: Run, transport: Transport, found: readonly Finding[]): Promise<readonly Finding[]> {
+  if (found.some(({ id }) => id.endsWith('.connection'))) return []
+  const facts = { id: 'remote.connection', needed: 'a remote that can be reached and accepts the login' }
+  const reached = await transport.probe({ timeoutMs: connectionLimitMs, signal: run.signal })
+  return [reached.ok ? { ...facts, status: 'ok', found: 'reached', fix: '' } : { ...facts, status: 'failed', found: failureInOneLine(reached.failure), fix: reached.failure.fix ?? 'Check the network, and the login in the configuration' }]
 }
 
 /** Whether a cut upload can leave half a file there that counts. */

@@ -86,9 +86,16 @@ export function arrangeArguments(argv: readonly string[], isTerminal: () => bool
   const kept = known === undefined ? globals : globals.filter((word) => known.includes(word))
   const end = rest.indexOf('--')
   const [before, after] = end < 0 ? [rest, []] : [rest.slice(0, end), rest.slice(end)]
-  // oclif knows no flag that may have a value and need not.
-  if (known === undefined) before.splice(0, before.length, ...before.map((word) => (word === '--wait' ? `--wait=${usualWait}` : word)))
-  return [...words, ...before, ...kept, ...after]
+  return [...words, ...(known === undefined ? withWaits(before) : before), ...kept, ...after]
+}
+
+/** oclif knows no flag that may have a value and need not. A word such as `30m` behind `--wait` is its value; a mere number may be a stack. */
+function withWaits(words: readonly string[]): string[] {
+  return words.flatMap((word, at) => {
+    const isTime = (text: string | undefined): boolean => text !== undefined && /^\d{1,6}[smhd]$/.test(text)
+    if (word === '--wait') return [`--wait=${isTime(words[at + 1]) ? words[at + 1] : usualWait}`]
+    return isTime(word) && words[at - 1] === '--wait' ? [] : [word]
+  })
 }
 
 /** Whether a command of ours is to print one JSON document. Takes arranged arguments. */

@@ -52,7 +52,7 @@ export function kitPage(request: PageRequest): string {
     'GET EVERYTHING BACK WITH STACKBK',
     '--------------------------------',
     `Needed: Docker with Compose, the tools of the copy, Node 20.5 or newer, stackbk ${version}.`,
-    ...(plugins.length === 0 ? [] : [`Needed too, these plugins: ${plugins.join(', ')}.`]),
+    ...(plugins.length === 0 ? [] : [`Needed too, these plugins: ${plugins.join(', ')}. They are not in this kit.`]),
     '',
     ...(program === null
       ? [
@@ -66,6 +66,7 @@ export function kitPage(request: PageRequest): string {
         ]
       : ['stackbk itself is in the kit, with everything that it needs but Node:', '', `  npm install --global --offline ./${program}`]),
     '',
+    ...plugins.flatMap((plugin) => [`The plugin ${plugin}, from its tarball. Write down where a copy of it is kept:`, '', '  ______________________________________________________________________', '', '  stackbk plugins install file:/PATH/TO/ITS/TARBALL.tgz', '']),
     `  stackbk --config "$PWD/${kitNames.configuration}" doctor`,
     `  stackbk --config "$PWD/${kitNames.configuration}" restore --recover --all`,
     '',

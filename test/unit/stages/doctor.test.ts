@@ -42,7 +42,7 @@ describe('a doctor who looks at mounts', () => {
 })
 
 describe('a doctor who examines providers', () => {
-  const fine = { examine: () => Promise.resolve([{ id: 'tool', status: 'ok', found: 'there', needed: '', fix: '' }]), traits: () => Promise.resolve(failure()) }
+  const fine = { examine: () => Promise.resolve([{ id: 'tool', status: 'ok', found: 'there', needed: '', fix: '' }]), traits: () => Promise.resolve(failure()), probe: () => Promise.resolve(ok(undefined)) }
 
   async function transportChecks(ready: () => unknown, more: object = {}): Promise<{ exitCode: number; checks: readonly string[] }> {
     const run = testRun({ transport: { ...fine, location: 'cloud:', ready, ...more } as never })
@@ -52,6 +52,24 @@ describe('a doctor who examines providers', () => {
 
   it('shows nothing more of one that is ready', async () => {
     expect((await transportChecks(() => Promise.resolve(ok(undefined)))).checks).toEqual(['tool ok there | '])
+  })
+
+  it('asks whether the remote answers where the examination does not say it', async () => {
+    const connection = async (more: object): Promise<readonly string[]> => {
+      const run = testRun({ transport: { ...fine, location: 'cloud:', ready: () => Promise.resolve(ok(undefined)), ...more } as never })
+      const { result } = await doctor(run, { usable: [], unusable: [], plugins: [] }, [], at('data'))
+      return result.checks.filter(({ id }) => id.endsWith('.connection')).map(({ id, status, found, fix }) => `${id} ${status} ${found} | ${fix}`)
+    }
+    expect(await connection({})).toEqual(['remote.connection ok reached | '])
+    expect(await connection({ probe: () => Promise.resolve(failure('remote-unreachable', { message: 'nobody is there', fix: 'Start it' })) })).toEqual(['remote.connection failed nobody is there | Start it'])
+    const examine = (): Promise<object[]> => Promise.resolve([{ id: 'their.connection', status: 'ok', found: 'reached', needed: '', fix: '' }])
+    expect(await connection({ examine, probe: () => Promise.reject(new Error('it was asked twice')) })).toEqual(['their.connection ok reached | '])
+  })
+
+  it('asks for no remote where the engine has no copy by file', async () => {
+    const run = testRun({ engine: { layout: undefined, location: () => ({ display: '', path: null }), examine: () => Promise.resolve([]) } as never, transport: { ...fine, location: '' } as never })
+    const { result } = await doctor(run, { usable: [], unusable: [], plugins: [] }, [], at('data'))
+    expect(result.checks.filter(({ id }) => id === 'remote')).toMatchObject([{ status: 'ok', found: expect.stringMatching(/^not used: .*engine/) as string }])
   })
 
   it('finds one that refuses every command although it examines well', async () => {

@@ -66,6 +66,17 @@ describe('global flags before the command', () => {
     expect(arrangeArguments(words(given), () => true)).toEqual(words(expected))
   })
 
+  it.each([
+    ['backup --wait 10m web', 'backup --wait=10m web'],
+    ['backup --wait web', 'backup --wait=usual web'],
+    ['backup --wait 5', 'backup --wait=usual 5'],
+    ['backup 10m --wait', 'backup 10m --wait=usual'],
+    ['backup --wait=10m 10m', 'backup --wait=10m 10m'],
+    ['backup --wait -- 10m', 'backup --wait=usual -- 10m'],
+  ])("take a time with a unit behind --wait for its value, and nothing else ('%s')", (given, expected) => {
+    expect(arrangeArguments(given.split(' '))).toEqual(expected.split(' '))
+  })
+
   it('tell every library of --no-color, wherever it stands', () => {
     arrangeArguments(['backup', '--no-color'])
     expect(process.env['NO_COLOR']).toBe('1')
