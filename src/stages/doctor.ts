@@ -186,7 +186,7 @@ async function engineFindings(run: Run): Promise<Finding[]> {
   const engine = await run.engine()
   const { display, path } = engine.location()
   const found = display === '' ? await engine.examine({ signal: run.signal }) : await examined('engine', engine, run.signal)
-  if (display === '') return [...found.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: repositoryKey(run), fix: 'Run: stackbk config init' }]
+  if (display === '') return [...found.filter(({ isToolTrouble, status }) => status === 'ok' || isToolTrouble === true), { id: 'repository', status: 'warning', found: 'not configured', needed: repositoryKey(run), fix: run.configuration.exists ? `Set ${repositoryKey(run)} in ${run.configuration.file}` : 'Run: stackbk config init' }]
   const isStillToBeMade = run.configuration.backup.autoInit && knownRepository(run.state.repositories, display) === null
   const findings = found.map((finding): Finding => {
     const isMissing = finding.id.endsWith('.repository') && finding.status === 'failed' && isStillToBeMade

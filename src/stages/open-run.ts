@@ -176,6 +176,9 @@ export function openRun(request: OpenRunRequest): OpenedRun {
       return { engine: () => others.get('engine'), transport: () => others.get('transport'), close: () => others.close() }
     },
   }
+  for (const { plugin, reason, stack } of offers.unusable) {
+    if (stack !== undefined) log('debug', 'a plugin cannot be used', { plugin, reason, stack })
+  }
   if (isRecorded || isTold) run.events.add('run-started')
   const announce = (result: object, exitCode: number): void => {
     if (!isRecorded && !isTold) return

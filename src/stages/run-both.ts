@@ -36,7 +36,7 @@ export async function runBoth(run: Run, choices: RunBothChoices): Promise<Outcom
   const codes: number[] = []
   const attempt = async <T extends ResultHeader>(command: string, stage: (run: Run) => Promise<Outcome<T>>): Promise<T | null> => {
     try {
-      const { result, exitCode } = await stage({ ...run, command, startedAt: new Date() })
+      const { result, exitCode } = await stage({ ...run, command, startedAt: new Date(), isScheduled: choices.isScheduled === true })
       problems.push(...result.problems)
       codes.push(exitCode)
       run.events.add('stage-finished', { stage: command, result })

@@ -35,6 +35,8 @@ export interface Run extends RunFacts {
   readonly replayed: ReplayFindings
   /** No person watches the run: there is no terminal. Absent: one may. */
   readonly isUnattended?: boolean
+  /** A schedule has called, so that nobody waits for the end. */
+  readonly isScheduled?: boolean
   /** For what the core itself needs a tool for. */
   readonly exec: Exec
   /**

@@ -1,6 +1,6 @@
 import { Command } from './command-line.js'
 
-type InstallerCommand = 'plugins:inspect' | 'plugins:install' | 'plugins:link' | 'plugins:uninstall' | 'plugins:update'
+type InstallerCommand = 'plugins:inspect' | 'plugins:install' | 'plugins:link' | 'plugins:reset' | 'plugins:uninstall' | 'plugins:update'
 
 /** A command that oclif's own plugin for plugins carries out, with the help and the checks of stackbk. It parses the flags. */
 export abstract class PluginInstallerCommand extends Command {

@@ -95,7 +95,7 @@ function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, o
   return [
     `stackbk on ${host}, ${file}`,
     facts.join(' | '),
-    ...(stacks.enabled === 0 ? [] : [late.length > 0 ? `overdue: ${late.join(', ')}` : hasSchedule === false ? 'no schedule: backups are made only when you start them' : 'nothing is overdue']),
+    ...(stacks.enabled === 0 ? [] : late.length > 0 ? [`overdue: ${late.join(', ')}`] : hasSchedule === false ? ['no schedule: backups are made only when you start them'] : lastSyncFailed === undefined ? ['nothing is overdue'] : []),
     ...(late.length > 0 && hasSchedule === false ? ['no schedule'] : []),
     ...(lastSyncFailed === undefined ? [] : [`the last sync failed ${ago(lastSyncFailed.ageMs)}`]),
     ...(leftStopped.length === 0 ? [] : [`left stopped by an interrupted run: ${leftStopped.join(', ')}`]),

@@ -15,7 +15,7 @@ export function presentHistory(result: HistoryResult, stack: string | undefined)
     formatDuration(longest(run, 'readyMs', stack)),
     run.problems[0]?.message.split('\n')[0] ?? '',
   ])
-  return table(['BEGUN', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', 'DOWN', 'READY', ''], rows)
+  return table(['BEGUN', 'COMMAND', 'RESULT', 'EXIT', 'TOOK', 'DOWN FOR', 'UP AGAIN', ''], rows)
 }
 
 /** Milliseconds; of the stack that was down longest, or of the one that was asked for. */

@@ -288,8 +288,11 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   #onLog(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
     if (!this.#globals.verbose) return
-    const more = fields === undefined ? '' : ` ${JSON.stringify(fields)}`
-    process.stderr.write(`${localTime(new Date())} ${level}: ${message}${more}\n`)
+    // A stack is lines to be read, and not one line of JSON.
+    const { stack, ...others } = fields ?? {}
+    const more = Object.keys(others).length === 0 ? '' : ` ${JSON.stringify(others)}`
+    const lines = typeof stack === 'string' ? stack.split('\n').map((line) => `  ${line}\n`).join('') : ''
+    process.stderr.write(`${localTime(new Date())} ${level}: ${message}${more}\n${lines}`)
   }
 
   async #end(): Promise<void> {

@@ -102,6 +102,11 @@ describe('refused with 2 before anything is touched, not even a line of the log 
     world.enable('web')
   })
 
+  it('the name of a stack where restore wants a folder', async () => {
+    const { stderr } = await expectRefusal(['restore', 'web'], 2, 'stack-is-no-target')
+    expect(stderr).toContain('stackbk recover web')
+  })
+
   it('no remote configured', async () => {
     world.configure({ cloud_sync: { RCLONE_REMOTE: null } })
     await expectRefusal(['sync'], 2)

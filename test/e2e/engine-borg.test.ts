@@ -62,7 +62,7 @@ describe.skipIf(!hasBorg)('the example engine around borg', () => {
       expect([drill.exitCode, drill.result.problems]).toEqual([0, []])
     })
 
-    it.each([['sync'], ['restore', '/tmp/stackbk-never-restored'], ['verify', '--cloud'], ['drill']])('refuses in one sentence, with exit code 2, what needs a copy file by file: %s', async (...args) => {
+    it.each([['sync'], ['restore', '/tmp/stackbk-never-restored'], ['verify', '--cloud'], ['drill'], ['kit', 'write', '/tmp/stackbk-never-written']])('refuses in one sentence, with exit code 2, what needs a copy file by file: %s', async (...args) => {
       const { exitCode, stdout, stderr } = await world.run(args)
       expect(exitCode, stdout + stderr).toBe(2)
       expect(stderr).toContain('the engine "borg" has no repository that stackbk can copy file by file')

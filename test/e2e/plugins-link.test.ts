@@ -54,6 +54,22 @@ describe('plugins link', () => {
   })
 })
 
+describe('plugins reset', () => {
+  it('takes all plugins away only after a yes', () => {
+    write('shelf/package.json', packageJson)
+    write('shelf/providers.js', 'export default async () => []\n')
+    expect(plugins('link', 'shelf').status).toBe(0)
+    expect(plugins('reset')).toMatchObject({ status: 2, stderr: expect.stringContaining('Add --yes') as string })
+    expect(plugins().stdout).toContain('stackbk-plugin-shelf')
+    expect(plugins('reset', '--yes').status).toBe(0)
+    expect(plugins().stdout).toContain('No plugins installed.')
+  })
+
+  it.each(['inspect', 'install', 'link', 'reset', 'uninstall', 'update'])("has, like each command for plugins, the help of stackbk: %s", (command) => {
+    expect(plugins(command, '--help')).toMatchObject({ status: 0, stdout: expect.stringContaining(`EXIT CODES  see stackbk help exit-codes plugins ${command}`) as string })
+  })
+})
+
 describe('plugins install', () => {
   it('refuses a short name with 2, before any registry is asked', () => {
     expect(plugins('install', 'rsync')).toMatchObject({ status: 2, stderr: expect.stringContaining('rsync is not installed by this name') as string })

@@ -78,6 +78,7 @@ describe('with every plugin installed that should not have been written', () => 
     expect(await web.running()).toEqual(['app'])
     // Each waits within its own limit, all at the same time: 5 s for the hooks, 10 s for a first event, 2 s at the end.
     expect(ms).toBeLessThan(60_000)
+    expect(world.log().filter(({ message }) => message === 'a plugin cannot be used').map(({ plugin, stack }) => [plugin, stack])).toContainEqual(['bad-throws', expect.stringMatching(/in its hook\n +at .*hook-0\.js:1/) as string])
     const failures = world.log().filter(({ message }) => /failed to take an event/.test(message))
     expect(failures.map(({ message, reason }) => [message.split(' ', 1)[0], reason]).filter(([name]) => name === 'bad-listener-waits')).toEqual([['bad-listener-waits', 'it took longer than 10 s']])
   })

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -123,6 +123,16 @@ describe('doctor', () => {
     expect([failed(call), call.exitCode, call.result.status]).toEqual([[], 0, 'ok'])
     expect(call.result.checks.map((check) => check.id)).toEqual(expect.arrayContaining(['configuration', 'plugin.compose', 'plugin.restic', 'plugin.rclone', 'state.folder', 'stacks.folder', 'stacks.enabled', 'leftovers.stacks', 'compose.engine', 'compose.version', 'restic.version', 'restic.repository', 'repository.space', 'rclone.version', 'rclone.connection']))
     expect(world.picture(...everything())).toBe(before)
+  })
+
+  it('warns of a password that others can read, as every command does', async () => {
+    chmodSync(world.password, 0o644)
+    try {
+      const { exitCode, result } = await doctor()
+      expect([exitCode, result.checks.filter(({ status }) => status === 'warning')]).toMatchObject([0, [{ id: 'configuration', found: expect.stringContaining('which anyone can read (mode 0644)') as string, fix: `Run: chmod 600 ${world.password}` }]])
+    } finally {
+      chmodSync(world.password, 0o600)
+    }
   })
 
   it.each([

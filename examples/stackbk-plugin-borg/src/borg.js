@@ -23,7 +23,7 @@ export class Borg {
     this.passphraseFile = place.passphraseFile
     this.context = context
     // borg refuses a copy that is older than what it has seen before of the same repository: each folder has a memory of its own.
-    this.home = join(context.cacheDir, createHash('sha256').update(this.repository).digest('hex').slice(0, 16))
+    this.home = join(context.dataDir, createHash('sha256').update(this.repository).digest('hex').slice(0, 16))
   }
 
   on(repository) {

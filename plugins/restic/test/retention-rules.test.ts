@@ -12,7 +12,9 @@ import { makeQuickRepository } from '../../../test/fixtures/quick-repository.js'
 /** Days and weeks at their edges: a change of summer time, the last week of a year, several a day, a gap of years. In local time. */
 const times = ['2022-06-01 10:00:00', '2024-12-29 23:30:00', '2024-12-30 00:30:00', '2025-01-01 12:00:00', '2025-03-29 23:59:00', '2025-03-30 01:30:00', '2025-03-30 03:30:00', '2025-03-31 00:00:00', '2025-03-31 18:00:00', '2025-04-02 06:00:00', '2025-04-07 00:01:00', '2025-04-07 23:59:00']
 
-const policies: readonly Partial<RetentionPolicy>[] = [{ last: 3 }, { daily: 4 }, { daily: 30 }, { weekly: 3 }, { weekly: 30 }, { monthly: 2 }, { monthly: 20, last: 1 }, { yearly: 1 }, { yearly: 10 }, { last: 1, daily: 2, weekly: 2, monthly: 2, yearly: 2 }]
+const hour = 3_600_000
+
+const policies: readonly Partial<RetentionPolicy>[] = [{ last: 3 }, { daily: 4 }, { daily: 30 }, { weekly: 3 }, { weekly: 30 }, { monthly: 2 }, { monthly: 20, last: 1 }, { yearly: 1 }, { yearly: 10 }, { last: 1, daily: 2, weekly: 2, monthly: 2, yearly: 2 }, { last: 1, withinMs: 24 * hour }, { daily: 2, withinMs: 48 * hour }, { last: 1, withinMs: 24_000 * hour }]
 
 let folder = ''
 const restic = (...args: string[]): string => execFileSync('restic', ['-r', join(folder, 'repository'), '--no-cache', ...args], { env: { ...process.env, RESTIC_PASSWORD: 'password', TZ: 'Europe/Berlin' }, encoding: 'utf8' })
@@ -31,7 +33,7 @@ test('the core keeps and removes what restic does, by the same policy', () => {
   expect(snapshots).toHaveLength(times.length)
   for (const given of policies) {
     const policy = { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, ...given }
-    const flags = Object.entries(given).map(([name, count]) => `--keep-${name}=${count}`)
+    const flags = Object.entries(given).map(([name, count]) => (name === 'withinMs' ? `--keep-within=${count / hour}h` : `--keep-${name}=${count}`))
     const [group] = JSON.parse(restic('forget', '--dry-run', '--json', '--group-by=host,tags', ...flags)) as [{ keep: { id: string }[] | null; remove: { id: string }[] | null }]
     const { keep, remove } = chooseByPolicy(snapshots, policy)
     expect({ keep: keep.toSorted(), remove: remove.toSorted() }, JSON.stringify(given)).toEqual({ keep: (group.keep ?? []).map(({ id }) => id).sort(), remove: (group.remove ?? []).map(({ id }) => id).sort() })

@@ -14,6 +14,17 @@ afterEach(() => {
 
 const policy = { last: 0, daily: 7, weekly: 4, monthly: 0, yearly: 0 }
 
+test.each([
+  [48 * 3_600_000, '--keep-within=48h'],
+  [90 * 60_000, '--keep-within=2h'],
+])('what is not older than %i ms is kept by its age, in whole hours', async (withinMs, flag) => {
+  const requests: ToolRequest[] = []
+  const real = createExec()
+  const made = await benchWithRepository({ exec: { ...real, start: (request: ToolRequest) => real.start((requests.push(request), request)) } })
+  value(await made.engine.retain({ policy: { ...policy, withinMs }, host: 'host-a', tagSets: [['stackbk']], prune: false, dryRun: false }))
+  expect(requests[0]?.args).toContain(flag)
+})
+
 test('retention of all stacks is one call, with host and tags in filter and grouping, and zeros left out', async () => {
   const requests: ToolRequest[] = []
   const real = createExec()

@@ -36,8 +36,8 @@ export async function withRetries(run: Run, tally: Tally, transfer: () => Promis
   return { ok: true, value: undefined }
 }
 
-/** The same for what is no transfer: a question to the remote, a move or a deletion there. Each may be done twice. */
-export async function asked<T>(run: Run, ask: () => Promise<Answer<T>>): Promise<Answer<T>> {
+/** The same for what is no transfer: a question to the remote, a move or a deletion there. Each may be done twice. `pauseMs`: the first pause. */
+export async function asked<T>(run: Run, ask: () => Promise<Answer<T>>, pauseMs = firstPauseMs): Promise<Answer<T>> {
   try {
     return await pRetry(
       async () => {
@@ -49,7 +49,7 @@ export async function asked<T>(run: Run, ask: () => Promise<Answer<T>>): Promise
       },
       {
         retries: run.configuration.cloud.retries,
-        minTimeout: firstPauseMs,
+        minTimeout: pauseMs,
         maxTimeout: longestPauseMs,
         randomize: true,
         signal: run.signal,

@@ -82,6 +82,19 @@ describe('status', () => {
     expect(result.cloud).toEqual({ remote: 'cloud:new', lastSync: expect.any(String) as string, ageMs: expect.any(Number) as number, behindSnapshots: 0, overdue: false })
   })
 
+  it('counts the syncs of each remote apart: a newer one to another is none to this one', async () => {
+    const run = runWith({ engine: { snapshots: () => Promise.resolve(ok([snapshotOf('a', { time: from(-3 * hour) }), snapshotOf('b', { time: from(-hour) })])) }, transport: { location: 'cloud:first' } })
+    const remotes = (): KnownRemotes => new KnownRemotes(run.state.repositories, 'id', 'place')
+    const [older, newer] = [from(-2 * hour), from(-hour / 2)]
+    remotes().record({ remote: 'cloud:first', at: older, snapshots: 1 })
+    remotes().record({ remote: 'cloud:second', at: newer, snapshots: 2 })
+    expect((await status(run)).result.cloud).toMatchObject({ remote: 'cloud:first', lastSync: older, behindSnapshots: 1, lastRemote: 'cloud:second' })
+  })
+
+  it('names its columns of what a stop costs in words', async () => {
+    expect(presentStatus((await status(runWith({}))).result)).toMatch(/LAST STOP +UP AGAIN/)
+  })
+
   it('keeps the last drill of each stack, when a later one was of another stack', async () => {
     const run = runWith({})
     write('stacks/shop/compose.yaml', 'services: {}\n')

@@ -22,7 +22,7 @@ const whole = run({ command: 'run', backup: { stacks: [stack('web', 1_000, null)
 
 it('the history says how long the stack that took longest was down, and until it was ready', () => {
   expect(shown(undefined, backup, whole, run({ command: 'sync' }))).toEqual([
-    'BEGUN | COMMAND | RESULT | EXIT | TOOK | DOWN | READY',
+    'BEGUN | COMMAND | RESULT | EXIT | TOOK | DOWN FOR | UP AGAIN',
     '2026-01-01 00:00:00 | backup | ok | 0 | 9.0 s | 2.5 s | 3.4 s',
     '2026-01-01 00:00:00 | run | ok | 0 | 9.0 s | 1.0 s | -',
     '2026-01-01 00:00:00 | sync | ok | 0 | 9.0 s | - | -',
