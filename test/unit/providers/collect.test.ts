@@ -192,7 +192,7 @@ describe('live providers', () => {
     const [one, two] = await Promise.all([providers.freezer('btrfs'), providers.freezer('btrfs')])
     expect(one).toBe(two)
     expect(create).toHaveBeenCalledTimes(1)
-    expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/btrfs', dataDir: '/nothing-that-lasts/freezer-btrfs' }))
+    expect(create).toHaveBeenCalledWith({}, expect.objectContaining({ dryRun: true, cacheDir: '/nothing-of-this-name/freezer-btrfs', dataDir: '/nothing-that-lasts/freezer-btrfs' }))
   })
 
   it.skipIf(process.getuid?.() !== 0)('are not created as root with a file that another user can change and that names programs, unless that is told and taken', async () => {

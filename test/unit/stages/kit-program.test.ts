@@ -48,10 +48,16 @@ describe('the page of the kit', () => {
     expect(kitPage(request)).not.toContain('these plugins')
   })
 
-  it('says how to install stackbk from the kit, and which plugins are needed too', () => {
-    const page = kitPage({ ...request, program: 'stackbk-1.2.3.tgz', plugins: ['stackbk-plugin-shelf 1.0.0'] })
+  it('says how to install stackbk from the kit', () => {
+    const page = kitPage({ ...request, program: 'stackbk-1.2.3.tgz' })
     expect(page).toContain('\n  npm install --global --offline ./stackbk-1.2.3.tgz\n')
     expect(page).not.toContain('______')
-    expect(page).toContain('these plugins: stackbk-plugin-shelf 1.0.0.')
+  })
+
+  it('says of each installed plugin how it comes back, and leaves room for where it is kept', () => {
+    const page = kitPage({ ...request, plugins: ['stackbk-plugin-sftp 1.2.0', 'stackbk-plugin-matrix 2.0.0'] })
+    expect(page).toContain('Needed too, these plugins: stackbk-plugin-sftp 1.2.0, stackbk-plugin-matrix 2.0.0. They are not in this kit.')
+    expect(page.match(/^The plugin (.*), from its tarball\. Write down where a copy of it is kept:\n\n {2}_+\n\n {2}stackbk plugins install file:\/PATH\/TO\/ITS\/TARBALL\.tgz$/gm)).toHaveLength(2)
+    expect(kitPage(request)).not.toContain('plugins install')
   })
 })
