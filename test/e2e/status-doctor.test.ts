@@ -129,7 +129,7 @@ describe('doctor', () => {
     chmodSync(world.password, 0o644)
     try {
       const { exitCode, result } = await doctor()
-      expect([exitCode, result.checks.filter(({ status }) => status === 'warning')]).toMatchObject([0, [{ id: 'configuration', found: expect.stringContaining('which anyone can read (mode 0644)') as string, fix: `Run: chmod 600 ${world.password}` }]])
+      expect([exitCode, result.checks.filter(({ id, status }) => id === 'configuration' && status === 'warning')]).toMatchObject([0, [{ found: expect.stringContaining('which anyone can read (mode 0644)') as string, fix: `Run: chmod 600 ${world.password}` }]])
     } finally {
       chmodSync(world.password, 0o600)
     }
