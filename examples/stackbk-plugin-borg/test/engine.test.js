@@ -21,7 +21,7 @@ describe('conformance', { skip: hasBorg ? false : 'borg is not installed', concu
     for (const path of [source, scratch]) await mkdir(path)
     for (const name of ['right', 'wrong']) await writeFile(join(folder, name), `${name} passphrase\n`)
     const engineWith = (passphrase) =>
-      createBorgEngine({ repository, passphraseFile: join(folder, passphrase) }, { exec: createExec(), cacheDir: join(folder, 'cache'), log: () => {}, signal: new AbortController().signal, dryRun: false })
+      createBorgEngine({ repository, passphraseFile: join(folder, passphrase) }, { exec: createExec(), cacheDir: join(folder, 'cache'), dataDir: join(folder, 'data'), log: () => {}, signal: new AbortController().signal, dryRun: false })
     return { engine: engineWith('right'), withWrongPassword: engineWith('wrong'), repository, source, scratch, unreadable: '/proc/self/mem', dispose: () => rm(folder, { recursive: true, force: true }) }
   }
   for (const { name, run } of engineSuite(makeBench)) test(name, () => run())
