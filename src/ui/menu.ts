@@ -83,6 +83,13 @@ export function menuHeader(look: () => Overview, { exists, file }: { readonly ex
   }
 }
 
+/** Whether backups are made in time, as far as there is something to say. `isCopied`: no sync has failed since. */
+function timeliness(late: readonly string[], isUnscheduled: boolean, isCopied: boolean): readonly string[] {
+  if (late.length > 0) return [`overdue: ${late.join(', ')}`, ...(isUnscheduled ? ['no schedule'] : [])]
+  if (isUnscheduled) return ['no schedule: backups are made only when you start them']
+  return isCopied ? ['nothing is overdue'] : []
+}
+
 /** In three to six lines. */
 function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, overdue, hasSchedule, leftStopped }: Overview, file: string): string[] {
   const ago = (ageMs: number): string => `${formatDuration(ageMs)} ago`
@@ -95,8 +102,7 @@ function presentOverview({ host, stacks, lastBackup, lastSync, lastSyncFailed, o
   return [
     `stackbk on ${host}, ${file}`,
     facts.join(' | '),
-    ...(stacks.enabled === 0 ? [] : late.length > 0 ? [`overdue: ${late.join(', ')}`] : hasSchedule === false ? ['no schedule: backups are made only when you start them'] : lastSyncFailed === undefined ? ['nothing is overdue'] : []),
-    ...(late.length > 0 && hasSchedule === false ? ['no schedule'] : []),
+    ...(stacks.enabled === 0 ? [] : timeliness(late, hasSchedule === false, lastSyncFailed === undefined)),
     ...(lastSyncFailed === undefined ? [] : [`the last sync failed ${ago(lastSyncFailed.ageMs)}`]),
     ...(leftStopped.length === 0 ? [] : [`left stopped by an interrupted run: ${leftStopped.join(', ')}`]),
   ]

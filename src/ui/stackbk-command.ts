@@ -288,11 +288,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
 
   #onLog(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void {
     if (!this.#globals.verbose) return
-    // A stack is lines to be read, and not one line of JSON.
-    const { stack, ...others } = fields ?? {}
-    const more = Object.keys(others).length === 0 ? '' : ` ${JSON.stringify(others)}`
-    const lines = typeof stack === 'string' ? stack.split('\n').map((line) => `  ${line}\n`).join('') : ''
-    process.stderr.write(`${localTime(new Date())} ${level}: ${message}${more}\n${lines}`)
+    process.stderr.write(`${localTime(new Date())} ${level}: ${message}${shownFields(fields)}\n`)
   }
 
   async #end(): Promise<void> {
@@ -353,6 +349,14 @@ export abstract class StackbkCommand<T extends object> extends Command {
 /** Names of files that are not UTF-8 are written as `\\xFC`: what reads JSON refuses or replaces half characters. */
 function withShownNames(_key: string, value: unknown): unknown {
   return typeof value === 'string' ? displayPath(value) : value
+}
+
+/** The fields of a line of the log. Most name a stack of containers; where it is that of an error it is lines to be read, not one of JSON. */
+function shownFields(fields: Readonly<Record<string, unknown>> | undefined): string {
+  if (fields === undefined) return ''
+  const { stack, ...others } = fields
+  if (typeof stack !== 'string' || !stack.includes('\n')) return ` ${JSON.stringify(fields)}`
+  return `${Object.keys(others).length === 0 ? '' : ` ${JSON.stringify(others)}`}\n${stack.replaceAll(/^/gm, '  ')}`
 }
 
 /** How long a scheduled run waits if the configuration says nothing: a drill or a large restore should cost no night. */

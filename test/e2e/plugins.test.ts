@@ -144,6 +144,15 @@ describe('a plugin that is asked for and cannot be used', () => {
     expect(stackTraces).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
   })
 
+  it('with --verbose the stack of an error is lines, and the name of a stack stays in its line', async () => {
+    const { stderr } = await world.run(['run', '--verbose'], { environment: environment('data of some') })
+    expect(stderr).toMatch(/ debug: .*"stack":"web"/)
+    world.configure({ local_backup: { ENGINE: 'bad-twin#restic' } })
+    const failed = await world.run(['backup', '--verbose'], { environment: environment('data of some') })
+    world.configure({ local_backup: { ENGINE: null } })
+    expect(failed.stderr).toMatch(/ error: create\(\) of the engine .* failed\n {2}Error: not this one\n {6}at .*\.js:\d+/)
+  })
+
   /** Runs a command with these settings, and returns the stack traces of the errors in its run log too. */
   async function withSettings(settings: Record<string, Record<string, string>>, command: string): Promise<{ exitCode: number; stdout: string; stderr: string; stackTraces: unknown[] }> {
     const logged = world.log().length
