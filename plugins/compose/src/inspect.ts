@@ -23,8 +23,9 @@ const attempts = 5
  *
  * A stack of which nothing runs by that rule is asked for by its project's name too (invariant 8): a running container that
  * carries it makes the stack `running`, unless its labels name another folder with a compose file: then it is that folder's,
- * even if both use one project name. A manager in a container names folders as it sees them: its mounts tell which is meant. Of
- * a stack of which nothing is found so, the services that a file of another folder includes from its file count. Containers of no project of the stack that mount its paths do not; `sources` tells them.
+ * even if both use one project name. A manager in a container names folders as it sees them: its mounts tell which is meant. Where
+ * nothing is found so, the services count that a file of another folder includes from the stack's own. Containers of no project of
+ * the stack that mount its paths do not; `sources` tells them.
  */
 export async function inspectStacks(docker: Docker, directories: readonly string[], options: CallOptions = {}, whereabouts?: Whereabouts, lastExitOf?: LastExits): Promise<Answer<readonly StackState[]>> {
   for (let attempt = 1; ; attempt += 1) {
