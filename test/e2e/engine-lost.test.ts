@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 
@@ -18,8 +18,14 @@ const polite = { image: testImage, command: politeCommand, network_mode: 'none' 
 /** One for each way in which an engine treats containers when it comes back. */
 const services = {
   db: healthy,
-  // It takes its time to stop, and nothing is removed before.
-  plain: { ...polite, command: ['sh', '-c', "trap 'sleep 2; exit 0' TERM; sleep 1000000 & wait"], depends_on: { db: { condition: 'service_healthy' } } },
+  // It does not stop while it is held, and nothing is removed before it has.
+  plain: {
+    ...polite,
+    command: ['sh', '-c', "trap 'while test -e /hold/now; do sleep 0.1; done; exit 0' TERM; sleep 1000000 & wait"],
+    volumes: ['./hold:/hold'],
+    stop_grace_period: '60s',
+    depends_on: { db: { condition: 'service_healthy' } },
+  },
   always: { ...polite, restart: 'always' },
   unless: { ...polite, restart: 'unless-stopped' },
   stopped: { ...polite, restart: 'always' },
@@ -41,6 +47,8 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
     const left = await halfRemoved()
     if (left.length > 0) await docker('rm', '--force', ...left)
     web.write('data/blob', randomBytes(60_000_000))
+    rmSync(join(web.directory, 'hold', 'now'), { force: true })
+    await web.compose('up', '--no-start', '--pull', 'never')
     await web.compose('up', '-d', '--pull', 'never', '--wait', ...ran)
     await until('the stack runs as it should', async () => {
       await web.compose('stop', 'stopped')
@@ -142,6 +150,7 @@ describe.skipIf(!canStartEngines)('an engine that goes away', () => {
   })
 
   it('with the machine, while it removed the containers: resume removes what is left of them and starts all of it', async () => {
+    web.write('hold/now', '')
     const underway = await world.startUntil(['backup', '--json', '--stop-mode', 'down'], says('stopping', 'web'))
     underway.signal('SIGKILL')
     for (const { pid } of world.processes()) signalProcess(pid, 'SIGKILL')
