@@ -15,7 +15,7 @@ import { type DrilledProject, findOutsideNeeds } from './isolated-outside.js'
 import { Places } from './isolated-places.js'
 import { ownersOf } from './isolated-reasons.js'
 import { startRehearsal } from './isolated-start.js'
-import { children, type Json, record, text, textList } from './json.js'
+import { children, type Json, jsonForYaml, record, text, textList } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { isInside } from './paths.js'
 import { buildCommand } from './build-command.js'
@@ -251,7 +251,7 @@ async function restoredOutside(directory: string, { restored }: Scratch): Promis
 /** `only`: this service alone. */
 async function create(docker: Docker, { name, directory, model, only }: { readonly name: string; readonly directory: string; readonly model: Json; readonly only?: string }, call: DockerCall): Promise<Answer<string>> {
   const project = { name, workingDirectory: directory, configFiles: ['-'], environmentFiles: [], containers: [] }
-  const created = await askCompose(docker, project, { what: 'docker compose up --no-start of a drill', args: ['up', '--no-start', '--no-build', '--pull', 'never', ...(only === undefined ? [] : ['--no-deps', '--', only])] }, { ...call, timeoutMs: creationLimitMs, input: JSON.stringify(model) })
+  const created = await askCompose(docker, project, { what: 'docker compose up --no-start of a drill', args: ['up', '--no-start', '--no-build', '--pull', 'never', ...(only === undefined ? [] : ['--no-deps', '--', only])] }, { ...call, timeoutMs: creationLimitMs, input: jsonForYaml(model) })
   const noNetwork = created.ok ? null : exhaustion(created.failure)
   return noNetwork === null ? created : failed(noNetwork)
 }

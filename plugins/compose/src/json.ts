@@ -42,3 +42,11 @@ export function withPlainDollars(value: unknown): unknown {
   if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, withPlainDollars(child)]))
   return value
 }
+
+/**
+ * Returns the value as JSON that every reader of YAML takes, as what Compose reads must be: YAML allows some characters in strings
+ * only where they are escaped (YAML 1.2, 5.1), among them a byte order mark, which some editors leave in environment files.
+ */
+export function jsonForYaml(value: unknown): string {
+  return JSON.stringify(value).replace(/[\u007f-\u009f\ufeff\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

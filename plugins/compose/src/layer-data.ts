@@ -1,5 +1,3 @@
-import type { ContainerMount } from '@stackbk/contract'
-
 /** What the engine says about one path of a container's own layer, compared with its image. */
 export interface LayerChange {
   readonly kind: 'added' | 'changed' | 'deleted'
@@ -11,7 +9,7 @@ const temporaryTrees = ['/tmp', '/var/tmp', '/run', '/var/run', '/var/lock', '/v
 
 /** The engine and the start scripts of images write these at each creation: names, users, time zone, certificates, caches of the linker. */
 const rewrittenAtStart = new Set([
-  '/.dockerenv', '/etc/hostname', '/etc/hosts', '/etc/mtab', '/etc/resolv.conf', '/etc/localtime', '/etc/timezone', '/etc/ld.so.cache', '/etc/.pwd.lock',
+  '/.dockerenv', '/sbin/docker-init', '/usr/sbin/docker-init', '/etc/hostname', '/etc/hosts', '/etc/mtab', '/etc/resolv.conf', '/etc/localtime', '/etc/timezone', '/etc/ld.so.cache', '/etc/.pwd.lock',
   ...['passwd', 'group', 'shadow', 'gshadow', 'subuid', 'subgid'].flatMap((name) => [`/etc/${name}`, `/etc/${name}-`]),
   '/etc/ca-certificates.conf', '/etc/nginx/conf.d/default.conf',
 ])
@@ -31,14 +29,15 @@ export function isLeaf({ path }: LayerChange, changes: readonly LayerChange[]): 
 
 /**
  * Returns whether the change is a file that a new container would lack and that nothing makes again. Folders do not count, nor do
- * deleted files and places of mounts. See docs/decisions/stop-mode-auto.md.
+ * deleted files and the places of what is put there when a container is made: mounts, copied content. See
+ * docs/decisions/stop-mode-auto.md.
  */
-export function isData(change: LayerChange, changes: readonly LayerChange[], mounts: readonly ContainerMount[]): boolean {
+export function isData(change: LayerChange, changes: readonly LayerChange[], places: readonly string[]): boolean {
   const { kind, path } = change
   if (kind === 'deleted' || rewrittenAtStart.has(path) || isBelow(path, temporaryTrees) || isBelow(path, rewrittenTrees)) return false
   const parts = path.split('/')
   if (leftByUse.test(parts.at(-1)!) || parts.some((part) => cacheFolders.has(part))) return false
-  if (mounts.some((mount) => isOnTheWayTo(path, mount.target))) return false
+  if (places.some((place) => isOnTheWayTo(path, place))) return false
   return isLeaf(change, changes)
 }
 

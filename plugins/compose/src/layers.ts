@@ -35,14 +35,17 @@ export class Layers {
     this.#docker = docker
   }
 
-  /** Looks into these containers. `options` end the wait, not what the engine does for it. */
-  async dataIn(containers: readonly ContainerState[], options: CallOptions = {}): Promise<DataInLayers> {
+  /**
+   * Looks into these containers. `copied`: by the ID of a container, files in it that its next one gets too. `options` end the wait,
+   * not what the engine does for it.
+   */
+  async dataIn(containers: readonly ContainerState[], copied: ReadonlyMap<string, readonly string[]> = new Map(), options: CallOptions = {}): Promise<DataInLayers> {
     const asked = containers.filter((container) => !this.#known.has(container.id))
     if (asked.length > 0) {
       const sizes = this.#sizesOf(asked, options)
       const turns = Array.from({ length: looksAtATime }, () => Promise.resolve<unknown>(null))
       asked.forEach((container, at) => {
-        const layer = Promise.all([sizes, turns[at % looksAtATime]]).then(([bytes]) => this.#look(container, bytes, options))
+        const layer = Promise.all([sizes, turns[at % looksAtATime]]).then(([bytes]) => this.#look(container, copied.get(container.id) ?? [], bytes, options))
         turns[at % looksAtATime] = layer
         this.#known.set(container.id, layer)
       })
@@ -64,7 +67,7 @@ export class Layers {
     return new Map(answers.flatMap((answer, at): [string, number][] => (answer.value.status === 404 ? [] : [[containers[at]!.id, number(record(answer.value.body)['SizeRw'])]])))
   }
 
-  async #look(container: ContainerState, sizes: ReadonlyMap<string, number> | null, options: CallOptions): Promise<Layer> {
+  async #look(container: ContainerState, copied: readonly string[], sizes: ReadonlyMap<string, number> | null, options: CallOptions): Promise<Layer> {
     const bytes = sizes?.get(container.id)
     if (bytes === undefined) return null
     // Folders and empty files, such as the places of mounts, have no size.
@@ -73,7 +76,7 @@ export class Layers {
     const answer = await this.#docker.engine.request({ signal: options.signal, timeoutMs: layerLimitMs, what: `docker diff of ${container.name}`, path: pathOf('containers', container.id, 'changes') })
     if (!answer.ok) return isLarge ? { bytes, isData: true, paths: [] } : null
     const changes = list(answer.value.body).map((change): LayerChange => ({ kind: kinds[number(change['Kind'])] ?? 'changed', path: text(change['Path']) }))
-    const data = changes.filter((change) => isData(change, changes, container.mounts))
+    const data = changes.filter((change) => isData(change, changes, [...container.mounts.map(({ target }) => target), ...copied]))
     return { bytes, isData: isLarge || data.length > 0, paths: (data.length > 0 ? data : changes.filter((change) => change.kind !== 'deleted' && isLeaf(change, changes))).map((change) => change.path) }
   }
 }

@@ -4,7 +4,7 @@ import type { Answer, Failure, ProjectState } from '@stackbk/contract'
 import { askCompose } from './compose.js'
 import { isAlive } from './container.js'
 import type { Docker, DockerCall } from './docker.js'
-import { children, type Json, record, text, textList } from './json.js'
+import { children, type Json, jsonForYaml, record, text, textList } from './json.js'
 import { fixForModel } from './missing-variable.js'
 import { serviceHashes } from './service-hash.js'
 
@@ -80,24 +80,45 @@ export async function readRawModel(docker: Docker, project: ProjectState, call: 
 
 /**
  * Returns the hash that a container made of each service now would carry. Compose is asked only where a container that runs
- * carries another one than the model gives by {@link serviceHashes}.
+ * carries another one than the model gives by {@link serviceHashes}. `mayHaveLabelFiles`: the project's files may name some.
  */
-export async function configHashes(docker: Docker, project: ProjectState, model: Json, call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, string>>> {
+export async function configHashes(docker: Docker, project: ProjectState, model: Json, mayHaveLabelFiles: boolean, call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, string>>> {
   const completed = withContainers(project, model)
   const computed = serviceHashes(completed)
   const services = record(model['services'])
   const running = project.containers.filter((container) => isAlive(container) && !container.isOneOff && container.service in services)
   if (running.length > 0 && running.every((container) => container.configHash === computed.get(container.service))) return answered(computed)
+  const labelled = mayHaveLabelFiles ? serviceHashes(await withLabelFiles(docker, project, completed, call)) : computed
+  const asMade = new Map([...labelled].filter(([service, hash]) => running.some((container) => container.service === service && container.configHash === hash)))
   const what = `docker compose config --hash of project ${project.name}`
   // `config --hash` leaves the content of environment files out, while the containers' label counts it. Fed with the
   // resolved model, where that content stands inline, it gives the label's very value.
   const resolved: ProjectState = { ...project, configFiles: ['-'], environmentFiles: [] }
-  const printed = await askCompose(docker, resolved, { what, args: ['config', '--hash', '*'], allProfiles: true }, { ...call, input: JSON.stringify(completed) })
+  const printed = await askCompose(docker, resolved, { what, args: ['config', '--hash', '*'], allProfiles: true }, { ...call, input: jsonForYaml(completed) })
   if (!printed.ok) return printed
-  return answered(new Map(printed.value.split('\n').flatMap((line): [string, string][] => {
+  const hashes = printed.value.split('\n').flatMap((line): [string, string][] => {
     const [service, hash] = line.trim().split(/\s+/)
     return service !== undefined && hash !== undefined ? [[service, hash]] : []
-  })))
+  })
+  return answered(new Map([...hashes, ...asMade]))
+}
+
+/**
+ * The label counts the names of label files, beside the labels that they give. Compose leaves those names out of the model and out
+ * of `config --hash` alike, but where it resolves no variables (Compose 2.40).
+ */
+async function withLabelFiles(docker: Docker, project: ProjectState, model: Json, call: DockerCall): Promise<Json> {
+  const printed = await askCompose(docker, project, { what: `docker compose config --no-interpolate of project ${project.name}`, args: ['config', '--format', 'json', '--no-interpolate'], allProfiles: true }, call)
+  if (!printed.ok) return model
+  const plain = parsedModel(docker, printed.value, 'docker compose config --no-interpolate')
+  const named = record(plain.ok ? plain.value['services'] : {})
+  const services = children(model['services']).map(([name, definition]): [string, Json] => {
+    const files = textList(record(named[name])['label_file'])
+    if (files.length === 0) return [name, definition]
+    const keys = Object.entries(definition)
+    return [name, Object.fromEntries([...keys.filter(([key]) => key < 'label_file' || key === 'labels'), ['label_file', files], ...keys.filter(([key]) => key > 'label_file' && key !== 'labels')])]
+  })
+  return { ...model, services: Object.fromEntries(services) }
 }
 
 /**

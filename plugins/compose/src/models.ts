@@ -53,7 +53,10 @@ export class Models {
 
   /** By service: the hash that a container made of the model now would carry. */
   hashes(project: ProjectState, model: Json, call: DockerCall = {}): Promise<Answer<ReadonlyMap<string, string>>> {
-    return once(this.#hashes, project, () => configHashes(this.#docker, project, model, call))
+    return once(this.#hashes, project, async () => {
+      const files = await this.#filesOf(project)
+      return configHashes(this.#docker, project, model, files.ok && (files.value.named === null || files.value.named.length > 0), call)
+    })
   }
 
   /** The files that the project's own name and that Compose reads; see {@link filesReadByModel}. */

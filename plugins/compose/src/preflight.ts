@@ -5,10 +5,11 @@ import type { Answer, CallOptions, ContainerState, Preflight, PreflightOptions, 
 
 import { compareTopLevel } from './applied.js'
 import { isAlive, isKnownFromCapsule } from './container.js'
+import { copiedContent, copiedPaths } from './copied-content.js'
 import { isAbsent } from './engine-host.js'
 import { imageIds } from './images.js'
 import { sharedNamespaces } from './inspect.js'
-import { children, type Json, list, record, text, textList } from './json.js'
+import { children, type Json, record, text, textList } from './json.js'
 import { type Listed, lookAtHost } from './look.js'
 import type { Models } from './models.js'
 import { isMadeFrom } from './ownership.js'
@@ -36,9 +37,11 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
   const differences: string[] = []
   const gone: string[] = []
   const joining: ContainerState[] = []
+  const copied = new Map<string, readonly string[]>()
   for (const check of checked) {
     if (check.ok) {
       joining.push(...check.value.joining)
+      for (const [id, paths] of check.value.copied) copied.set(id, paths)
       differences.push(...check.value.gone, ...check.value.differences)
       gone.push(...check.value.gone)
     }
@@ -56,7 +59,7 @@ export async function preflightStack(tools: Tools, models: Models, state: StackS
     ...state.dependents.map((container) => dependent(state, container)),
   ]
   // Where `auto` takes `stop` anyway, what is in the layers stays.
-  const layers = mayTakeDown && !(stopMode === 'auto' && whyNotDown.length > 0) ? await tools.layers.dataIn(alive.filter((container) => !container.isOneOff && !isKnownFromCapsule(container)), options) : { data: [], unknown: [] }
+  const layers = mayTakeDown && !(stopMode === 'auto' && whyNotDown.length > 0) ? await tools.layers.dataIn(alive.filter((container) => !container.isOneOff && !isKnownFromCapsule(container)), copied, options) : { data: [], unknown: [] }
   // A recovery keeps the old containers' files in another way, and asks without a mode.
   const inLayers = stopMode === 'down' ? [...layers.data, ...layers.unknown] : []
   const whyNeverDown = [...new Set([...gone, ...alive.filter((container) => container.isOneOff).map(oneOff), ...state.dependents.filter(isAlive).map((container) => dependent(state, container)), ...inLayers])]
@@ -84,6 +87,8 @@ interface Comparison {
   readonly differences: readonly string[]
   /** Containers that, made again, would share namespaces with services of the project that run, and with nothing else. */
   readonly joining: readonly ContainerState[]
+  /** By container: see {@link copiedPaths}. */
+  readonly copied: ReadonlyMap<string, readonly string[]>
 }
 
 /** Why the project's files would not give what runs; a failure of kind `configuration` if they give nothing. */
@@ -92,7 +97,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
   if (!model.ok) return model
   await tools.hooks.of(project)
   const ran = project.containers.filter((container) => isAlive(container) && !container.isOneOff)
-  if (ran.length === 0) return answered({ gone: [], differences: [], joining: [] })
+  if (ran.length === 0) return answered({ gone: [], differences: [], joining: [], copied: new Map() })
   const [hashes, applied] = await Promise.all([models.hashes(project, model.value, options), compareTopLevel(tools.docker, project, model.value, ran.filter((container) => !isKnownFromCapsule(container)), options)])
   if (!hashes.ok) return hashes
   if (!applied.ok) return applied
@@ -115,7 +120,7 @@ async function checkProject(tools: Tools, models: Models, project: ProjectState,
     const comparable = containers.filter((container) => !isKnownFromCapsule(container)).map((container) => withNewNames(container, renamedNetworks))
     reasons.push(...changes, ...contentOf(model.value, record(definition), service), ...unusualReplicas(project, containers, record(definition)), ...otherNetworks(comparable, record(definition), networkNames(model.value)))
   }
-  return answered({ gone, differences: [...reasons, ...applied.value.differences], joining })
+  return answered({ gone, differences: [...reasons, ...applied.value.differences], joining, copied: copiedPaths(model.value, ran) })
 }
 
 /** A container that was made with a variable of somebody's shell would be made without it: its data may lie where that variable says. */
@@ -145,15 +150,9 @@ export function unappliedChange(service: string, containers: readonly ContainerS
   return isApplied ? [] : [`service ${service} was changed in the compose file or what it reads, and the change was not applied yet`]
 }
 
-/** Secrets and configs whose content Compose copies into the container: what it would copy now, nobody can compare. */
+/** What Compose would copy into the container now, nobody can compare with what it copied then. */
 function contentOf(model: Json, definition: Json, service: string): string[] {
-  return ['secrets', 'configs'].flatMap((kind) =>
-    list(definition[kind]).flatMap((use) => {
-      const source = text(use['source'])
-      const declared = record(record(model[kind])[source])
-      return 'environment' in declared || 'content' in declared ? [`${kind.slice(0, -1)} ${source} of service ${service} is copied into the container when it is made, and may have changed`] : []
-    }),
-  )
+  return copiedContent(model, definition).map(({ kind, name }) => `${kind} ${name} of service ${service} is copied into the container when it is made, and may have changed`)
 }
 
 /** Compose numbers replicas from 1 and makes as many as the file says: it gives these back if that is how they are. */

@@ -7,7 +7,7 @@ import type { Answer, RebuildWarning } from '@stackbk/contract'
 import { askCompose } from './compose.js'
 import type { Docker, DockerCall } from './docker.js'
 import { projectOfFolder } from './folder.js'
-import { children, type Json, list, record, text } from './json.js'
+import { children, type Json, jsonForYaml, list, record, text } from './json.js'
 import { parsedModel } from './model.js'
 import { isInside } from './paths.js'
 import { differences, modelOfFiles, type RebuildSource } from './rebuild-source.js'
@@ -134,5 +134,5 @@ async function resolvedWith(docker: Docker, { scope }: RebuildSource, content: s
 
 /** JSON is YAML; only the outermost levels are written as a person would write them. */
 function asYaml(override: Json): string {
-  return Object.entries(override).map(([kind, entries]) => `${kind}:\n${children(entries).map(([name, content]) => `  ${JSON.stringify(name)}: ${JSON.stringify(content)}\n`).join('')}`).join('')
+  return Object.entries(override).map(([kind, entries]) => `${kind}:\n${children(entries).map(([name, content]) => `  ${jsonForYaml(name)}: ${jsonForYaml(content)}\n`).join('')}`).join('')
 }

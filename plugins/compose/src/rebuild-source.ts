@@ -5,7 +5,7 @@ import type { Answer, CapsuleProject } from '@stackbk/contract'
 
 import { askCompose } from './compose.js'
 import type { Docker, DockerCall } from './docker.js'
-import { children, type Json, list, record, text } from './json.js'
+import { children, type Json, jsonForYaml, list, record, text } from './json.js'
 import { parsedModel, resolveModel } from './model.js'
 import { type ProjectScope, servicesOf } from './rebuild-scope.js'
 
@@ -61,7 +61,7 @@ export async function normalizedModel(docker: Docker, recorded: Pick<CapsuleProj
   const { name, workingDirectory } = recorded
   if (Object.keys(record(recorded.model)).length === 0) return null
   const what = `docker compose config of the recorded model of ${name}`
-  const printed = await askCompose(docker, { name, workingDirectory, configFiles: ['-'], environmentFiles: [], containers: [] }, { what, args: ['config', '--format', 'json'], allProfiles: true }, { ...call, input: JSON.stringify(recorded.model) })
+  const printed = await askCompose(docker, { name, workingDirectory, configFiles: ['-'], environmentFiles: [], containers: [] }, { what, args: ['config', '--format', 'json'], allProfiles: true }, { ...call, input: jsonForYaml(recorded.model) })
   return printed.ok ? parsedModel(docker, printed.value, what) : printed
 }
 
@@ -117,5 +117,5 @@ function canonical(value: unknown): string {
  * names of those files too, by which the stack is found again, though their content did not count.
  */
 export function asOverride(model: Json): string {
-  return Object.entries(model).filter(([key]) => key !== 'name').map(([key, value]) => `${JSON.stringify(key)}: !override ${JSON.stringify(value)}\n`).join('')
+  return Object.entries(model).filter(([key]) => key !== 'name').map(([key, value]) => `${jsonForYaml(key)}: !override ${jsonForYaml(value)}\n`).join('')
 }

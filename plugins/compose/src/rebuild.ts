@@ -6,7 +6,7 @@ import type { Answer, Capsule, CapsuleVolume, ContainerState, Failure, ProjectSt
 import { askCompose } from './compose.js'
 import { type Container, label, toState } from './container.js'
 import type { DockerCall } from './docker.js'
-import { text } from './json.js'
+import { jsonForYaml, text } from './json.js'
 import { inspectContainers, listContainers } from './look.js'
 import { bringImages, hasTag, type ImageToUse } from './recorded-images.js'
 import { localImages, tagImage } from './images.js'
@@ -181,7 +181,7 @@ async function createContainers(tools: Tools, source: RebuildSource, { services,
   const options = { ...call, timeoutMs: creationLimitMs }
   const make = (place: ProjectState, input: string): Promise<Answer<string>> => askCompose(tools.docker, place, { what, args, moreFiles: input === '' ? [] : ['-'] }, { ...options, ...(input === '' ? {} : { input }) })
   if (source.isFromFiles) {
-    const made = await make(project, pinned.value.size === 0 ? '' : JSON.stringify({ services: Object.fromEntries([...pinned.value].map(([service, image]) => [service, { image }])) }))
+    const made = await make(project, pinned.value.size === 0 ? '' : jsonForYaml({ services: Object.fromEntries([...pinned.value].map(([service, image]) => [service, { image }])) }))
     return made.ok ? done : made
   }
   tools.log('warning', `Project ${project.name} is rebuilt from the model in its capsule: ${source.whyNotFiles}`, { directory: project.workingDirectory })
@@ -191,7 +191,7 @@ async function createContainers(tools: Tools, source: RebuildSource, { services,
     if (made.ok) return done
     if (made.failure.kind !== 'failed') return made
   }
-  const made = await make({ ...project, configFiles: [], environmentFiles: [] }, JSON.stringify(whole))
+  const made = await make({ ...project, configFiles: [], environmentFiles: [] }, jsonForYaml(whole))
   return made.ok ? done : made
 }
 

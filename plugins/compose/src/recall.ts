@@ -76,10 +76,10 @@ function describeGone(project: CapsuleProject, { service, number, definition, co
   }
 }
 
-/** As the containers carried it: what the files say now is compared with that. */
+/** As the containers carried it, but for the names of label files, which a capsule's model lacks: what the files say now is compared with that. */
 async function hashesOf(docker: Docker, project: CapsuleProject, now: ProjectState | undefined, options: CallOptions): Promise<ReadonlyMap<string, string>> {
   if (project.model === null) return new Map()
-  const hashes = await configHashes(docker, now ?? { ...project, containers: [] }, record(project.model), options)
+  const hashes = await configHashes(docker, now ?? { ...project, containers: [] }, record(project.model), false, options)
   return hashes.ok ? hashes.value : new Map()
 }
 

@@ -2,6 +2,7 @@ import { answered } from '@stackbk/contract'
 import type { Answer, ProviderContext, Runtime } from '@stackbk/contract'
 
 import { isAlive } from './container.js'
+import { copiedPaths } from './copied-content.js'
 import { describeStack } from './describe.js'
 import { createDocker } from './docker.js'
 import { localSocket } from './endpoint.js'
@@ -85,7 +86,11 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
     preflight: (state, options) => preflightStack(tools, models, state, options),
     async dataInContainers(state, options) {
       const containers = state.projects.flatMap((project) => project.containers).filter((container) => isAlive(container) && !container.isOneOff)
-      const { data, unknown } = await tools.layers.dataIn(containers, options)
+      const copied = await Promise.all(state.projects.map(async (project) => {
+        const model = await models.resolved(project, options)
+        return model.ok ? [...copiedPaths(model.value, project.containers)] : []
+      }))
+      const { data, unknown } = await tools.layers.dataIn(containers, new Map(copied.flat()), options)
       return answered([...data, ...unknown])
     },
 

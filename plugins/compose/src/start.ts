@@ -7,6 +7,7 @@ import { removeContainers } from './container-removal.js'
 import { isAlive } from './container.js'
 import { healthWaitMs, isCheckedWithin } from './health-wait.js'
 import { imageIds } from './images.js'
+import { jsonForYaml } from './json.js'
 import { inspectContainers, type Listed, listWithin, scopeOf } from './look.js'
 import { connectAgain, lacksNetwork, lostNetworks } from './lost-networks.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
@@ -233,7 +234,7 @@ async function pinsOf(tools: Tools, units: readonly Unit[], known: Found['images
   if (!present.ok) return present
   const moved = images.filter((image) => present.value.get(image.reference) !== image.id)
   if (moved.length === 0) return answered(null)
-  return answered(JSON.stringify({ services: Object.fromEntries(moved.map((image) => [image.service, { image: image.id }])) }))
+  return answered(jsonForYaml({ services: Object.fromEntries(moved.map((image) => [image.service, { image: image.id }])) }))
 }
 
 function presentImages(tools: Tools, units: readonly Unit[]): Promise<Answer<ReadonlyMap<string, string>>> {

@@ -1,4 +1,4 @@
-import { answered, failed, type Answer, type ContainerMount } from '@stackbk/contract'
+import { answered, failed, type Answer } from '@stackbk/contract'
 import { describe, expect, test } from 'vitest'
 
 import { docker, service } from '../../../test/fixtures/compose-stack.js'
@@ -7,11 +7,9 @@ import { isData, type LayerChange } from '../src/layer-data.js'
 import { Layers } from '../src/layers.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
-const mountAt = (target: string): ContainerMount => ({ kind: 'bind', name: '', source: '/somewhere', target, writable: true, isAnonymous: false, driver: '' })
-
-function dataIn(paths: readonly string[], mounts: readonly string[] = []): string[] {
+function dataIn(paths: readonly string[], places: readonly string[] = []): string[] {
   const changes = paths.map((path): LayerChange => ({ kind: path.startsWith('-') ? 'deleted' : 'added', path: path.replace(/^-/, '') }))
-  return changes.filter((change) => isData(change, changes, mounts.map(mountAt))).map((change) => change.path)
+  return changes.filter((change) => isData(change, changes, places)).map((change) => change.path)
 }
 
 describe('what counts as data in a layer', () => {
@@ -24,7 +22,7 @@ describe('what counts as data in a layer', () => {
   })
 
   test('is not what the engine and start scripts of images write at each creation', () => {
-    expect(dataIn(['/etc/hosts', '/etc/resolv.conf', '/etc/mtab', '/etc/passwd', '/etc/group-', '/etc/localtime', '/etc/ld.so.cache', '/etc/ssl/certs/ca.pem', '/etc/nginx/conf.d/default.conf'])).toEqual([])
+    expect(dataIn(['/.dockerenv', '/sbin', '/sbin/docker-init', '/etc/hosts', '/etc/resolv.conf', '/etc/mtab', '/etc/passwd', '/etc/group-', '/etc/localtime', '/etc/ld.so.cache', '/etc/ssl/certs/ca.pem', '/etc/nginx/conf.d/default.conf'])).toEqual([])
     expect(dataIn(['/etc/app.conf', '/etc/nginx/conf.d/mine.conf', '/temporary/x', '/var/logs/x', '/var/lib/app/db.sqlite'])).toEqual(['/etc/app.conf', '/etc/nginx/conf.d/mine.conf', '/temporary/x', '/var/logs/x', '/var/lib/app/db.sqlite'])
   })
 
@@ -84,7 +82,8 @@ test('a container with data in its own layer is stopped and started by auto, wit
   const stack = await liveStack({
     compose: {
       services: {
-        usual: service({ command: habit, volumes: ['vol:/deep/er/vol', './file:/some/where/file.conf:ro', '/srv-anonymous-free:/x'], tmpfs: ['/scratch'], secrets: ['s'], configs: [{ source: 'c', target: '/etc/my/c.conf' }] }),
+        usual: service({ command: habit, init: true, volumes: ['vol:/deep/er/vol', './file:/some/where/file.conf:ro', '/srv-anonymous-free:/x'], tmpfs: ['/scratch'], secrets: ['s'], configs: [{ source: 'c', target: '/etc/my/c.conf' }] }),
+        first: service({ init: true }),
         one: service(),
         large: service(),
       },
@@ -95,6 +94,7 @@ test('a container with data in its own layer is stopped and started by auto, wit
     files: { file: 'x' },
   })
   await docker('exec', `${stack.project}-usual-1`, 'test', '-f', '/tmp/t')
+  await docker('exec', `${stack.project}-first-1`, 'sh', '-c', 'echo x > /tmp/x')
   const plain = good(await runtime.preflight(await look(runtime, stack.directory), { stopMode: 'auto' }))
   expect(plain.whyNotDown).toEqual([])
   expect(plain.dataInContainers).toBeUndefined()
@@ -115,7 +115,7 @@ test('a container with data in its own layer is stopped and started by auto, wit
   expect(good((await nextRun.dataInContainers?.(state)) ?? failed({ kind: 'failed', message: 'absent' }))).toEqual(whyNotDown)
   // Each container is looked into once a run, and not at all where nothing is taken down.
   const lookedInto = (all: readonly string[]): string[] => all.filter((call) => /^GET \/containers\/[0-9a-f]+\/(?:json|changes)$/.test(call))
-  expect(lookedInto(calls).filter((call) => call.endsWith('changes'))).toHaveLength(3)
+  expect(lookedInto(calls).filter((call) => call.endsWith('changes'))).toHaveLength(4)
   expect(new Set(lookedInto(calls)).size).toBe(lookedInto(calls).length)
   const { runtime: stopping, calls: few } = await liveRuntime()
   expect(good(await stopping.preflight(state, { stopMode: 'stop' })).whyNotDown).toEqual([])

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 
+import { failed } from '@stackbk/contract'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { testImage } from '../../../test/fixtures/busybox-image.js'
@@ -26,6 +27,12 @@ test('an edit of an environment file that was not applied is seen too (34)', asy
   const request = { compose: { services: { web: service({ env_file: ['web.env'] }), other: service() } }, files: { 'web.env': 'A=1\n' } }
   expect(await reasonsAfter(request, async () => {})).toEqual([])
   expect(await reasonsAfter(request, (stack) => stack.write('web.env', 'A=2\n'))).toEqual([changed('web')])
+})
+
+test('a byte order mark and control characters in a value keep no edit from being seen', async () => {
+  const request = { compose: { services: { web: service({ env_file: ['odd.env'] }), other: service() } }, files: { 'odd.env': 'ODD=a\u007fb\ufeffc\u0081d\n' } }
+  expect(await reasonsAfter(request, async () => {})).toEqual([])
+  expect(await reasonsAfter(request, (stack) => stack.write('compose.yaml', { services: { web: service({ env_file: ['odd.env'] }), other: service({ environment: { A: '1' } }) } }))).toEqual([changed('other')])
 })
 
 test('dollar signs in commands and values are no difference', async () => {
@@ -76,6 +83,34 @@ test('a secret that comes from the environment of whoever started the stack is s
   onTestFinished(() => void delete process.env[name])
   const compose = { services: { web: service({ secrets: ['token'] }) }, secrets: { token: { environment: name } } }
   expect(await reasonsAfter({ compose }, async () => {})).toEqual(['secret token of service web is copied into the container when it is made, and may have changed'])
+})
+
+test('a config and a secret that Compose copied into the container are no data of its own', async () => {
+  const name = 'STACKBK_TEST_SECRET'
+  process.env[name] = 'hidden'
+  onTestFinished(() => void delete process.env[name])
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({
+    compose: {
+      services: { web: service({ configs: ['plain', { source: 'placed', target: '/opt/app/settings.yaml' }], secrets: [{ source: 'token', target: '/opt/token' }] }) },
+      configs: { plain: { content: 'one' }, placed: { content: 'two' } },
+      secrets: { token: { environment: name } },
+    },
+  })
+  expect(await docker('exec', `${stack.project}-web-1`, 'cat', '/plain', '/opt/app/settings.yaml', '/opt/token')).toBe('onetwohidden')
+  const { dataInContainers, whyNotDown } = good(await runtime.preflight(await look(runtime, stack.directory)))
+  expect([dataInContainers, whyNotDown.length]).toEqual([undefined, 3])
+  expect(good((await runtime.dataInContainers?.(await look(runtime, stack.directory))) ?? failed({ kind: 'failed', message: 'absent' }))).toEqual([])
+  await docker('exec', `${stack.project}-web-1`, 'sh', '-c', 'echo row > /opt/app/row')
+  const { runtime: nextRun } = await liveRuntime()
+  expect(good(await nextRun.preflight(await look(nextRun, stack.directory))).dataInContainers).toEqual([expect.stringMatching(/: \/opt\/app\/row$/)])
+})
+
+test('the labels of a label file are nothing unusual, and a change of theirs is seen', async () => {
+  const compose = { services: { web: service({ label_file: './web.labels', labels: { own: 'yes' } }), all: service({ label_file: ['./web.labels'], env_file: './all.env' }), none: service() } }
+  const files = { 'web.labels': 'of.a.file=1\n', 'all.env': 'A=1\n' }
+  expect(await reasonsAfter({ compose, files }, async () => {})).toEqual([])
+  expect(await reasonsAfter({ compose, files }, (stack) => stack.write('web.labels', 'of.a.file=2\n'))).toEqual([changed('all'), changed('web')])
 })
 
 test('replicas with a gap in their numbers are seen', async () => {

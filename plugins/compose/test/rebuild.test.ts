@@ -243,8 +243,9 @@ test('an image that is gone comes by its digest where that is allowed, and by it
 test('where the files no longer say what ran, the capsule does, and the stack is found by its files all the same', async () => {
   const { runtime, log } = await liveRuntime()
   const stack = await liveStack({
-    compose: { services: { web: service({ environment: { COLOUR: '${COLOUR}', PRICE: '5$$' }, labels: { note: '1 $$' } }), tool: service({ profiles: ['ops'] }) } },
-    files: { '.env': 'COLOUR=blue\n' },
+    compose: { services: { web: service({ environment: { COLOUR: '${COLOUR}', PRICE: '5$$' }, labels: { note: '1 $$' }, env_file: ['odd.env'] }), tool: service({ profiles: ['ops'] }) } },
+    // A byte order mark and control characters, which YAML allows only where they are escaped.
+    files: { '.env': 'COLOUR=blue\n', 'odd.env': 'ODD=a\u007fb\ufeffc\u0081d\u0085e\n' },
     isUp: false,
   })
   await stack.compose('--profile', 'ops', 'up', '-d')
