@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 
 import { files, type FolderEntry } from '@stackbk/tool-runner/files'
 
@@ -30,7 +30,7 @@ export interface Discovery {
   readonly problems: readonly Problem[]
 }
 
-/** The stacks right below this folder, linked ones too. Reads folders, never a compose file. */
+/** The stacks right below this folder, linked ones too. Reads folders, and `.env` where no usual compose file is; never a compose file. */
 export function discoverStacks(directory: string): Discovery {
   let entries: readonly FolderEntry[]
   try {
@@ -50,7 +50,8 @@ export function lookForStack(entryPath: string, isExternal: boolean): Look {
   try {
     if (files.statNow(entryPath).kind !== 'directory') return { stack: null, absence: 'no-compose-file', reason: 'it is not a folder' }
     const names = new Set(files.readFolderNow(entryPath).map(({ name }) => name))
-    const composeFile = composeFileNames.find((name) => names.has(name) && files.statNow(join(entryPath, name)).kind === 'file')
+    const isFile = (name: string): boolean => files.statNow(resolve(entryPath, name)).kind === 'file'
+    const composeFile = composeFileNames.find((name) => names.has(name) && isFile(name)) ?? (names.has('.env') && isFile('.env') ? namedFile(entryPath) : undefined)
     if (composeFile === undefined) return { stack: null, absence: 'no-compose-file', reason: 'it holds no compose file' }
     return { stack: { name: basename(entryPath), directory: files.realPathNow(entryPath), entryPath, isExternal, composeFile } }
   } catch (error) {
@@ -58,6 +59,22 @@ export function lookForStack(entryPath: string, isExternal: boolean): Look {
     if (code === 'ENOENT' && !isThere(entryPath)) return { stack: null, absence: 'gone', reason: 'there is no such folder' }
     return { stack: null, absence: 'unreachable', reason: code === 'ENOENT' ? 'it is a broken link' : message }
   }
+}
+
+/** Returns the first file that `COMPOSE_FILE` in the folder's `.env` names, if it is there: Compose takes it in place of the usual ones. */
+function namedFile(entryPath: string): string | undefined {
+  let content: string
+  try {
+    content = files.readTextNow(join(entryPath, '.env'))
+  } catch {
+    // Of another user: Compose could not read it either.
+    return undefined
+  }
+  const variables = new Map([...content.matchAll(/^[ \t]*(?:export[ \t]+)?(COMPOSE_FILE|COMPOSE_PATH_SEPARATOR)[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\n#]*?))[ \t\r]*(?:[ \t]#.*)?$/gm)].map(([, name, ...values]) => [name, values.find((value) => value !== undefined) ?? '']))
+  const first = variables.get('COMPOSE_FILE')?.split(variables.get('COMPOSE_PATH_SEPARATOR') || ':')[0]
+  if (first === undefined || first === '') return undefined
+  const path = resolve(entryPath, first)
+  return isThere(path) && files.statNow(path).kind === 'file' ? first : undefined
 }
 
 /** Also a link to nowhere is something. */

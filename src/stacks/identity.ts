@@ -13,7 +13,7 @@ export interface Stack {
   readonly entryPath: string
   /** Outside the stacks folder. */
   readonly isExternal: boolean
-  /** The base name of the compose file that Compose would take. */
+  /** The compose file that makes the folder a stack: one of the usual names, or what `COMPOSE_FILE` in its `.env` names first. */
   readonly composeFile: string
 }
 

@@ -24,10 +24,12 @@ export async function projectOfFolder(directory: string, environment: Readonly<R
   return { name, workingDirectory: directory, configFiles: files, environmentFiles: [], containers: [] }
 }
 
-/** Whether the folder holds a compose file by one of the names that Compose looks for. */
+/** Whether the folder holds a compose file by one of the names that Compose looks for, or the one that its `.env` names. */
 export async function hasComposeFile(directory: string): Promise<boolean> {
   const found = await Promise.all(composeFiles.map((name) => fileSystem.isThere(join(directory, name))))
-  return found.includes(true)
+  if (found.includes(true)) return true
+  const [first] = await configFilesOf(directory, await readEnvironmentFile(join(directory, '.env')))
+  return first !== undefined && fileSystem.isThere(first)
 }
 
 async function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): Promise<string[]> {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { projectOfFolder } from '../src/folder.js'
+import { hasComposeFile, projectOfFolder } from '../src/folder.js'
 
 async function nameOf(files: Readonly<Record<string, string>>, environment: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
   const parent = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-folder-'))
@@ -26,4 +26,17 @@ test('no other variable of our own is filled in', async () => {
   process.env['STACKBK_TEST_NAME'] = 'ours'
   onTestFinished(() => void delete process.env['STACKBK_TEST_NAME'])
   expect(await nameOf({ 'compose.yaml': 'name: ${STACKBK_TEST_NAME:-theirs}\n' })).toBe('theirs')
+})
+
+test('a folder has a compose file by one of the usual names, or by the one that its environment file names', async () => {
+  const has = async (files: Readonly<Record<string, string>>): Promise<boolean> => {
+    const folder = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-folder-'))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
+    return hasComposeFile(folder)
+  }
+  expect(await has({ 'docker-compose.yml': '' })).toBe(true)
+  expect(await has({ 'prod.yaml': '' })).toBe(false)
+  expect(await has({ 'prod.yaml': '', '.env': 'COMPOSE_FILE="prod.yaml:more.yaml"\n' })).toBe(true)
+  expect(await has({ 'prod.yaml': '', '.env': 'COMPOSE_FILE=gone.yaml\n' })).toBe(false)
 })

@@ -25,6 +25,30 @@ describe('discovery', () => {
     expect(state).toBe('populated')
   })
 
+  it('finds a folder whose environment file names another compose file, where that is there', () => {
+    const folder = (name: string, environment: string, ...compose: string[]): void => {
+      mkdirSync(at(`stacks/${name}/sub`), { recursive: true })
+      writeFileSync(at(`stacks/${name}/.env`), environment)
+      for (const file of compose) writeFileSync(at(`stacks/${name}/${file}`), 'services: {}\n')
+    }
+    folder('one', 'A=1\nCOMPOSE_FILE=prod.yaml\r\n', 'prod.yaml')
+    folder('several', 'export COMPOSE_FILE="base.yaml:sub/more.yaml" # both\n', 'base.yaml', 'sub/more.yaml')
+    folder('separated', "COMPOSE_FILE='a:b.yaml;c.yaml'\nCOMPOSE_PATH_SEPARATOR=;\n", 'a:b.yaml', 'c.yaml')
+    folder('usual', 'COMPOSE_FILE=compose.yaml:other.yaml\n', 'compose.yaml', 'other.yaml')
+    folder('gone', 'COMPOSE_FILE=gone.yaml\n')
+    folder('folder', 'COMPOSE_FILE=sub\n')
+    folder('empty', 'COMPOSE_FILE=\n#COMPOSE_FILE=prod.yaml\n', 'prod.yaml')
+    mkdirSync(at('stacks/odd/.env'), { recursive: true })
+    const { stacks, problems } = discoverStacks(at('stacks'))
+    expect(stacks.map(({ name, composeFile }) => [name, composeFile])).toEqual([
+      ['one', 'prod.yaml'],
+      ['separated', 'a:b.yaml'],
+      ['several', 'base.yaml'],
+      ['usual', 'compose.yaml'],
+    ])
+    expect(problems).toEqual([])
+  })
+
   it('defect 32: takes a linked folder for what it points to, under the name of the link', () => {
     const real = stack(at('elsewhere/real'))
     symlinkSync(real, at('stacks/link'))
