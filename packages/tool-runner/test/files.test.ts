@@ -89,6 +89,8 @@ describe('questions about files', () => {
       const files = new Files({ limitMs: 5_000 })
       const other = await makeHangingMount(join(folder, 'other'))
       try {
+        // The kernel finds a file that it does not know yet only after the reading of its folder, whoever asks.
+        await files.stat(join(mount.path, 'file'))
         await mount.hangInReadFolder()
         const hung = files.readFolder(mount.path).then(() => 'answered', codeOf)
         const begun = performance.now()
