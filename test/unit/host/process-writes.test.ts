@@ -30,17 +30,20 @@ while True:
 let folder = ''
 let shim: ChildProcess
 let pid = 0
+const stateOf = (one: number): string | undefined => /\) (\S)/.exec(readFileSync(`/proc/${one}/stat`, 'utf8'))?.[1]
 const done = (path: string): Promise<void> => expect.poll(() => existsSync(join(folder, path)), { timeout: 10_000 }).toBe(true)
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'stackbk-writes-'))
   writeFileSync(join(folder, 'file'), 'x')
-  // As a container's shim it starts its program, and on a signal another one, as docker exec does.
-  shim = spawn('sh', ['-c', `trap 'sh -c "echo x >> $2/file; mkdir $2/done"' USR1; python3 -c "$1" "$2" & while :; do wait; done`, 'sh', program, folder], { stdio: 'ignore', detached: true })
+  // As a container's shim it starts its program, and on a signal another one, as docker exec does, and then waits for its end.
+  shim = spawn('sh', ['-c', `trap 'sh -c "echo x >> $2/file"; mkdir "$2/done"' USR1; python3 -c "$1" "$2" & while :; do wait; done`, 'sh', program, folder], { stdio: 'ignore', detached: true })
   await once(shim, 'spawn')
   const child = (): number => Number(readFileSync(`/proc/${shim.pid}/task/${shim.pid}/children`, 'utf8').trim().split(' ')[0])
   await expect.poll(() => child() > 0 && existsSync(join(folder, `${child()}`)), { timeout: 10_000 }).toBe(true)
   pid = child()
+  // The new folder is seen a moment before the kernel has counted all that it cost.
+  await expect.poll(() => stateOf(pid), { timeout: 10_000 }).toBe('S')
 })
 afterEach(async () => {
   const ended = once(shim, 'exit')
