@@ -15,6 +15,7 @@ folder = sys.argv[1]
 asked = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP}
 signal.pthread_sigmask(signal.SIG_BLOCK, asked)
 open(folder + '/file').read()
+open('/dev/null', 'w').write('x')
 os.mkdir(folder + '/' + str(os.getpid()))
 while True:
     got = signal.sigwait(asked)
