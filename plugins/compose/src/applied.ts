@@ -4,7 +4,7 @@ import { answered } from '@stackbk/contract'
 import type { Answer, CallOptions, ContainerMount, ContainerState, ProjectState } from '@stackbk/contract'
 
 import type { Docker } from './docker.js'
-import { children, type Json, list, record, text, texts, withPlainDollars } from './json.js'
+import { children, type Json, jsonAsGoWrites, list, record, text, texts, withPlainDollars } from './json.js'
 import { realPath } from './paths.js'
 import { existingVolumes, type Volume } from './volumes.js'
 
@@ -178,8 +178,7 @@ function renamed(project: ProjectState, model: Json, used: readonly { readonly c
 
 /** Returns Compose's own hash of a network or volume: that of its JSON, in the order of the model, as Go writes it. */
 function hashOf(declared: Json): string {
-  const written = JSON.stringify(declared).replace(/[<>&\u2028\u2029]/g, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return createHash('sha256').update(written).digest('hex')
+  return createHash('sha256').update(jsonAsGoWrites(declared)).digest('hex')
 }
 
 function hasSame(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {

@@ -28,19 +28,24 @@ export async function projectOfFolder(directory: string, environment: Readonly<R
 export async function hasComposeFile(directory: string): Promise<boolean> {
   const found = await Promise.all(composeFiles.map((name) => fileSystem.isThere(join(directory, name))))
   if (found.includes(true)) return true
-  const [first] = await configFilesOf(directory, await readEnvironmentFile(join(directory, '.env')))
+  const [first] = filesNamedIn(await readEnvironmentFile(join(directory, '.env')), directory)
   return first !== undefined && fileSystem.isThere(first)
 }
 
 async function configFilesOf(directory: string, environment: Readonly<Record<string, string>>): Promise<string[]> {
-  const given = environment['COMPOSE_FILE']
-  if (given !== undefined && given !== '') return given.split(environment['COMPOSE_PATH_SEPARATOR'] ?? ':').map((file) => resolve(directory, file))
+  const given = filesNamedIn(environment, directory)
+  if (given.length > 0) return given
   const first = async (names: readonly string[]): Promise<string[]> => {
     for (const name of names) if (await fileSystem.isThere(join(directory, name))) return [join(directory, name)]
     return []
   }
   const main = await first(composeFiles)
   return main.length === 0 ? [] : [...main, ...(await first(overrideFiles))]
+}
+
+function filesNamedIn(environment: Readonly<Record<string, string>>, directory: string): string[] {
+  const given = environment['COMPOSE_FILE'] ?? ''
+  return given === '' ? [] : given.split(environment['COMPOSE_PATH_SEPARATOR'] ?? ':').map((file) => resolve(directory, file))
 }
 
 /** Returns the last top-level `name:` of the files, with its variables filled in. */

@@ -48,5 +48,14 @@ export function withPlainDollars(value: unknown): unknown {
  * only where they are escaped (YAML 1.2, 5.1), among them a byte order mark, which some editors leave in environment files.
  */
 export function jsonForYaml(value: unknown): string {
-  return JSON.stringify(value).replace(/[\u007f-\u009f\ufeff\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return jsonWithEscapes(value, /[\u007f-\u009f\ufeff\ufffe\uffff]/g)
+}
+
+/** Returns the value as Go writes it: these characters are escaped, so that the JSON can stand in HTML and JavaScript. */
+export function jsonAsGoWrites(value: unknown): string {
+  return jsonWithEscapes(value, /[<>&\u2028\u2029]/g)
+}
+
+function jsonWithEscapes(value: unknown, characters: RegExp): string {
+  return JSON.stringify(value).replace(characters, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -104,7 +104,7 @@ export async function configHashes(docker: Docker, project: ProjectState, model:
 }
 
 /**
- * The label counts the names of label files, beside the labels that they give. Compose leaves those names out of the model and out
+ * The label counts the names of label files, and not only the labels that they give. Compose leaves those names out of the model and out
  * of `config --hash` alike, but where it resolves no variables (Compose 2.40).
  */
 async function withLabelFiles(docker: Docker, project: ProjectState, model: Json, call: DockerCall): Promise<Json> {

@@ -150,7 +150,7 @@ export function unappliedChange(service: string, containers: readonly ContainerS
   return isApplied ? [] : [`service ${service} was changed in the compose file or what it reads, and the change was not applied yet`]
 }
 
-/** What Compose would copy into the container now, nobody can compare with what it copied then. */
+/** What Compose would copy into the container now cannot be compared with what it copied then. */
 function contentOf(model: Json, definition: Json, service: string): string[] {
   return copiedContent(model, definition).map(({ kind, name }) => `${kind} ${name} of service ${service} is copied into the container when it is made, and may have changed`)
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-import { children, type Json, record, withPlainDollars } from './json.js'
+import { children, type Json, jsonAsGoWrites, record, withPlainDollars } from './json.js'
 
 /** What Compose leaves out when it hashes a service, since a change of it needs no other container. */
 const unhashed: ReadonlySet<string> = new Set(['build', 'pull_policy', 'scale', 'depends_on', 'profiles'])
@@ -18,10 +18,5 @@ function hashOf(definition: Json): string {
   const kept = Object.fromEntries(Object.entries(definition).filter(([key]) => !unhashed.has(key)))
   const { replicas: _replicas, ...deploy } = record(definition['deploy'])
   const hashed = withPlainDollars('deploy' in definition ? { ...kept, deploy } : kept)
-  return createHash('sha256').update(asGoWrites(JSON.stringify(hashed))).digest('hex')
-}
-
-/** Go escapes these in JSON, so that it can stand in HTML and JavaScript. */
-function asGoWrites(json: string): string {
-  return json.replace(/[<>&\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return createHash('sha256').update(jsonAsGoWrites(hashed)).digest('hex')
 }
