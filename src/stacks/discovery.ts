@@ -39,9 +39,13 @@ export function discoverStacks(directory: string): Discovery {
     return { directory, stacks: [], state: 'missing', reason: String((error as Error).message), problems: [] }
   }
   files.probeNow(entries.map(({ name }) => join(directory, name)))
-  const looks = entries.filter(({ kind }) => kind !== 'file').map(({ name }) => ({ name, look: lookForStack(join(directory, name), false) }))
+  const names = entries.filter(({ kind }) => kind !== 'file').map(({ name }) => name)
+  const looks = [...new Set(names)].map((name) => ({ name, look: lookForStack(join(directory, name), false) }))
   const stacks = looks.flatMap(({ look }) => (look.stack ? [look.stack] : [])).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const problems = looks.flatMap(({ name, look }) => (look.stack === null && look.absence === 'unreachable' ? [unreachable(name, look.reason)] : []))
+  const unreachables = looks.flatMap(({ name, look }) => (look.stack === null && look.absence === 'unreachable' ? [unreachable(name, look.reason)] : []))
+  // Node puts this character in the place of bytes that are not UTF-8: such a folder is listed, and is not there or is another one.
+  const notUtf8s = looks.filter(({ name, look }) => name.includes('\ufffd') && (('absence' in look && look.absence === 'gone') || names.filter((other) => other === name).length > 1)).map(({ name }) => notUtf8(name))
+  const problems = [...unreachables, ...notUtf8s]
   return { directory, stacks, state: stacks.length > 0 ? 'populated' : 'without-stacks', reason: '', problems }
 }
 
@@ -84,6 +88,15 @@ export function isThere(path: string): boolean {
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
+}
+
+function notUtf8(name: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'folder-not-utf8',
+    message: `cannot look into '${name}' in the stacks folder: its name is not UTF-8`,
+    fix: 'If it is a stack, rename the folder, and keep the project name by `name:` in the compose file.',
   }
 }
 

@@ -20,6 +20,7 @@ import { Journal } from '../stacks/journal.js'
 import { type GlobalFlags, readGlobalFlags, type usualWait } from './arguments.js'
 import { Command, Flags } from './command-line.js'
 import { assertConfirmed } from './confirmation.js'
+import { assertUtf8 } from './exact-arguments.js'
 import { errorDocument, errorText, formatError } from './error-text.js'
 import { localTime } from './local-time.js'
 import { plainReporter } from './plain-reporter.js'
@@ -87,6 +88,7 @@ export abstract class StackbkCommand<T extends object> extends Command {
     const allowExit = forbidExit()
     const release = this.#globals.json ? reserveStandardOutput() : () => {}
     try {
+      assertUtf8(this.argv)
       const { result, exitCode } = await this.act()
       const stray = strays.first()
       this.#opened?.remember(result, stray === null ? exitCode : exitCodes.first([exitCode, exitCodeOf(stray)]))

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chownSync, chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -176,6 +176,35 @@ describe('over a stack that is there', () => {
     expect(keptIn(dirname(stack.directory))).toEqual([join(stack.directory, 'only-now')])
     expect(JSON.stringify(result.problems)).toContain('rm -rf')
   })
+})
+
+it('a file or a folder whose name is not UTF-8 comes back, given as bytes or as it is shown, and nothing that looks alike', async () => {
+  const stack = await world.stack('named', { files: { 'data/one': 'one\n' } })
+  const data = join(stack.directory, 'data')
+  const named = (folder: string, ...parts: (string | number)[]): Buffer => Buffer.concat([Buffer.from(`${folder}/`), ...parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part)))])
+  const [umlaut, alike] = [named(data, 'M', 0xfc, 'ller'), named(data, 'M', 0xf6, 'ller')]
+  const inside = (folder: Buffer): Buffer => Buffer.concat([folder, Buffer.from('/in'), Buffer.of(0xe9)])
+  for (const folder of [umlaut, alike]) {
+    mkdirSync(folder)
+    writeFileSync(inside(folder), 'old')
+  }
+  expect((await world.backup(['named'])).exitCode).toBe(0)
+  for (const folder of [umlaut, alike]) writeFileSync(inside(folder), 'new')
+
+  const [folder, file, bytes] = ['folder', 'file', 'bytes'].map((name) => join(world.root, name)) as [string, string, string]
+  expect((await recover('named', '--target', folder, '--path', 'data/M\\xFCller')).exitCode).toBe(0)
+  expect((await recover('named', '--target', file, '--path', 'data/M\\xfcller/in\\xe9')).exitCode).toBe(0)
+  const given = await world.run(['recover', 'named', '--target', bytes], { through: ['sh', '-c', 'exec "$@" --path "$(printf \'data/M\\374ller\')"', 'sh'] })
+  expect(given.exitCode, given.stderr).toBe(0)
+  expect(readdirSync(folder, { encoding: 'buffer' })).toEqual([named('', 'M', 0xfc, 'ller').subarray(1)])
+  expect(readFileSync(named(folder, 'M', 0xfc, 'ller/in', 0xe9), 'utf8')).toBe('old')
+  expect(readdirSync(file, { encoding: 'buffer' })).toEqual([named('', 'in', 0xe9).subarray(1)])
+  expect(readdirSync(bytes, { encoding: 'buffer' })).toEqual(readdirSync(folder, { encoding: 'buffer' }))
+
+  const { exitCode, result } = await recover('named', '--path', 'data/M\\xFCller', '--yes')
+  expect(exitCode, JSON.stringify(result)).toBe(0)
+  expect([umlaut, alike].map((folder) => readFileSync(inside(folder), 'utf8'))).toEqual(['old', 'new'])
+  expect(await stack.running()).toEqual(['app', 'db'])
 })
 
 describe('a part of a stack', () => {

@@ -40,6 +40,12 @@ export function displayPath(text: string): string {
   return text.replaceAll(escapedBytes, (byte) => `\\x${(byte.charCodeAt(0) - escapeStart).toString(16).toUpperCase()}`)
 }
 
+/** Returns the path that a person means who writes bytes that are not UTF-8 as {@link displayPath} shows them. */
+export function writtenPath(text: string): string {
+  const escaped = text.replaceAll(/\\x([89A-Fa-f][0-9A-Fa-f])/g, (_, digits: string) => String.fromCharCode(escapeStart + Number.parseInt(digits, 16)))
+  return pathFromBytes(pathToBytes(escaped))
+}
+
 function decodePart(bytes: Uint8Array): string {
   let path = ''
   for (let at = 0; at < bytes.length; ) {

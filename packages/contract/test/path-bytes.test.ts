@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { displayPath, hasRawBytes, pathFromBytes, pathToBytes } from '../src/path-bytes.js'
+import { displayPath, hasRawBytes, pathFromBytes, pathToBytes, writtenPath } from '../src/path-bytes.js'
 
 const bytesOf = (...parts: (string | number)[]): Buffer => Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part))))
 
@@ -21,6 +21,12 @@ describe('a path of bytes', () => {
   it('is shown with the bytes that are not UTF-8 in hexadecimal', () => {
     expect(displayPath(pathFromBytes(bytesOf('/a/M', 0xfc, 'ller\u{1f600}', 0xff)))).toBe('/a/M\\xFCller\u{1f600}\\xFF')
     expect(displayPath('/a/😀')).toBe('/a/😀')
+  })
+
+  it('is meant by a person who writes it as it is shown', () => {
+    const path = pathFromBytes(bytesOf('/a/M', 0xfc, 'ller\u{1f600}', 0xff))
+    expect(writtenPath(displayPath(path))).toBe(path)
+    expect([writtenPath('\\xC3\\xbc'), writtenPath('\\x41 \\xG0 \\xf'), writtenPath(path)]).toEqual(['ü', '\\x41 \\xG0 \\xf', path])
   })
 
   it('may hold encoded surrogates, a byte order mark and cut characters', () => {

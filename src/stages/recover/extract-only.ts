@@ -1,9 +1,10 @@
-import { readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 
-import type { Engine } from '@stackbk/contract'
+import { failed, hasRawBytes, type Answer, type Engine, type RestoreResult } from '@stackbk/contract'
 
 import { errorFrom, problemFrom, StackbkError } from '../../errors.js'
+import { fsPath } from '../../host/file-names.js'
 import { makeFolder } from '../../host/make-folder.js'
 import type { Run } from '../run.js'
 import type { ChosenSnapshot } from './choice.js'
@@ -11,6 +12,7 @@ import { freeBytes } from './file-systems.js'
 import type { RecoveredStack } from './recover-result.js'
 import { assertFits } from './room.js'
 import { heldPath, type HeldPath } from './held-path.js'
+import { isThere } from './moves.js'
 
 export interface ExtractRequest {
   readonly chosen: readonly ChosenSnapshot[]
@@ -47,19 +49,43 @@ async function extract(run: Run, engine: Engine, one: ChosenSnapshot & { readonl
   } catch (error) {
     throw errorFrom({ kind: 'usage', message: `${target} cannot be made`, toolOutput: error instanceof Error ? error.message : String(error), fix: 'Name another folder' })
   }
-  const came = await engine.restore({
-    snapshot: one.snapshot.id,
-    target,
-    include: one.held === null ? [] : [one.held.path],
-    subfolder: one.held === null ? '' : dirname(one.held.path) === '/' ? '' : dirname(one.held.path),
+  const { held, snapshot, stack } = one
+  const restore = (into: string, subfolder: string): Promise<Answer<RestoreResult>> => engine.restore({
+    snapshot: snapshot.id,
+    target: into,
+    include: held === null ? [] : [held.path],
+    subfolder,
     deleteExtra: false,
     sparse: true,
     verify: false,
     signal: run.signal,
-    onProgress: (progress) => run.reporter.stackPhase(one.stack, 'extracting', progress),
+    onProgress: (progress) => run.reporter.stackPhase(stack, 'extracting', progress),
   })
+  const came = held !== null && hasRawBytes(held.path) ? await extractExactly(held.path, target, restore) : await restore(target, held === null ? '' : folderAbove(held.path))
   if (came.ok) return reportOf(one, target, { status: 'ok', files: one.held?.files ?? came.value.files, bytes: one.held?.bytes ?? came.value.bytes })
   return reportOf(one, target, { status: 'failed', problems: [problemFrom(came.failure, { stack: one.stack })] })
+}
+
+/** Of what matches a path that no argument can hold, others come out as well: so it comes out to a folder of our own, and is taken from there. */
+async function extractExactly(path: string, target: string, restore: (into: string, subfolder: string) => Promise<Answer<RestoreResult>>): Promise<Answer<RestoreResult>> {
+  const name = join(target, basename(path))
+  if (isThere(name)) return failed({ kind: 'usage', message: `${name} is there already`, fix: 'Name an empty or a new folder' })
+  let subfolder = folderAbove(path)
+  while (hasRawBytes(subfolder)) subfolder = folderAbove(subfolder)
+  const staging = mkdtempSync(join(target, '.stackbk-extract-'))
+  try {
+    const came = await restore(staging, subfolder)
+    if (came.ok) renameSync(fsPath(join(staging, path.slice(subfolder.length))), fsPath(name))
+    return came
+  } finally {
+    rmSync(staging, { recursive: true, force: true })
+  }
+}
+
+/** The folder that a path lies in, empty for the root. */
+function folderAbove(path: string): string {
+  const folder = dirname(path)
+  return folder === '/' ? '' : folder
 }
 
 function reportOf({ stack, snapshot }: ChosenSnapshot, directory: string, more: Pick<RecoveredStack, 'status'> & Partial<RecoveredStack>): RecoveredStack {

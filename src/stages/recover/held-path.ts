@@ -1,6 +1,6 @@
 import { basename, isAbsolute, join, normalize } from 'node:path'
 
-import type { Engine, SnapshotEntry } from '@stackbk/contract'
+import { writtenPath, type Engine, type SnapshotEntry } from '@stackbk/contract'
 
 import { errorFrom, StackbkError } from '../../errors.js'
 import { capsuleName } from '../../host/state-folder.js'
@@ -19,12 +19,12 @@ export interface HeldPath {
 
 /**
  * The file or folder that is meant: absolute, or within the stack's folder, which is the only one of the snapshot's paths that
- * has it. Throws `usage` (2) where the snapshot does not hold it.
+ * has it. A byte that is not UTF-8 may be written as it is shown, `\xFC`. Throws `usage` (2) where the snapshot does not hold it.
  */
 export async function heldPath(engine: Engine, { stack, snapshot }: ChosenSnapshot, wanted: string, signal: AbortSignal): Promise<HeldPath> {
   const folders = snapshot.paths.filter((path) => !isCapsule(path))
   const trimmed = normalize(wanted).replace(/(.)\/+$/, '$1')
-  const candidates = isAbsolute(trimmed) ? [trimmed] : folders.map((folder) => join(folder, trimmed))
+  const candidates = [...new Set([trimmed, writtenPath(trimmed)])].flatMap((path) => (isAbsolute(path) ? [path] : folders.map((folder) => join(folder, path))))
   for (const path of candidates) {
     let [entries, bytes] = [0, 0]
     const count = (entry: SnapshotEntry): void => {

@@ -75,6 +75,17 @@ describe('discovery', () => {
     symlinkSync(at('nowhere'), at('stacks/dangling'))
     expect(discoverStacks(at('stacks')).problems).toMatchObject([{ severity: 'warning', code: 'folder-unreachable' }])
   })
+
+  it('warns of a folder whose name is not UTF-8, also beside one whose name has the character that stands for such bytes', () => {
+    const warnings = [{ severity: 'warning', code: 'folder-not-utf8', message: expect.stringContaining('M\ufffdller') as string }]
+    stack('a\ufffdb')
+    mkdirSync(Buffer.concat([Buffer.from(`${at('stacks')}/M`), Buffer.of(0xfc), Buffer.from('ller')]))
+    const alone = discoverStacks(at('stacks'))
+    expect([alone.stacks.map(({ name }) => name), alone.problems]).toMatchObject([['a\ufffdb'], warnings])
+    stack('M\ufffdller')
+    const beside = discoverStacks(at('stacks'))
+    expect([beside.stacks.map(({ name }) => name), beside.problems]).toMatchObject([['M\ufffdller', 'a\ufffdb'], warnings])
+  })
 })
 
 describe('the key of a stack', () => {
