@@ -216,8 +216,8 @@ export class KillMatrix {
     const left = [
       ...entries(join(world.state, 'journal')),
       ...entries(join(world.state, 'children')),
-      ...entries(join(world.repository, 'locks')),
-      // A restic that is killed between making a temporary file and removing its name leaves that: its own affair.
+      // A restic that is killed while it writes a file leaves a temporary one: its own affair. Of its locks they go after half an hour.
+      ...entries(join(world.repository, 'locks')).filter((path) => !/\/[0-9a-f]{64}-tmp-\d+$/.test(path)),
       ...entries(world.temporary).filter((path) => !/restic-temp-pack-[^/]*$/.test(path)),
     ]
     if (left.length > 0) flaws.push(`left behind: ${left.join(', ')}`)

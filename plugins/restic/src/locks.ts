@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 
@@ -21,6 +21,12 @@ export interface RepositoryLock {
 
 /** `restic unlock` also takes locks of other hosts that were not renewed for so long (restic's StaleLockTimeout). */
 const resticsOwnAgeLimitMs = 30 * 60_000
+
+/**
+ * A lock that restic was killed at while it wrote it, under its local backend's name for a file that is not whole yet. It locks
+ * nothing, and neither `restic unlock` nor `restic prune` takes it away.
+ */
+const halfWritten = /^[0-9a-f]{64}-tmp-\d+$/
 
 /** /proc tells the time of the boot in whole seconds. */
 const clockGrainMs = 2000
@@ -56,7 +62,10 @@ export async function listLocks(restic: Restic, options: CallOptions = {}): Prom
  * @param options `of`: only those of these processes, however young
  */
 export async function removeStaleLocks(restic: Restic, options: CallOptions & { readonly leastAgeMs?: number; readonly of?: ReadonlySet<number> } = {}): Promise<Answer<StaleLockReport>> {
-  if (restic.place.path !== null && (await hasNoLocks(restic.place.path))) return answered({ removed: 0, held: [] })
+  if (restic.place.path !== null) {
+    await removeHalfWritten(restic.place.path)
+    if (await hasNoLocks(restic.place.path)) return answered({ removed: 0, held: [] })
+  }
   const locks = await listLocks(restic, options)
   if (!locks.ok) return locks
   const isMeant = (lock: RepositoryLock): boolean => options.of?.has(lock.pid) ?? Date.now() - Date.parse(lock.time) >= (options.leastAgeMs ?? 0)
@@ -105,9 +114,19 @@ export async function removeLocksOfKilled(restic: Restic): Promise<void> {
 /** Most often there is none, and a look at the folder costs nothing. */
 async function hasNoLocks(repository: string): Promise<boolean> {
   try {
-    return (await readdir(join(repository, 'locks'))).length === 0
+    return (await readdir(join(repository, 'locks'))).every((name) => halfWritten.test(name))
   } catch {
     return false
+  }
+}
+
+/** Of those that are being written now, which takes a moment, none is touched. Never fails: they are in nobody's way. */
+async function removeHalfWritten(repository: string): Promise<void> {
+  const folder = join(repository, 'locks')
+  const names = await readdir(folder).catch((): string[] => [])
+  for (const path of names.filter((name) => halfWritten.test(name)).map((name) => join(folder, name))) {
+    const file = await stat(path).catch(() => null)
+    if (file !== null && Date.now() - file.mtimeMs > resticsOwnAgeLimitMs) await rm(path, { force: true }).catch(() => {})
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -14,7 +14,7 @@ afterEach(() => {
 })
 
 describe('removing stale locks', () => {
-  test('removes the lock of a restic that was killed, so that the next night does not fail (rivals.md 25)', async () => {
+  test('removes the lock of a restic that was killed, so that the next night does not fail', async () => {
     const made = await benchWithRepository()
     const holder = await stoppedRestic(made)
     const ended = new Promise((resolve) => holder.once('exit', resolve))
@@ -39,6 +39,16 @@ describe('removing stale locks', () => {
     expect(report.held[0]).toContain(`${hostname()} (this host), exclusively`)
     expect(locksOf(made)).toHaveLength(1)
     expect((await made.engine.examine()).at(-1)).toMatchObject({ id: 'restic.locks', status: 'warning', found: report.held[0] })
+  })
+
+  test('removes a lock that was written in half, once nobody can be writing it any more', async () => {
+    const made = await benchWithRepository()
+    const half = (letter: string): string => join(made.repository, 'locks', `${letter.repeat(64)}-tmp-123456789`)
+    for (const letter of ['a', 'b']) writeFileSync(half(letter), 'half')
+    const halfAnHourAgo = Date.now() / 1000 - 31 * 60
+    utimesSync(half('a'), halfAnHourAgo, halfAnHourAgo)
+    expect(value(await made.engine.removeStaleLocks())).toEqual({ removed: 0, held: [] })
+    expect([half('a'), half('b')].map((path) => existsSync(path))).toEqual([false, true])
   })
 
   test('leaves the lock of a prepared snapshot', async () => {
@@ -77,7 +87,8 @@ describe('a lock is stale', () => {
       await vi.waitUntil(() => !isOfGoneProcess({ host: hostname(), pid: 1, time: '2020-01-01T00:00:00.000Z' }), { timeout: 20_000 })
     } finally {
       const gone = new Promise((resolve) => child.once('exit', resolve))
-      execFileSync('pkill', ['-P', String(child.pid)])
+      // As the first process of its namespace it would pass over any other signal.
+      execFileSync('pkill', ['-KILL', '-P', String(child.pid)])
       await gone
       rmSync(folder, { recursive: true, force: true })
     }
