@@ -156,7 +156,7 @@ describe('the first phase tells', () => {
     expect(kind(await made.engine.prepare(requestOf(made, { parent: 'ab'.repeat(32) })).ready)).toBe('not-found')
   })
 
-  test('a symbolic link for a root, which restic would store as a link (rivals.md 32)', async () => {
+  test('a symbolic link for a root, which restic would store as a link', async () => {
     const made = await benchWithRepository()
     symlinkSync(made.source, join(made.folder, 'link'))
     expect(kind(await made.engine.prepare(requestOf(made, { paths: [join(made.folder, 'link')] })).ready)).toBe('usage')

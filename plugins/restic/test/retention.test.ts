@@ -69,7 +69,7 @@ test('retention without host, or with a tag set that is empty, is refused and ne
   expect(value(await made.engine.snapshots())).toHaveLength(2)
 })
 
-test('a snapshot that could not be removed makes retention fail, and forgetting names it (rivals.md 15)', async () => {
+test('a snapshot that could not be removed makes retention fail, and forgetting names it', async () => {
   const made = await benchWithRepository()
   writeFileSync(join(made.source, 'file'), 'content')
   const { id } = await snapshot(made.engine, requestOf(made))
