@@ -23,6 +23,8 @@ export interface Catalogue {
   readonly plainSections: readonly string[]
   /** `plugin:ID` of the plugins at hand. */
   readonly pluginSections: readonly string[]
+  /** What TYPE of a notification may be. */
+  readonly notifierIds: readonly string[]
   isKnownSection(section: string): boolean
   /** Whether unknown keys are to be warned of. */
   isClosed(section: string): boolean
@@ -55,6 +57,7 @@ export function catalogueOf(descriptors: readonly AnyDescriptor[], chosen: reado
     declarationsOf,
     plainSections,
     pluginSections,
+    notifierIds: notifiers.map(({ id }) => id),
     isKnownSection: (section) =>
       /^(stack|notify):./.test(section) || plainSections.includes(section) || bySection.has(section) || (!isComplete && section.startsWith('plugin:')),
     isClosed: (section) => {

@@ -68,7 +68,7 @@ function checkSections(request: CheckRequest): FileProblem[] {
 /** `plugin:ID` sections of plugins that are not installed are among the unknown ones. */
 function unknownSection({ file, ini, catalogue }: CheckRequest, section: string): FileProblem {
   const line = ini.sections.find(({ name }) => name === section)?.line ?? 0
-  if (section.startsWith('plugin:')) return unknownPlugin({ file, section, line, sections: catalogue.pluginSections })
+  if (section.startsWith('plugin:')) return unknownPlugin({ file, section, line, catalogue })
   const nearest = nearestName(section, catalogue.plainSections) ?? nearestName(section.split(':', 1)[0] ?? '', ['stack', 'notify', 'plugin'])
   const suggestion = nearest !== null && ['stack', 'notify', 'plugin'].includes(nearest) ? `${nearest}:NAME` : nearest
   return problemAt(file, {
@@ -80,10 +80,12 @@ function unknownSection({ file, ini, catalogue }: CheckRequest, section: string)
   })
 }
 
-function unknownPlugin({ file, section, line, sections }: { file: string; section: string; line: number; sections: readonly string[] }): FileProblem {
+function unknownPlugin({ file, section, line, catalogue }: { file: string; section: string; line: number; catalogue: Catalogue }): FileProblem {
   const idOf = (name: string): string => name.slice('plugin:'.length)
-  const nearest = nearestName(idOf(section), sections.map(idOf))
-  const fix = nearest === null ? 'Check its name, and with "stackbk plugins" whether the plugin is installed for this user.' : `Did you mean [plugin:${nearest}]?`
+  const id = idOf(section)
+  const nearest = nearestName(id, catalogue.pluginSections.map(idOf))
+  const elsewhere = catalogue.notifierIds.includes(id) ? `The keys of ${id} belong in a section [notify:NAME] with TYPE=${id}.` : 'Check its name, and with "stackbk plugins" whether the plugin is installed for this user.'
+  const fix = nearest === null ? elsewhere : `Did you mean [plugin:${nearest}]?`
   return problemAt(file, { severity: 'warning', code: 'unknown-section', line, message: `no installed plugin has keys in [${section}]; nothing in it is read`, fix })
 }
 

@@ -8,6 +8,7 @@ import type { FirstLook } from '../stages/first-look.js'
 import { ChoiceList, type ChoiceListOptions } from './choice-list.js'
 import { completeFolder, withHome } from './path-completion.js'
 import { ask, askYesOrNo } from './prompt.js'
+import { shownText } from './shown-text.js'
 import { paintFor } from './terminal.js'
 import { TextField, type TextFieldOptions } from './text-field.js'
 
@@ -57,7 +58,8 @@ function tell({ tools }: FirstLook): void {
   const paint = paintFor()
   const good = tools.filter(({ status }) => status === 'ok').map(({ id, found }) => `${id.replace(/\.(?:version|engine)$/, (end) => (end === '.engine' ? ' engine' : ''))} ${found}`)
   const wrong = tools.filter(({ status }) => status !== 'ok').map(({ found, needed, fix }) => `  ${found}; needed: ${needed}. ${fix}`)
-  process.stdout.write(`${[paint.strong('A first configuration. Nothing is written until you confirm it.'), `tools: ${good.join(', ') || 'none'}`, ...wrong.map((line) => paint.warning(line)), ''].join('\n')}\n`)
+  const text = [paint.strong('A first configuration. Nothing is written until you confirm it.'), `tools: ${good.join(', ') || 'none'}`, ...wrong.map((line) => paint.warning(line)), ''].join('\n')
+  process.stdout.write(`${shownText(text, process.stdout)}\n`)
 }
 
 const askForStacksFolder: Part = async (draft, look) => {
