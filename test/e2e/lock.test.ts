@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
+import { until } from '../fixtures/until.js'
 import { makeWorld, says, slowToStop, type Underway, type World, type WorldStack } from '../fixtures/world.js'
 
 const nobody = 65534
@@ -91,6 +92,22 @@ describe('when it has ended', () => {
     expect(exitCode, stderr).toBe(0)
     expect(await web.running()).toEqual(['app'])
     expect((await world.run(['sync'])).exitCode).toBe(0)
+  })
+
+  it('a run that LOCK_WAIT or --wait lets wait for it makes its backup, once and after it', async () => {
+    for (const [settings, args] of [[{ LOCK_WAIT: '10m' }, ['run']], [{ LOCK_WAIT: '0' }, ['run', '--wait']]] as const) {
+      rmSync(join(web.directory, 'data', 'go'))
+      const before = (await world.snapshots()).length
+      world.configure({ local_backup: settings })
+      first = await world.startUntil(['backup'], says('stopping', 'web'))
+      const second = world.start(args)
+      await until('the second one waits', () => second.said().includes(`waiting for another stackbk run (stackbk backup, PID ${first.pid}`) || second.isOver())
+      expect([first.isOver(), second.isOver()], second.said()).toEqual([false, false])
+      letGo()
+      expect([(await first.ended).exitCode, (await second.ended).exitCode]).toEqual([0, 0])
+      expect((await world.snapshots()).length).toBe(before + 2)
+    }
+    world.configure({ local_backup: { LOCK_WAIT: null } })
   })
 
   it('by SIGKILL, the lock is free at once', async () => {

@@ -144,6 +144,16 @@ describe('a plugin that is asked for and cannot be used', () => {
     expect(stackTraces).toEqual(Array.from({ length: thrown }, () => expect.stringMatching(/\n +at .*\.js:\d+/) as string))
   })
 
+  it('a remote that rclone does not know is no reason not to back up either', async () => {
+    const before = (await world.snapshots()).length
+    world.configure({ cloud_sync: { RCLONE_REMOTE: 'clod' } })
+    const { exitCode, stdout } = await world.run(['run'], { environment: environment() })
+    world.configure({ cloud_sync: { RCLONE_REMOTE: 'cloud' } })
+    expect([exitCode, stdout]).toEqual([2, expect.stringContaining('clod')])
+    expect((await world.snapshots()).length).toBe(before + 1)
+    expect(await web.running()).toEqual(['app'])
+  })
+
   it('with --verbose the stack of an error is lines, and the name of a stack stays in its line', async () => {
     const { stderr } = await world.run(['run', '--verbose'], { environment: environment('data of some') })
     expect(stderr).toMatch(/ debug: .*"stack":"web"/)

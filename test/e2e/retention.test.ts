@@ -50,6 +50,19 @@ describe('retention', () => {
     ])
   })
 
+  it('keeps by default the snapshot from before an upgrade of the same day', async () => {
+    const made = await makeWorld()
+    const stack = await made.stack('web', { model: oneService, isUp: false })
+    for (const version of ['before', 'after']) {
+      stack.write('data/version', version)
+      const { exitCode, result } = await made.backup()
+      expect([exitCode, result.retention.removed], JSON.stringify(result.problems)).toEqual([0, 0])
+    }
+    const before = (await made.snapshots()).find(({ tags }) => tags.includes('stack:web'))
+    expect((await made.dump(before?.id ?? '', join(stack.directory, 'data/version'))).toString()).toBe('before')
+    await made.remove()
+  })
+
   it.each([[['--no-prune'], {}], [[], { AUTO_PRUNE: false }]])('forgets nothing with %j and %j', async (flags, settings) => {
     world.configure({ local_backup: settings })
     const count = (await world.snapshots()).length

@@ -102,7 +102,9 @@ describe('status', () => {
 
   it('defect 24: with a wrong password it is 12, with a repository that is gone 10', async () => {
     writeFileSync(world.password, 'wrong\n')
-    expect((await status()).exitCode).toBe(12)
+    const unopened = await world.run(['status'])
+    expect([unopened.exitCode, unopened.stdout]).toEqual([12, expect.stringMatching(/^web .*unknown/m)])
+    expect(unopened.stdout).not.toContain('never')
     writeFileSync(world.password, 'secret\n')
     renameSync(world.repository, `${world.repository}-away`)
     const { exitCode, result } = await status()

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -84,6 +85,17 @@ describe('config init in a terminal', () => {
     expect(statSync(join(host.root, 'etc', 'repository-password')).mode & 0o777).toBe(0o600)
     expect(terminal.said()).not.toContain(readFileSync(join(host.root, 'etc', 'repository-password'), 'utf8').trim())
     expect(readFileSync(join(host.root, 'etc', 'dirlist'), 'utf8')).toBe('web=true\n')
+  })
+
+  it('breaks what it says between words, in a narrow terminal', async () => {
+    const terminal = openTerminal(['config', 'init', '--output', join(host.root, 'narrow.ini')], { environment: host.environment, cwd: host.root, columns: 50, rows: 24 })
+    await terminal.sees('Where are the stacks?')
+    await terminal.sees('esc leave')
+    const told = terminal.said().split('Where are the stacks?')[0]?.split(/\r?\n/) ?? []
+    expect(told.map((line) => stripVTControlCharacters(line)).filter((line) => line.length > 50)).toEqual([])
+    expect(told.join('\n')).toMatch(/rclone\s+\d+\.\d+\.\d+\s/)
+    terminal.types(keys.escape)
+    expect(await terminal.ended).toBe(130)
   })
 
   it('asks before it replaces a configuration, and takes the password of a repository that is there', async () => {

@@ -42,6 +42,11 @@ describe('the section of a plugin that is installed', () => {
     expect(loaded('[plugin:s3]\nBUCKET=x\n').problems).toMatchObject([{ code: 'unknown-section', fix: expect.stringContaining('whether the plugin is installed for this user') }])
   })
 
+  it('is not where a notifier has its keys, and that is said', () => {
+    const matrix = { ...rclone, kind: 'notifier', id: 'matrix', settings: [{ section: 'notify', key: 'ROOM', type: 'string', help: 'room' }] } as unknown as AnyDescriptor
+    expect(load('[plugin:matrix]\nROOM=x\n', { descriptors: [restic, rclone, matrix] }).problems).toMatchObject([{ code: 'unknown-section', fix: 'The keys of matrix belong in a section [notify:NAME] with TYPE=matrix.' }])
+  })
+
   it('lacks what it requires only where it is the one that is used', () => {
     const needs = ['remote'] as const
     expect(loaded('[cloud_sync]\nRCLONE_REMOTE=b2\n', { needs }).problems).toEqual([])

@@ -46,6 +46,12 @@ describe('the lock of a run', () => {
     expect(error).toMatchObject({ fix: expect.stringContaining(`kill ${String(child.pid)}`) })
   })
 
+  it.each([['journal', 'state folder'], ['engine', 'container engine']] as const)('names the %s that both use in words', async (kind, words) => {
+    const shared = { ...thing(), kind }
+    await holder([shared])
+    expect(await errorOf(new RunLock('stackbk sync', false).take([shared]))).toMatchObject({ detail: expect.stringMatching(`; both use the ${words} ${shared.id}$`) as string })
+  })
+
   it('waits for another run as long as it may, and says for which', async () => {
     const stacks = thing()
     const one = new RunLock('one', false)

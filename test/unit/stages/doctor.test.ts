@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { doctor } from '../../../src/stages/doctor.js'
+import { missingRemote } from '../../../src/stages/missing-remote.js'
 import { StackbkError } from '../../../src/errors.js'
 import { rememberRepository } from '../../../src/stages/repository-memory.js'
 import { KnownRemotes } from '../../../src/stages/sync/known-remotes.js'
@@ -121,6 +122,11 @@ describe('a doctor who looks at the copies', () => {
     const found = await checks('')
     expect(found).toContainEqual(expect.stringMatching(/^repository\.disk warning Move the repository/))
     expect(found).toContainEqual(expect.stringMatching(/^remote warning .*add the line RCLONE_REMOTE=\.\.\. below \[cloud_sync\] in .*config\.ini$/))
+  })
+
+  it('names the keys of the transport that is configured', async () => {
+    const shelf = { plugin: 'p', origin: 'linked', ownId: 'shelf', descriptor: { kind: 'transport', id: 'shelf', title: 't', settings: [{ section: 'plugin:shelf', key: 'FOLDER', type: 'path', required: true, help: '' }] } }
+    expect(missingRemote({ file: '/etc/x.ini', exists: true, format: 'sections', cloud: { provider: 'shelf' } as never }, { usable: [shelf] as never, unusable: [], plugins: [] })).toMatchObject({ needed: 'FOLDER, for sync and restore', fix: 'To have a copy in the cloud, add the line FOLDER=... below [plugin:shelf] in /etc/x.ini' })
   })
 
   it('warns also while nothing was copied to the remote yet, and no longer after that', async () => {

@@ -50,6 +50,11 @@ describe('the help of a command', () => {
     expect(text).not.toMatch(/^ *75 /m)
   })
 
+  it('shows no example that installs what a stranger may publish', () => {
+    const examples = commands.filter(({ id }) => id === 'plugins:install').flatMap((command) => (command.examples ?? []).map(String))
+    expect(examples.map((example) => example.split(' ').at(-1))).toEqual([expect.stringMatching(/^file:\//), expect.stringMatching(/^https:/)])
+  })
+
   it('has what only counts with --recover under a heading of its own', async () => {
     const [own = '', withRecover = ''] = (await help('restore')).replace(/^[^]*\nFLAGS\n/, '').split('WITH --recover\n')
     for (const flag of ['--dry-run', '--read-data', '--recover ', '--wait']) expect(own).toContain(flag)

@@ -19,6 +19,10 @@ describe('the menu', () => {
     expect(entries.at(-1)).toMatchObject({ value: null, label: 'Quit' })
   })
 
+  it('says that stacks are chosen, and is found by other words for that', () => {
+    expect(entries.find(({ value }) => value?.command.join(' ') === 'dirlist')).toMatchObject({ label: 'Choose stacks', hint: 'enable those to back up' })
+  })
+
   it('names nothing that the commands do not know', () => {
     for (const { value } of entries) {
       if (value === null) continue
