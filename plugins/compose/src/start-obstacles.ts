@@ -1,3 +1,5 @@
+import { isIP, isIPv6 } from 'node:net'
+
 import { answered } from '@stackbk/contract'
 import type { Answer, CallOptions, ContainerMount, ContainerState, StackState, StartObstacle } from '@stackbk/contract'
 import { type FileFacts, files } from '@stackbk/tool-runner/files'
@@ -5,6 +7,7 @@ import { type FileFacts, files } from '@stackbk/tool-runner/files'
 import { isAlive, isKnownFromCapsule } from './container.js'
 import { isAbsent, signOfElsewhere } from './engine-host.js'
 import { type Json, list, number, record, text, textList } from './json.js'
+import { localAddresses, mayUseAnyAddress } from './local-addresses.js'
 import { type Mount, mountOf, readMounts } from './mount-table.js'
 import { isInside, realPath } from './paths.js'
 import { knownEngine } from './readiness.js'
@@ -41,7 +44,8 @@ export interface FoundObstacle extends StartObstacle {
 
 /**
  * Returns why containers that run could not be started again, or would come back with other data than they have now: a device, a
- * source of a mount or the owner of a shared namespace that is gone, and a folder that has been exchanged since the start. It looks
+ * source of a mount, the owner of a shared namespace or the address of a port that is gone, and a folder that has been exchanged since
+ * the start. It looks
  * at this host, so it says nothing of the paths of an engine that runs elsewhere. In doubt there is no obstacle.
  */
 export async function startObstacles(tools: Tools, state: StackState, options: CallOptions = {}): Promise<Answer<readonly FoundObstacle[]>> {
@@ -55,9 +59,35 @@ export async function startObstacles(tools: Tools, state: StackState, options: C
   })
   const volumes = await existingVolumes(tools.docker, alive.flatMap(({ mounts }) => mounts.filter((mount) => mount.kind === 'volume' && mount.driver === 'local').map(({ name }) => name)), options)
   if (!volumes.ok) return volumes
-  const [owners, paths] = await Promise.all([ownerObstacles(tools, running, options), pathObstacles(tools, state, running.flatMap((one) => neededPaths(one, volumes.value)), options)])
+  const [owners, paths, addresses] = await Promise.all([ownerObstacles(tools, running, options), pathObstacles(tools, state, running.flatMap((one) => neededPaths(one, volumes.value)), options), addressObstacles(tools, running, options)])
   if (!owners.ok) return owners
-  return answered([...owners.value, ...paths])
+  return answered([...owners.value, ...paths, ...addresses])
+}
+
+/** A port that is published at an address keeps working while that is gone, as after a new lease or without a VPN, and cannot be published there again. */
+async function addressObstacles(tools: Tools, running: readonly Running[], options: CallOptions): Promise<readonly StartObstacle[]> {
+  const published = running.flatMap((one) => addressesOf(one.hostConfig).map((address) => ({ address, running: one })))
+  if (published.length === 0) return []
+  const parents = await Promise.all(published.map(({ running: { pid } }) => parentOf(pid)))
+  if (parents.includes(null)) return []
+  const own = await localAddresses(parents.flatMap((parent) => parent ?? []))
+  const lacking = own === null ? [] : published.filter(({ address }) => !own.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+  if (lacking.length === 0) return []
+  const engine = await knownEngine(tools.docker, options)
+  if (!engine.ok || (await signOfElsewhere(engine.value)) !== null) return []
+  const obstacles = [...new Set(lacking.map(({ address }) => address))].map(async (address): Promise<StartObstacle[]> => {
+    if (await mayUseAnyAddress(address)) return []
+    const names = [...new Set(lacking.filter((one) => one.address === address).map((one) => one.running.container.name))]
+    return [{ kind: 'fails', message: `${names.join(', ')} has a port at ${address}, an address that this host does not have now`, fix: 'Bring up the network with that address; if the host has another address now, change it under ports: in the compose file and run: docker compose up -d' }]
+  })
+  return (await Promise.all(obstacles)).flat()
+}
+
+/** The single addresses at which it has its ports, without those that every host has. */
+function addressesOf(hostConfig: Json): readonly string[] {
+  const bindings = Object.values(record(hostConfig['PortBindings'])).flatMap(list)
+  const addresses = bindings.map((binding) => text(binding['HostIp']).replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, ''))
+  return [...new Set(addresses)].filter((address) => isIP(address) !== 0 && !['0.0.0.0', '::', '::1'].includes(address) && !address.startsWith('127.'))
 }
 
 /** A container in another's namespace names it by its ID, which an updater that makes the other again does not change. */
@@ -224,12 +254,19 @@ class HostView {
   }
 }
 
+/** The process that has begun this one; `null` where it cannot be seen. */
+async function parentOf(pid: number): Promise<number | null> {
+  if (pid <= 0) return null
+  const status = await files.readText(`/proc/${pid}/status`).catch(() => '')
+  return Number(/^PPid:\s*([1-9]\d*)/m.exec(status)?.[1] ?? 0) || null
+}
+
 /** The engine resolves the sources of mounts in the namespace of the process that begins the container, which is its parent. */
 async function comparableMounts(pid: number): Promise<readonly Mount[] | null> {
-  if (pid <= 0) return null
+  const parent = await parentOf(pid)
+  if (parent === null) return null
   try {
-    const parent = /^PPid:\s*(\d+)/m.exec(await files.readText(`/proc/${pid}/status`))?.[1] ?? ''
-    const [own, ofParent, ofContainer] = await Promise.all(['self', parent, String(pid)].map(async (process) => (await files.stat(`/proc/${process}/ns/mnt`)).ino))
+    const [own, ofParent, ofContainer] = await Promise.all(['self', String(parent), String(pid)].map(async (process) => (await files.stat(`/proc/${process}/ns/mnt`)).ino))
     return own === ofParent && own !== ofContainer ? await mountsOf(String(pid)) : null
   } catch {
     return null

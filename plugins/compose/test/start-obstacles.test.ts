@@ -13,6 +13,21 @@ import { good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-
 
 const isRoot = process.getuid?.() === 0
 
+/** An address of the machine for the running test alone, of the range for documentation (RFC 5737). */
+function makeAddress(): { readonly address: string; readonly remove: () => void } {
+  const address = `198.51.100.${1 + Math.floor(Math.random() * 250)}`
+  const remove = (): void => void execFileSync('busybox', ['ip', 'address', 'del', `${address}/32`, 'dev', 'lo'], { stdio: 'ignore' })
+  execFileSync('busybox', ['ip', 'address', 'add', `${address}/32`, 'dev', 'lo'])
+  onTestFinished(() => {
+    try {
+      remove()
+    } catch {
+      // The test has done so.
+    }
+  })
+  return { address, remove }
+}
+
 interface Case {
   readonly volumes?: readonly string[]
   readonly service?: object
@@ -53,6 +68,13 @@ describe('a start would fail, or meet other data', () => {
   test('where the folder behind a volume was moved', async () => {
     const volume = { volumes: ['files:/files'], more: { volumes: { files: { driver_opts: { type: 'none', o: 'bind', device: 'FOLDER/data' } } } } }
     expect(await obstaclesAfter({ ...volume, change: moved('data', 'data.old') })).toMatchObject([{ kind: 'fails', message: 'FOLDER/data, which the volume P_files of P-web-1 is mounted from, is not there' }])
+  })
+
+  test.skipIf(!isRoot)('where the address of a published port is gone, as without a VPN or after a new lease, and not while it is there', async () => {
+    const { address, remove } = makeAddress()
+    const published = { volumes: [], service: { network_mode: undefined, ports: [`${address}::80`, '127.0.0.1::81', '82'] } }
+    expect(await obstaclesAfter(published)).toEqual([])
+    expect(await obstaclesAfter({ ...published, change: () => Promise.resolve(remove()) })).toMatchObject([{ kind: 'fails', message: `P-web-1 has a port at ${address}, an address that this host does not have now` }])
   })
 
   test.skipIf(!isRoot)('where a device is gone', async () => {
