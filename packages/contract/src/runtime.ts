@@ -428,6 +428,8 @@ export interface RebuildProblem {
   readonly message: string
   /** What the user can do about it; empty where nothing. */
   readonly fix: string
+  /** The network or volume that is missing, by its name. Absent: its name is looked for in the message. */
+  readonly name?: string
 }
 
 /** What a rebuild would meet. Plain data. */

@@ -121,7 +121,7 @@ async function networkProblems(docker: Docker, source: RebuildSource, question: 
     external.filter(({ name }) => !here.has(name)).map(({ name, isUsedBy }) => {
       const recorded = source.scope.recorded.networks.find((network) => network.name === name)
       if (question.createExternal === true && recorded !== undefined) return problem('warning', 'missing-network', `The external network ${name} is not here, and is made as it was`, '')
-      return problem(severityFor(source, isUsedBy), 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: ${networkCommand(name, recorded)}`)
+      return { ...problem(severityFor(source, isUsedBy), 'missing-network', `The external network ${name} is not here`, `Start the stack that makes it, or make it: ${networkCommand(name, recorded)}`), name }
     }),
   )
 }
@@ -136,12 +136,12 @@ async function volumeProblems(docker: Docker, source: RebuildSource, question: R
     return here !== undefined && (here.driver !== driver || Object.entries({ ...here.options, ...options }).some(([key]) => here.options[key] !== options[key]))
   }
   const ownBinds = await bindsWithin(question.directory, source, wanted)
-  const isToBeMade = (volume: { readonly name: string; readonly isExternal: boolean }): boolean => !volume.isExternal || (question.createExternal === true && !present.value.has(volume.name))
+  const isToBeMade = (volume: { readonly name: string; readonly isExternal: boolean }): boolean => !present.value.has(volume.name) && (!volume.isExternal || question.createExternal === true)
   return answered([
     ...external.filter(({ name }) => !present.value.has(name)).map(({ name, isUsedBy }) => {
       const recorded = source.scope.recorded.volumes.find((volume) => volume.name === name)
       if (question.createExternal === true && recorded !== undefined) return problem('warning', 'missing-volume', `The external volume ${name} is not here, and is made as it was`, '')
-      return problem(severityFor(source, isUsedBy), 'missing-volume', `The external volume ${name} is not here`, `Make it: ${volumeCommand(name, recorded, source.scope.moved)}`)
+      return { ...problem(severityFor(source, isUsedBy), 'missing-volume', `The external volume ${name} is not here`, `Make it: ${volumeCommand(name, recorded, source.scope.moved)}`), name }
     }),
     ...wanted.filter((volume) => !question.allowHostVolumes && isToBeMade(volume) && pointsElsewhere(volume) && !ownBinds.includes(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
     ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),

@@ -199,10 +199,13 @@ test.each(['bind', 'rbind', 'rw,bind', 'bind,ro'])('a local volume that is a bin
   await stack.write('compose.yaml', { services: { web: service({ volumes: ['own:/own', 'out:/out'] }) }, volumes: { own: { driver_opts: { type: 'none', o, device: join(stack.directory, 'data') } }, out: { driver_opts: { type: 'none', o, device: '/tmp' } } } })
   await stack.compose('create')
   const capsule = await record(runtime, stack, { replicas: { web: 1 } })
-  for (const directory of [stack.directory, await moved(stack)]) {
+  const refused = async (directory: string): Promise<readonly boolean[]> => {
     const { problems } = good(await runtime.canRebuild(capsule, question(directory, { restoredPaths: [directory] })))
-    expect(problems.filter(({ code }) => code === 'host-volume').map(({ message }) => /_own/.test(message))).toEqual([false])
+    return problems.filter(({ code }) => code === 'host-volume').map(({ message }) => /_own/.test(message))
   }
+  expect(await refused(stack.directory), 'what is there is not made').toEqual([])
+  await stack.compose('down', '--volumes')
+  for (const directory of [stack.directory, await moved(stack)]) expect(await refused(directory)).toEqual([false])
 })
 
 test('an image that was built locally never comes from a registry, by tag or digest, and the command that builds it is named with its folder', async () => {

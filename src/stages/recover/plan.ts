@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, isAbsolute, normalize } from 'node:path'
 
-import type { Capsule, ContainerState, Engine, Preflight, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
+import type { Capsule, ContainerState, Engine, Preflight, RebuildProblem, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
 import { counted } from '../../counted.js'
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
@@ -304,11 +304,11 @@ async function outlookOf(draft: Draft, capsule: Capsule, others: readonly Draft[
   const outlook = await runtime.canRebuild(capsule, { directory, services, images: 'tag', noStart, allowHostVolumes, createExternal, restoredPaths: [...held.map((path) => placeOf(relocations, path)), ...others.filter((other) => mounts(capsule, other.origin)).map((other) => other.directory)], moved: relocations, signal: run.signal })
   if (!outlook.ok) return [problemFrom(outlook.failure, { stack: draft.name })]
   const comes = providedBy(others.flatMap((other) => (other.capsule === null ? [] : [other.capsule])))
-  const isProvided = (message: string): boolean => externalsOf(capsule).some((name) => comes.has(name) && message.includes(name))
+  const isProvided = ({ name, message }: RebuildProblem): boolean => (name === undefined ? externalsOf(capsule).some((one) => comes.has(one) && message.includes(one)) : comes.has(name))
   return [
     ...(await oldPathProblems(engine, draft, capsule, run.signal)),
     ...outlook.value.problems
-      .filter(({ code, message }) => !((code === 'missing-network' || code === 'missing-volume') && isProvided(message)))
+      .filter((found) => !((found.code === 'missing-network' || found.code === 'missing-volume') && isProvided(found)))
       .map(({ severity, code, message, fix }): Problem => ({ severity, code, message, fix: fixFor(code, fix), stack: draft.name })),
     ...outlook.value.losses.map((loss): Problem => ({ severity: 'warning', code: 'does-not-come-back', message: loss, fix: '', stack: draft.name })),
   ]

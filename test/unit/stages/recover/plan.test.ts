@@ -14,6 +14,8 @@ interface Old {
   readonly text?: string
   /** What else the snapshot holds. */
   readonly outside?: readonly string[]
+  /** Networks by their names, and whether another stack makes them. */
+  readonly networks?: Readonly<Record<string, boolean>>
 }
 
 /** The plans for stacks of another host, and what the runtime was asked about each. */
@@ -22,9 +24,9 @@ async function plansOf(stacks: readonly Old[], more: Partial<PlanContext> & { re
   write('dirlist', '')
   const asked = new Map<string, RebuildQuestion>()
   const capsuleFile = (name: string): string => `/state/capsules/${name}/stackbk-capsule.json`
-  const capsuleOf = ({ name, directory, model = null }: Old): Capsule => ({
+  const capsuleOf = ({ name, directory, model = null, networks = {} }: Old): Capsule => ({
     schemaVersion: 1, stack: name, directory, stacksDirectory: '/opt/old', host: 'host', createdAt: '2026-01-01T00:00:00.000Z', condition: 'running', ended: [], engine: { name: 'docker', version: '26', userNamespace: '' }, tools: {}, notes: [],
-    projects: [{ name, workingDirectory: directory, configFiles: [`${directory}/compose.yaml`], environmentFiles: [], profiles: [], model, images: [], volumes: [], networks: [], replicas: { app: 1 }, pausedServices: [], stoppedServices: [] }],
+    projects: ([{ name, workingDirectory: directory, configFiles: [`${directory}/compose.yaml`], environmentFiles: [], profiles: [], model, images: [], volumes: [], networks: Object.entries(networks).map(([network, isExternal]) => ({ name: network, isExternal })), replicas: { app: 1 }, pausedServices: [], stoppedServices: [] }] as unknown) as Capsule['projects'],
   })
   const engine = partly<Engine>('engine', {
     location: () => ({ display: at('repository'), path: at('repository') }),
@@ -82,5 +84,11 @@ describe('stacks of another host', () => {
     const problem = (code: RebuildProblem['code'], fix: string): RebuildProblem => ({ severity: 'error', code, message: `${code} x`, fix })
     const { plans } = await plansOf([db], { into: at('new'), problems: [problem('missing-network', 'docker network create x'), problem('missing-volume', 'docker volume create x'), { ...problem('missing-volume', ''), severity: 'warning' }] })
     expect(plans[0]?.problems.map(({ fix }) => fix)).toEqual(['Add --create-external, which makes it as it was. Without it: docker network create x', 'Add --create-external, which makes it as it was. Without it: docker volume create x', ''])
+  })
+
+  it('need no network that another stack of the run brings back, and each that only has a name like it', async () => {
+    const missing = (name: string): RebuildProblem => ({ severity: 'error', code: 'missing-network', message: `The external network ${name} is not here`, fix: `docker network create ${name}`, name })
+    const { plans } = await plansOf([{ ...db, networks: { proxy: false, net: false } }, { ...web, networks: { proxy: true, proxy_public: true } }], { into: at('new'), problems: [missing('proxy'), missing('proxy_public')] })
+    expect(plans.find(({ name }) => name === 'web')?.problems.filter(({ code }) => code === 'missing-network').map(({ message }) => message)).toEqual(['The external network proxy_public is not here'])
   })
 })
