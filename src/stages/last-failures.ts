@@ -57,8 +57,12 @@ function syncOf(past: PastRun): Outcome | null {
 /** Returns the last backup if it failed as a whole, before any stack. */
 function lastFailedBackup(runs: readonly PastRun[]): LastFailure | null {
   const past = runs.findLast(({ command }) => command === 'backup' || command === 'run')
-  if (past === undefined || past.status !== 'failed' || stacksOf(past).length > 0) return null
-  return { stage: 'backup', at: endOf(past), message: messageOf(past.problems) }
+  if (past === undefined || stacksOf(past).length > 0) return null
+  // Beside a sync that went well a backup that could not begin makes a run `partial`, and leaves no result.
+  const hasNone = past.command === 'run' && past.status === 'partial' && past['backup'] === null
+  if (past.status !== 'failed' && !hasNone) return null
+  const ofSync = isRecord(past['sync']) ? problemsOf(past['sync']).filter(isRecord).map(({ message }) => message) : []
+  return { stage: 'backup', at: endOf(past), message: messageOf(problemsOf(past).filter((one) => !isRecord(one) || !ofSync.includes(one['message']))) }
 }
 
 function lastFailureOf(runs: readonly PastRun[], name: string): LastFailure | null {

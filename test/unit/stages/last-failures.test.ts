@@ -44,6 +44,9 @@ describe('the last failures of a host', () => {
     const failed = past('run', 'failed', { problems: [problem('the repository is locked')] })
     expect(summary([failed])).toEqual(['backup - the repository is locked'])
     expect(summary([failed, past('backup', 'ok', stacks('ok'))])).toEqual([])
+    const ofSync = problem('two files were skipped')
+    const beside = past('run', 'partial', { backup: null, sync: { status: 'ok', remote: 'cloud:', problems: [ofSync] }, problems: [problem('docker does not answer'), ofSync] })
+    expect(summary([beside])).toEqual(['backup - docker does not answer'])
   })
 
   it('are none on a new host, and lines of another version are passed over', () => {
