@@ -70,7 +70,7 @@ export class RunLock {
   async #takeOne(name: string, thing: LockedThing): Promise<AbstractLock[]> {
     const { onOverruled, signal, rootFolder } = this.#options
     // A dry run makes no file. Every run of root's has the other lock too.
-    const own = this.#isDryRun ? null : await this.#waiting(name, thing, (limitMs) => waitForRootLock({ name, command: this.#command, limitMs, signal, ...(rootFolder === undefined ? {} : { folder: rootFolder }) }))
+    const own = this.#isDryRun ? null : await this.#waiting(name, thing, 'root', (limitMs) => waitForRootLock({ name, command: this.#command, limitMs, signal, ...(rootFolder === undefined ? {} : { folder: rootFolder }) }))
     const parts = own === null ? [] : [own]
     try {
       if (own !== null && onOverruled !== undefined) {
@@ -82,7 +82,7 @@ export class RunLock {
           return parts
         }
       }
-      const other = await this.#waiting(name, thing, (limitMs) => waitForAbstractLock(name, this.#command, limitMs, signal))
+      const other = await this.#waiting(name, thing, 'anybody', (limitMs) => waitForAbstractLock(name, this.#command, limitMs, signal))
       return other === null ? parts : [...parts, other]
     } catch (error) {
       for (const part of parts) await part.release()
@@ -91,28 +91,30 @@ export class RunLock {
   }
 
   /** Tries at once, then, if the run may wait, for what is left of that time. */
-  async #waiting(name: string, thing: LockedThing, attempt: (limitMs: number) => Promise<AbstractLock | { readonly heldBy: LockHolder | null } | null>): Promise<AbstractLock | null> {
+  async #waiting(name: string, thing: LockedThing, mayHold: 'root' | 'anybody', attempt: (limitMs: number) => Promise<AbstractLock | { readonly heldBy: LockHolder | null } | null>): Promise<AbstractLock | null> {
     const first = await attempt(0)
     if (first === null || !('heldBy' in first)) return first
     const { waitMs = 0, signal, onWait } = this.#options
     this.#deadline ??= performance.now() + Math.min(waitMs, longestTimerMs)
     const leftMs = this.#deadline - performance.now()
-    if (this.#isDryRun || leftMs <= 0) throw this.#busy(name, thing, first.heldBy)
+    if (this.#isDryRun || leftMs <= 0) throw this.#busy(name, thing, first.heldBy, mayHold)
     onWait?.(`waiting for another stackbk run (${describe(first.heldBy)}), at most ${duration(leftMs)}`)
     const second = await attempt(leftMs)
     if (second === null || !('heldBy' in second)) return second
     if (signal?.aborted === true) throw new StackbkError({ kind: 'interrupted', code: 'interrupted', message: 'the waiting for another stackbk run was interrupted' })
-    throw this.#busy(name, thing, second.heldBy)
+    throw this.#busy(name, thing, second.heldBy, mayHold)
   }
 
-  #busy(name: string, thing: LockedThing, holder: LockHolder | null): StackbkError {
+  #busy(name: string, thing: LockedThing, holder: LockHolder | null, mayHold: 'root' | 'anybody'): StackbkError {
+    // Whoever holds the lock says itself which command it is. Root decides by the word of no other user.
+    const isBelievable = mayHold === 'root' || process.getuid?.() !== 0 || userWhoBound(name) === 0
     const what = `both use the ${inWords(thing)}`
     // The holder says its process ID itself: no one is asked to kill a process that has nothing to do with it.
     const kill = holder !== null && hasBound(holder.pid, name) ? `, or end it with: kill ${holder.pid}` : ''
     return new StackbkError({
       kind: 'busy',
       message: 'another stackbk run is at work',
-      holder: holder?.command ?? null,
+      holder: isBelievable ? (holder?.command ?? null) : null,
       detail: `${describe(holder)}; ${what}`,
       fix: `Wait until it has ended${this.#options.waitMs === undefined ? '' : ' (--wait does so)'}${kill}`,
     })

@@ -11,10 +11,8 @@ export type { CorruptFile, VerifyBody, VerifyChoices, VerifyResult } from './ver
 /** Checks the repository with the engine, or the remote's files by their names; mends what the other side has sound. */
 export async function verify(run: Run, choices: VerifyChoices): Promise<Outcome<VerifyResult>> {
   const engine = await run.engine()
-  if (choices.repair) {
-    await run.lock(repositoryLock(engine))
-    await replayJournal(run)
-  }
+  if (choices.repair || (choices.waits === true && !choices.cloud)) await run.lock(repositoryLock(engine))
+  if (choices.repair) await replayJournal(run)
   await run.events.deliver()
   return choices.cloud ? await verifyRemote(run, engine, choices) : await verifyLocal(run, engine, choices)
 }

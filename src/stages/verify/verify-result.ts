@@ -21,4 +21,6 @@ export interface VerifyChoices {
   readonly percent: number | undefined
   readonly cloud: boolean
   readonly repair: boolean
+  /** It waits for other runs, so they may wait for it: the engine's check locks the repository for as long as it takes. */
+  readonly waits?: boolean
 }

@@ -103,6 +103,17 @@ describe('the lock of a run', () => {
       expect(error.fix).toBe('Wait until it has ended')
     })
 
+    it('is not believed to be of a command, since a backup that another user claims to make would excuse that there is none', async () => {
+      const stacks = thing()
+      await squat(stacks, `JSON.stringify({ pid: 1, command: 'stackbk backup', startedAt: '2026-01-01T00:00:00Z' }) + '\\n'`)
+      expect(await errorOf(new RunLock('two', false, { rootFolder: folder }).take([stacks]))).toMatchObject({ kind: 'busy', holder: null })
+      const own = thing()
+      const first = new RunLock('stackbk backup', false, { rootFolder: folder })
+      await first.take([own])
+      expect(await errorOf(new RunLock('two', false, { rootFolder: folder }).take([own]))).toMatchObject({ kind: 'busy', holder: 'stackbk backup' })
+      await first.release()
+    })
+
     it('is not read without end', async () => {
       const stacks = thing()
       await squat(stacks, `'x'.repeat(5_000_000)`)

@@ -57,6 +57,15 @@ describe('a verification of the repository', () => {
     expect((await errorOf(() => verify(run, { ...choices, repair: true }))).kind).toBe('repository-missing')
   })
 
+  it('that waits for other runs is waited for by them, and no other one is', async () => {
+    for (const [more, expected] of [[{ waits: true }, 1], [{}, 0], [{ waits: true, cloud: true }, 0]] as const) {
+      const locked: unknown[] = []
+      const run = { ...runWith({ checks: [intact] }), lock: (thing: unknown) => Promise.resolve(void locked.push(thing)) }
+      await verify(run, { ...choices, ...more }).catch(() => null)
+      expect(locked).toHaveLength(expected)
+    }
+  })
+
   it('that cannot read the folders of the repository is not made', async () => {
     const run = runWith({ checks: [damaged] })
     rmSync(at('repository/keys'), { recursive: true })
