@@ -9,7 +9,7 @@ type MethodsOf<K extends ProviderKind> = { [M in keyof ProviderKinds[K]]-?: Prov
 /** What a live object has to have, and may have, beside what every one has. True: it gives an `Answer`. */
 const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf<K>, keyof LiveProvider>, boolean>> } = {
   runtime: {
-    identity: true, projectFolders: true, runningProjects: true, inspect: true, preflight: true, dataInContainers: true, sources: true, stop: true, start: true, waitUntilUp: true, waitUntilSettled: true, watch: true, ranDuring: true, describe: true,
+    identity: true, projectFolders: true, runningProjects: true, inspect: true, preflight: true, dataInContainers: true, sources: true, writersAt: true, stop: true, start: true, waitUntilUp: true, waitUntilSettled: true, watch: true, ranDuring: true, describe: true,
     recall: true, canRebuild: true, rebuild: true, startIsolated: true, runInside: true, removeVolumes: true, removeByLabel: true, isolationNeeds: true, freeNetworks: true, removePart: true,
   },
   engine: {
@@ -23,7 +23,7 @@ const methods: { readonly [K in ProviderKind]: Readonly<Record<Exclude<MethodsOf
 
 const ofEvery: Readonly<Record<keyof LiveProvider, boolean>> = { ready: true, examine: false, keepsakes: true, returnRenewed: true, close: false }
 
-const optional: readonly string[] = ['projectFolders', 'runningProjects', 'dataInContainers', 'ranDuring', 'isolationNeeds', 'freeNetworks', 'removePart', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes', 'returnRenewed', 'eachEntry', 'excludeFilter', 'retain', 'layout', 'completeCopy', 'toolCommands']
+const optional: readonly string[] = ['projectFolders', 'runningProjects', 'dataInContainers', 'writersAt', 'ranDuring', 'isolationNeeds', 'freeNetworks', 'removePart', 'remotes', 'moveAll', 'byHand', 'settle', 'keepsakes', 'returnRenewed', 'eachEntry', 'excludeFilter', 'retain', 'layout', 'completeCopy', 'toolCommands']
 
 /** What a provider that hangs may take. Milliseconds; the contract says under a second for `ready`, and that `canFreeze` is quick. */
 const limits: Readonly<Record<string, number>> = { ready: 30_000, examine: 60_000, canFreeze: 15_000 }

@@ -210,6 +210,15 @@ export interface Source {
   readonly possibleWriters?: readonly PossibleWriter[]
 }
 
+/** A place of which it is asked who writes to it, see {@link Runtime.writersAt}: a path, or a volume by its name. The other one of the two is empty. */
+export type PlaceInQuestion = Pick<Source, 'path' | 'volume'>
+
+/**
+ * Who can write to a place. `path`: absolute, symbolic links resolved; of a volume, where its data lies now, or empty if the runtime
+ * has none of that name. The rest is as in {@link Source}.
+ */
+export type PlaceWriters = PlaceInQuestion & Required<Pick<Source, 'otherUsers' | 'usersInside' | 'possibleWriters'>>
+
 export interface StopEvidence {
   readonly ended: readonly ContainerEnd[]
   /** Names of containers that still run in spite of the stop. */
@@ -517,6 +526,13 @@ export interface Runtime extends LiveProvider {
 
   /** Every path and volume that the stack reads or writes, the folder itself first; each path once. */
   sources(state: StackState, options?: CallOptions): Promise<Answer<readonly Source[]>>
+
+  /**
+   * Returns who can write to each of these places now, in their order: every running container of the host but for those that
+   * `except` names by their IDs. Unlike `sources` it needs no state and no model, so a recovery can ask it for a stack that has been
+   * taken down, and for volumes that the stack no longer uses. A path that is not there has no writers. Absent: only `sources` tells.
+   */
+  writersAt?(places: readonly PlaceInQuestion[], request: { readonly except: readonly string[] } & CallOptions): Promise<Answer<readonly PlaceWriters[]>>
 
   /** Stops what runs. An answer that fails may have stopped a part: the caller starts again in every case. */
   stop(state: StackState, request: StopRequest): Promise<Answer<StopEvidence>>

@@ -15,6 +15,7 @@ import { text } from './json.js'
 import { Layers } from './layers.js'
 import { listContainers } from './look.js'
 import { Models } from './models.js'
+import { writersAt } from './place-writers.js'
 import { preflightStack } from './preflight.js'
 import { ranDuring } from './ran-during.js'
 import { engineInfo, examineTools, isReady } from './readiness.js'
@@ -102,6 +103,7 @@ export function createComposeRuntime(context: ProviderContext, requestedVariable
       }
       return sources
     },
+    writersAt: (places, { except, ...options }) => writersAt(docker, places, except, options),
 
     stop: (state, request) => stopStack(tools, state, request),
     start: (state, request) => startStack(tools, state, request),

@@ -5,9 +5,7 @@ import { answered } from '@stackbk/contract'
 import { files, isUnknown } from '@stackbk/tool-runner/files'
 import type { Answer, CallOptions, ContainerState, PossibleWriter, Source, SourceKind, StackState } from '@stackbk/contract'
 
-import { type Container, isAlive } from './container.js'
 import { children, type Json, list, record, text, textList, withPlainDollars } from './json.js'
-import { describeListed, lookAtHost } from './look.js'
 import { engineName, isAbsent, signOfElsewhere } from './engine-host.js'
 import { filesInModel } from './model-files.js'
 import type { Models } from './models.js'
@@ -15,12 +13,13 @@ import { neighbourOf } from './neighbours.js'
 import { ownPart } from './own-part.js'
 import { isOfNeighbour, originOf } from './ownership.js'
 import { deviceOf, isInside, realPath } from './paths.js'
+import { resolvingOnce, runningStrangers, writersTo } from './place-writers.js'
 import { knownEngine } from './readiness.js'
 import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
 import { usersInside } from './users-inside.js'
-import { existingVolumes, type Volume, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
-import { isOfTheSystem, reachOf } from './watch.js'
+import { existingVolumes, isInMemory, volumePlace, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
+import { isOfTheSystem } from './watch.js'
 
 /** A source before it was looked at. */
 interface Place {
@@ -46,7 +45,7 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   const [declared, named, strangers] = await Promise.all([
     Promise.all(state.projects.map(async (project) => ({ project, model: await models.declared(project, options) }))),
     Promise.all(state.projects.map((project) => models.filesRead(project, options))),
-    runningStrangers(tools, state, options),
+    runningStrangers(tools.docker, new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id)), options),
   ])
   if (!strangers.ok) return strangers
   tools.neighbours.set(state.directory, strangers.value.map(neighbourOf))
@@ -73,19 +72,13 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
       // What is in memory is no one's data: it is gone with the last container that uses it.
       if (volume !== undefined && isInMemory(volume)) return []
       if (volume === undefined) return missing.includes(use) ? [missingVolume(use, { models: ownModels, strangers: ofNoOtherFolder })] : []
-      return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...placeOf(volume) }]
+      return [{ kind: use.isAnonymous ? 'anonymous-volume' : 'named-volume', volume: use.name, services: use.services, isWritable: use.isWritable, ...volumePlace(volume) }]
     }),
     ...bindsOf(state, ownModels),
   ]
   const sources = await withoutHost(tools, state, await gather(state, places), options)
-  // Each mount of the other containers once, and not once for each source.
-  const known = new Map<string, Promise<string>>()
-  const resolve = (path: string): Promise<string> => {
-    const real = known.get(path) ?? realPath(path)
-    known.set(path, real)
-    return real
-  }
-  const used = await Promise.all(sources.map(async (source) => withUsers(source, await usersOf(source, strangers.value, resolve))))
+  const resolve = resolvingOnce()
+  const used = await Promise.all(sources.map(async (source) => withUsers(source, source.canBeRead || source.volume !== '' ? await writersTo(source, strangers.value, resolve) : [])))
   return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value, resolve) }))))
 }
 
@@ -124,19 +117,6 @@ const defaultVolumesFolder = '/var/lib/docker/volumes'
 
 function modelFile(path: string): Place {
   return { kind: 'model-file', path, volume: '', services: [], isWritable: false, whyNot: '' }
-}
-
-/** Where a volume's data really is. The local driver can be told to mount something else in its place. */
-function placeOf(volume: Volume): { path: string; whyNot: string; isMountedByStack?: boolean } {
-  if (volume.driver !== 'local') return { path: volume.mountpoint, whyNot: `its driver ${volume.driver} keeps it elsewhere`, isMountedByStack: true }
-  const device = volume.options['device'] ?? ''
-  if (device === '' && (volume.options['type'] ?? '') === '') return { path: volume.mountpoint, whyNot: '' }
-  if (/(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '') && device.startsWith('/')) return { path: device, whyNot: '' }
-  return { path: volume.mountpoint, whyNot: `it is mounted from ${device || 'elsewhere'} (${volume.options['type'] ?? 'no type'}) only while it is used`, isMountedByStack: true }
-}
-
-function isInMemory({ driver, options }: Volume): boolean {
-  return driver === 'local' && ['tmpfs', 'ramfs'].includes(options['type'] ?? '')
 }
 
 function bindsOf(state: StackState, models: readonly (Json | null)[]): Place[] {
@@ -241,28 +221,6 @@ async function whyUnreadable(place: Place, path: string): Promise<Unreadable> {
     if (isUnknown(error)) return doesNotAnswer
     return code === 'EACCES' || code === 'EPERM' ? because('this user may not read it', true) : because(`it cannot be looked at (${code ?? String(error)})`)
   }
-}
-
-async function runningStrangers(tools: Tools, state: StackState, options: CallOptions): Promise<Answer<Container[]>> {
-  const own = new Set(state.projects.flatMap((project) => project.containers).map((container) => container.id))
-  const listed = await lookAtHost(tools.docker, options)
-  if (!listed.ok) return listed
-  const described = await describeListed(tools.docker, listed.value.filter((container) => isAlive(container) && !own.has(container.id)), options)
-  return described.ok ? answered(described.value.filter(isAlive)) : described
-}
-
-async function usersOf(source: Omit<Source, 'otherUsers'>, strangers: readonly Container[], resolve: typeof realPath): Promise<readonly PossibleWriter[]> {
-  if (!source.canBeRead && source.volume === '') return []
-  const places = { paths: [source.path], volumes: source.volume === '' ? [] : [source.volume] }
-  const users = await Promise.all(
-    strangers.map(async (container): Promise<PossibleWriter[]> => {
-      const reach = await reachOf(container, places, resolve)
-      if (reach.paths.length === 0 && reach.volumes.length === 0) return []
-      const { id, name, image, labels } = container
-      return [{ id, name, image: image.reference, labels, paths: reach.volumes.length > 0 ? [source.path] : reach.paths }]
-    }),
-  )
-  return users.flat()
 }
 
 function withUsers(source: Omit<Source, 'otherUsers'>, possibleWriters: readonly PossibleWriter[]): Source {

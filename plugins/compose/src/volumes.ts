@@ -56,6 +56,20 @@ export async function volumesOfProjects(docker: Docker, projects: readonly strin
   return answered(names)
 }
 
+/** Returns where a volume's data really is, and why it cannot be read there if it cannot. The local driver can be told to mount something else in its place. */
+export function volumePlace(volume: Volume): { path: string; whyNot: string; isMountedByStack?: boolean } {
+  if (volume.driver !== 'local') return { path: volume.mountpoint, whyNot: `its driver ${volume.driver} keeps it elsewhere`, isMountedByStack: true }
+  const device = volume.options['device'] ?? ''
+  if (device === '' && (volume.options['type'] ?? '') === '') return { path: volume.mountpoint, whyNot: '' }
+  if (/(^|,)r?bind(,|$)/.test(volume.options['o'] ?? '') && device.startsWith('/')) return { path: device, whyNot: '' }
+  return { path: volume.mountpoint, whyNot: `it is mounted from ${device || 'elsewhere'} (${volume.options['type'] ?? 'no type'}) only while it is used`, isMountedByStack: true }
+}
+
+/** Returns whether a volume is gone with the last container that uses it. */
+export function isInMemory({ driver, options }: Volume): boolean {
+  return driver === 'local' && ['tmpfs', 'ramfs'].includes(options['type'] ?? '')
+}
+
 /** All volumes that the models declare, used or not, and that the containers have mounted. */
 export function volumeUses(state: StackState, models: readonly { readonly project: string; readonly model: Json | null }[]): VolumeUse[] {
   const uses = new Map<string, VolumeUse>()

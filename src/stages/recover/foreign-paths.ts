@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-import type { Answer, ContainerMount, Engine, Runtime, Source, StackState } from '@stackbk/contract'
+import type { Answer, ContainerMount, Engine, Runtime, StackState } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import { isWithin, realPathSoFar } from '../../host/mounts.js'
@@ -10,6 +10,7 @@ import type { Run } from '../run.js'
 import { ownFolderPrefix } from '../own-folders.js'
 import { isThere, statusOf } from './moves.js'
 import { placeOf, type Relocation } from './relocation.js'
+import type { UsedPlace } from './used-places.js'
 
 /**
  * A path outside of the stack's folder that is not the stack's alone. What is there stays, and what is not there comes back.
@@ -61,7 +62,7 @@ function bindsOf({ held, volumePaths, origin, relocations }: ForeignPathsRequest
  * whether they run, are stopped or are only declared, and those of the same run. A mount of a folder above does not make it shared, nor
  * does one that only reads. Fails as the runtime does.
  */
-export async function foreignPathsOf(draft: ForeignPathsRequest, others: readonly ForeignPathsRequest[], state: StackState | null, sources: readonly Source[], { run, runtime }: { readonly run: Run; readonly runtime: Runtime }): Promise<Answer<readonly FoundForeignPath[]>> {
+export async function foreignPathsOf(draft: ForeignPathsRequest, others: readonly ForeignPathsRequest[], state: StackState | null, used: readonly UsedPlace[], { run, runtime }: { readonly run: Run; readonly runtime: Runtime }): Promise<Answer<readonly FoundForeignPath[]>> {
   const binds = bindsOf(draft)
   const system = binds.filter(isSystemFile)
   const rest = binds.filter((path) => !system.includes(path))
@@ -69,7 +70,7 @@ export async function foreignPathsOf(draft: ForeignPathsRequest, others: readonl
   if (rest.length === 0) return { ok: true, value: ofSystem }
   const ofHost = await usesOfHost(draft, state, { run, runtime })
   if (!ofHost.ok) return ofHost
-  const uses = [...ofHost.value, ...usesOfRunning(sources).filter(({ container }) => !ofHost.value.some((use) => use.container === container)), ...others.flatMap((other) => bindsOf(other).map((path): Use => ({ path, by: other.name, isRunning: false, container: '' })))]
+  const uses = [...ofHost.value, ...usesOfRunning(used).filter(({ container }) => !ofHost.value.some((use) => use.container === container)), ...others.flatMap((other) => bindsOf(other).map((path): Use => ({ path, by: other.name, isRunning: false, container: '' })))]
   const shared = uses.flatMap(({ path, by, isRunning }) => {
     const inside = rest.find((own) => isWithin(path, own))
     return inside === undefined ? [] : [{ path, reason: 'shared' as const, isUsed: isRunning, by: [by] }]
@@ -130,10 +131,10 @@ function isWritableBind({ kind, writable, source }: ContainerMount): boolean {
 }
 
 /** Returns what running containers have mounted, whether or not they belong to a stack. */
-function usesOfRunning(sources: readonly Source[]): readonly Use[] {
-  return sources
+function usesOfRunning(used: readonly UsedPlace[]): readonly Use[] {
+  return used
     .filter(({ kind }) => kind === 'bind')
-    .flatMap(({ path, otherUsers, usersInside = otherUsers, possibleWriters = [] }) => usersInside.flatMap((by) => (possibleWriters.find(({ name }) => name === by)?.paths ?? [path]).map((used): Use => ({ path: used, by, isRunning: true, container: by }))))
+    .flatMap(({ path, otherUsers, usersInside = otherUsers, possibleWriters = [] }) => usersInside.flatMap((by) => (possibleWriters.find(({ name }) => name === by)?.paths ?? [path]).map((place): Use => ({ path: place, by, isRunning: true, container: by }))))
 }
 
 /** Returns whether what is at this path of this host stays, as things are now. An empty folder that no one uses is as good as none. */

@@ -22,6 +22,7 @@ import type { RecoveryChanges } from './recover-result.js'
 import { destinationOf, destinationProblems, heldOf, placeOf, type Relocation } from './relocation.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
 import { subvolumesAt } from './subvolumes.js'
+import { usedByOthers, usedPlacesOf } from './used-places.js'
 
 /** What will be done for one stack, found out before anything is touched. */
 export interface RecoveryPlan {
@@ -174,14 +175,18 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     if (isWhole ? !context.overwrite : (preflight?.wouldLose ?? []).length > 0) problems.push(...lost.map((why) => wouldBeLost(draft.name, why)))
   }
   const writtenFiles = [...draft.writtenFiles]
-  const known: Source[] = []
-  if (isSound() && state !== null && hasContainers) {
-    const sources = await runtime.sources(state, { signal: run.signal })
-    if (sources.ok) {
-      writtenFiles.push(...sources.value.filter(({ kind, isWritable }) => kind === 'bind' && isWritable).map(({ path }) => path))
-      known.push(...sources.value)
-    } else problems.push(problemFrom(sources.failure, { stack: draft.name }))
+  const sources: Source[] = []
+  // Of a stack without containers the runtime is asked by what the snapshot holds, or else by the model that is there.
+  if (isSound() && state !== null && (hasContainers || (runtime.writersAt === undefined && isThere(draft.directory)))) {
+    const asked = await runtime.sources(state, { signal: run.signal })
+    if (asked.ok) {
+      if (hasContainers) writtenFiles.push(...asked.value.filter(({ kind, isWritable }) => kind === 'bind' && isWritable).map(({ path }) => path))
+      sources.push(...asked.value)
+    } else problems.push(problemFrom(asked.failure, { stack: draft.name }))
   }
+  const used = isSound() ? await usedPlacesOf(draft, { runtime, signal: run.signal, state, sources, isPart: context.path !== undefined || context.services.length > 0 }) : null
+  if (used?.ok === false) problems.push(problemFrom(used.failure, { stack: draft.name }))
+  const known = used?.ok === true ? used.value : []
   // What was asked for by its path comes back whoever else uses it.
   const foreign = isSound() && context.path === undefined ? await foreignPathsOf(draft, others, state, known, context) : null
   if (foreign?.ok === false) problems.push(problemFrom(foreign.failure, { code: 'state-unknown', stack: draft.name }))
@@ -190,7 +195,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   const staying = new Set(foreignPaths.filter(stays).map(({ path }) => heldOf(draft.relocations, path)))
   const held = draft.held.filter((path) => !staying.has(path))
   const part = isSound() ? await partOf({ ...draft, held, staying }, state, context) : null
-  problems.push(...usedByOthers({ ...draft, held, part, isPath: context.path !== undefined }, known))
+  problems.push(...usedByOthers({ ...draft, held, part, isPath: context.path !== undefined, overwrite: context.overwrite }, known))
   const ofServices = part === null ? null : mountsOf(state, context.services)
   if (isSound()) problems.push(...(await foreignPathProblems(draft, foreignPaths.filter(({ path }) => ofServices === null || ofServices.some((mount) => isWithin(path, mount))), context)))
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
@@ -248,26 +253,6 @@ async function disksBelow(draft: Pick<RecoveryPlan, 'name' | 'directory' | 'relo
     else problems.push({ severity: 'warning', code: 'not-replaced', message: `the snapshot holds files of ${point}, and what is mounted there cannot be written to: it stays as it is`, fix: `Mount it writable, or extract them: stackbk recover ${draft.name} --path ${path} --target DIR`, stack: draft.name })
   }
   return { mountPoints, held, problems }
-}
-
-/**
- * What is exchanged under a running container stays with it as it was, and what that writes is lost: such a container has to be
- * stopped first. One that mounts a folder above, such as a manager or a file browser, sees the recovered files. What several stacks
- * have mounted stays as it is unless it was asked for by its path, so it is in nobody's way.
- */
-function usedByOthers(draft: Draft & Pick<RecoveryPlan, 'part'> & { readonly isPath: boolean }, sources: readonly Source[]): readonly Problem[] {
-  const external = new Set((draft.capsule?.projects ?? []).flatMap((project) => project.volumes).flatMap(({ isExternal, path }) => (isExternal ? [path] : [])))
-  const places = (draft.part?.paths ?? draft.held).map((held) => placeOf(draft.relocations, held))
-  return sources
-    .filter(({ path }) => !external.has(path) && places.some((place) => isWithin(path, place) || (draft.part !== null && isWithin(place, path))))
-    .flatMap(({ kind, path, otherUsers, usersInside: inside = otherUsers }): Problem[] => {
-      const usersInside = kind === 'bind' && !draft.isPath ? [] : inside
-      const above = otherUsers.filter((name) => !inside.includes(name))
-      return [
-        ...(usersInside.length === 0 ? [] : [{ severity: 'error', code: 'in-use', message: `${path} is used by ${usersInside.join(', ')} too, which ${usersInside.length === 1 ? 'is' : 'are'} not of this stack`, fix: 'Stop that first, then run it again', stack: draft.name } as const]),
-        ...(above.length === 0 ? [] : [{ severity: 'warning', code: 'mounted-elsewhere', message: `${above.join(', ')} ${above.length === 1 ? 'has' : 'have'} a folder above ${path} mounted and may write there: nothing must be saved in it during the recovery`, fix: '', stack: draft.name } as const]),
-      ]
-    })
 }
 
 /** What of the stack is exchanged where not all of it is: a path, or the data that the containers of a service have mounted. */

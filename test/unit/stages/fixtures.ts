@@ -84,6 +84,9 @@ export function source(path: string, more: Partial<Source> = {}): Source {
   return { kind: 'directory', path, volume: '', services: ['app'], isWritable: true, canBeRead: true, whyNot: '', device: null, otherUsers: [], ...more }
 }
 
+/** Answers `writersAt` for a host on which no one else writes to any place. */
+export const nobodyWrites: NonNullable<Runtime['writersAt']> = (places) => Promise.resolve(ok(places.map((place) => ({ ...place, otherUsers: [], usersInside: [], possibleWriters: [] }))))
+
 export function snapshotOf(id: string, more: Partial<Snapshot> = {}): Snapshot {
   return { id, time: '2026-01-01T00:00:00.000Z', host: 'host', paths: [], tags: ['stackbk', 'stack:web'], parent: null, tree: 'tree', bytes: 1, files: 1, ...more }
 }

@@ -186,6 +186,21 @@ export function runtimeSuite(make: () => Promise<RuntimeForTest>): ConformanceTe
       }),
     },
     {
+      name: 'who writes to a volume is found by its name, but for those that are excepted, and no one writes to what is not there',
+      run: withStack(async (runtime, stack) => {
+        if (runtime.writersAt === undefined) return
+        await stack.up()
+        const state = await look(runtime, stack)
+        const volume = valueOf(await runtime.sources(state)).find((source) => source.kind === 'named-volume')
+        const places = [{ path: '', volume: volume?.volume ?? '' }, { path: `${stack.directory}/not-there`, volume: '' }]
+        const db = state.projects.flatMap((project) => project.containers).filter((container) => container.service === 'db')
+        const writers = valueOf(await runtime.writersAt(places, { except: [] }))
+        expectEqual('where the volume is, and who can write to it and to a path that is not there', writers.map(({ path, usersInside }) => [path, usersInside]), [[volume?.path, db.map(({ name }) => name)], [places[1]?.path, []]])
+        const others = valueOf(await runtime.writersAt(places, { except: db.map(({ id }) => id) }))
+        expectEqual('who can write there but for the container that was excepted', others.map(({ otherUsers }) => otherUsers), [[], []])
+      }),
+    },
+    {
       name: 'a watch hears how each container ended, and when the last one was back',
       run: withStack(async (runtime, stack) => {
         await stack.up()

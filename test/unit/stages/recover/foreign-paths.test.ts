@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 
 import { keptPathsOf } from '../../../../src/stages/recover/kept-paths.js'
 import { planRecoveries, type PlanContext, type RecoveryPlan } from '../../../../src/stages/recover/plan.js'
-import { at, container, ok, partly, snapshotOf, source, stateOf, testRun, write } from '../fixtures.js'
+import { at, container, nobodyWrites, ok, partly, snapshotOf, source, stateOf, testRun, write } from '../fixtures.js'
 
 const bind = (path: string, more: Partial<ContainerMount> = {}): ContainerMount => ({ kind: 'bind', driver: '', name: '', source: path, target: '/x', writable: true, isAnonymous: false, ...more })
 
@@ -43,6 +43,7 @@ async function planned({ held, states = {}, sources = {}, folders = [], others =
     projectFolders: () => Promise.resolve(ok(folders)),
     preflight: () => Promise.resolve(ok({ model: ok(undefined), missingImages: [], whyNotDown: [], wouldLose: [] })),
     sources: (state) => Promise.resolve(ok(sources[state.directory] ?? [])),
+    writersAt: nobodyWrites,
     canRebuild: () => Promise.resolve(ok({ problems: [], losses: [] })),
   })
   const chosen = [{ stack: 'web', snapshot: snapshotOf('web', { paths: [at('stacks/web'), ...held, capsuleFile] }) }, ...Object.entries(others).map(([name, paths]) => ({ stack: name, snapshot: snapshotOf(name, { paths: [at(`stacks/${name}`), ...paths, capsuleFile] }) }))]

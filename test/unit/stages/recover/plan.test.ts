@@ -4,7 +4,7 @@ import type { Capsule, Engine, RebuildProblem, RebuildQuestion, Runtime } from '
 import { describe, expect, it } from 'vitest'
 
 import { planRecoveries, type PlanContext, type RecoveryPlan } from '../../../../src/stages/recover/plan.js'
-import { at, failure, ok, partly, snapshotOf, stateOf, testRun, write } from '../fixtures.js'
+import { at, failure, nobodyWrites, ok, partly, snapshotOf, stateOf, testRun, write } from '../fixtures.js'
 
 /** A stack of the old host, whose compose files and model are these. */
 interface Old {
@@ -40,6 +40,7 @@ async function plansOf(stacks: readonly Old[], more: Partial<PlanContext> & { re
   const runtime = partly<Runtime>('runtime', {
     inspect: (directories) => Promise.resolve(ok(directories.map((directory) => stateOf([], { directory, condition: 'not-found', projects: [] })))),
     projectFolders: () => Promise.resolve(ok([])),
+    writersAt: nobodyWrites,
     canRebuild: (capsule, question) => {
       asked.set(capsule.stack, question)
       return Promise.resolve(ok({ problems: more.problems ?? [], losses: [] }))
