@@ -69,7 +69,7 @@ export interface CapsuleProject {
   readonly environmentFiles: readonly string[]
   /** Those of the services that ran. */
   readonly profiles: readonly string[]
-  /** The model as Compose resolved it; `null` where it did not resolve. Its environment may hold secrets: the snapshot is encrypted, the file's mode is 0600. */
+  /** The model as Compose resolved it, with the volumes, paths and networks that the containers had, where the files named others that were not applied yet; `null` where it did not resolve. Its environment may hold secrets: the snapshot is encrypted, the file's mode is 0600. */
   readonly model: unknown
   readonly images: readonly CapsuleImage[]
   readonly volumes: readonly CapsuleVolume[]

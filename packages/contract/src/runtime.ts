@@ -404,7 +404,7 @@ export interface MovedFolder {
  * - `name-taken`, `port-taken`: a container name or a port of the host is in use, and by whom
  * - `missing-network`, `missing-volume`: an external one that is not here
  * - `host-volume`: a volume whose options point to a device, a network or a host path, and those were not allowed
- * - `other-volume`: a volume of that name is here, with another driver or other options than the recorded ones; it is taken as it is
+ * - `other-volume`: a volume of that name is here, with another driver or other options than the recorded ones, and is taken as it is; or one would be made new and empty that the capsule does not know
  * - `missing-path`: a path of the host that a container mounts and that is neither here nor about to be restored
  * - `missing-variable`: a secret or config that comes from an environment variable which is not set
  * - `missing-image`: an image that is not here and cannot come from where it may

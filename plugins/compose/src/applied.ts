@@ -32,7 +32,7 @@ export async function compareTopLevel(docker: Docker, project: ProjectState, res
   const [volumes, networks] = await Promise.all([existingVolumes(docker, wanted.map((volume) => volume.name), options), existingNetworks(docker, networkNames, options)])
   if (!volumes.ok) return volumes
   if (!networks.ok) return networks
-  const renamedNetworks = renamed(project, model, used, networks.value)
+  const renamedNetworks = findRenamedNetworks(project, model, used, networks.value)
   const mounts = await Promise.all(used.map(({ container, definition }) => mountDifferences(project, model, container, definition)))
   return answered({
     differences: [
@@ -57,7 +57,8 @@ function volumesOf(project: ProjectState, model: Json, definitions: readonly Jso
   return children(model['volumes']).filter(([key, declared]) => keys.has(key) && declared['external'] !== true).map(([key, declared]) => ({ name: volumeName(project, key, declared), declared }))
 }
 
-function volumeName(project: ProjectState, key: string, declared: Json): string {
+/** Returns the name by which the engine knows a volume that is declared under this key. */
+export function volumeName(project: ProjectState, key: string, declared: Json): string {
   return text(declared['name']) || (declared['external'] === true ? key : `${project.name}_${key}`)
 }
 
@@ -71,7 +72,7 @@ interface WantedMount {
 
 async function mountDifferences(project: ProjectState, model: Json, container: ContainerState, definition: Json): Promise<string[]> {
   const differences: string[] = []
-  for (const wanted of [...volumesAndBinds(project, model, definition), ...files(model, definition, 'secrets', '/run/secrets/'), ...files(model, definition, 'configs', '/')]) {
+  for (const wanted of [...volumesAndBinds(project, model, definition), ...files(model, definition, 'secrets'), ...files(model, definition, 'configs')]) {
     const mount = container.mounts.find((one) => tidied(one.target) === tidied(wanted.target))
     if (mount === undefined) {
       differences.push(`${container.name} does not have the ${wanted.what} at ${wanted.target} that the compose file names`)
@@ -97,17 +98,24 @@ function volumesAndBinds(project: ProjectState, model: Json, definition: Json): 
 }
 
 /** Returns the secrets or configs of a service that Compose mounts from files. Those of other sources are copied at creation. */
-function files(model: Json, definition: Json, kind: 'secrets' | 'configs', folder: string): WantedMount[] {
-  return list(definition[kind]).flatMap((use): WantedMount[] => {
-    const source = text(use['source'])
+function files(model: Json, definition: Json, kind: 'secrets' | 'configs'): WantedMount[] {
+  return placesOfFiles(definition, kind).flatMap(({ source, target }): WantedMount[] => {
     const file = text(record(record(model[kind])[source])['file'])
-    if (file === '') return []
-    const target = text(use['target']) || source
-    return [{ target: target.startsWith('/') ? target : `${folder}${target}`, kind: 'bind', from: file, what: `${kind.slice(0, -1)} ${source}` }]
+    return file === '' ? [] : [{ target, kind: 'bind', from: file, what: `${kind.slice(0, -1)} ${source}` }]
   })
 }
 
-function tidied(path: string): string {
+/** Returns the keys of the secrets or configs that a service uses, with the path that each has in the container. */
+export function placesOfFiles(definition: Json, kind: 'secrets' | 'configs'): { readonly source: string; readonly target: string }[] {
+  return list(definition[kind]).map((use) => {
+    const source = text(use['source'])
+    const target = text(use['target']) || source
+    return { source, target: target.startsWith('/') ? target : `${kind === 'secrets' ? '/run/secrets/' : '/'}${target}` }
+  })
+}
+
+/** Returns the path without doubled slashes and without one at its end. */
+export function tidied(path: string): string {
   return path.replace(/\/+/g, '/').replace(/(.)\/$/, '$1')
 }
 
@@ -161,8 +169,11 @@ function isGiven(declared: unknown, present: unknown): boolean {
   return text(declared) === '' || text(declared) === text(present)
 }
 
-/** A network of the project keeps its key in the model as a label, whatever name it has. */
-function renamed(project: ProjectState, model: Json, used: readonly { readonly container: ContainerState; readonly definition: Json }[], networks: ReadonlyMap<string, Json>): Map<string, string> {
+/**
+ * Returns the networks that have another name in the model now, by the name that they have. A network of the project keeps its
+ * key in the model as a label, whatever name it has.
+ */
+export function findRenamedNetworks(project: ProjectState, model: Json, used: readonly { readonly container: ContainerState; readonly definition: Json }[], networks: ReadonlyMap<string, Json>): Map<string, string> {
   const names = new Map<string, string>()
   for (const { container, definition } of used) {
     for (const name of container.networks) {

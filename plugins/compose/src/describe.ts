@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { answered } from '@stackbk/contract'
 import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleSubnet, CapsuleVolume, ContainerState, ProjectState, StackState } from '@stackbk/contract'
 
+import { differentReplicas, modelAsItRan, type Present } from './as-it-ran.js'
 import { isAlive } from './container.js'
 import type { DockerCall } from './docker.js'
 import { type LocalImage, localImages } from './images.js'
@@ -13,7 +14,7 @@ import { ownPart } from './own-part.js'
 import { dependent, networkNames, oneOff, otherNetworks, unappliedChange } from './preflight.js'
 import { knownVersions } from './readiness.js'
 import type { Tools } from './tools.js'
-import { existingVolumes, type Volume, volumeUses } from './volumes.js'
+import { existingVolumes, type Volume, type VolumeUse, volumeUses } from './volumes.js'
 
 /**
  * What recovery will need to know of the stack and no file in its folder says. Names of stack and host are the folder's and
@@ -23,24 +24,31 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
   const [versions, ...resolved] = await Promise.all([knownVersions(tools.docker, options), ...state.projects.map((project) => models.resolved(project, options))])
   if (!versions.ok) return versions
   for (const model of resolved) if (!model.ok && model.failure.kind !== 'configuration') return model
-  const projects = await Promise.all(
+  const declared = await Promise.all(
     state.projects.map(async (project, at) => {
       const model = modelOf(resolved[at])
-      return { project, model, own: model === null ? null : await ownPart(state, project, model) }
+      return { project, model, declared: model === null ? null : await ownPart(state, project, model) }
     }),
   )
-  const handmade = await Promise.all(projects.map(({ project, model }) => whatTheModelDoesNotSay(models, project, model, options)))
 
-  const uses = volumeUses(state, projects.map(({ project, own }) => ({ project: project.name, model: own })))
-  const references = projects.flatMap(({ project, own }) => [...project.containers.flatMap((container) => [container.image.reference, container.image.id]), ...imagesInModel(own).map((image) => image.reference)])
+  const uses = volumeUses(state, declared.map(({ project, declared: model }) => ({ project: project.name, model })))
+  const references = declared.flatMap(({ project, declared: own }) => [...project.containers.flatMap((container) => [container.image.reference, container.image.id]), ...imagesInModel(own).map((image) => image.reference)])
   const [volumes, images, networks] = await Promise.all([
     existingVolumes(tools.docker, uses.map((use) => use.name), options),
     localImages(tools.docker, references, options),
-    existingNetworks(tools, projects.flatMap(({ project, model }) => [...networksInModel(model).keys(), ...project.containers.flatMap((container) => container.networks)]), options),
+    existingNetworks(tools, declared.flatMap(({ project, model }) => [...networksInModel(model).keys(), ...project.containers.flatMap((container) => container.networks)]), options),
   ])
   if (!volumes.ok) return volumes
   if (!images.ok) return images
   if (!networks.ok) return networks
+  const projects = await Promise.all(
+    declared.map(async ({ project, model: files, declared: own }) => {
+      if (files === null) return { project, model: null, own: null, declared: own, handmade: await whatTheModelDoesNotSay(models, project, null, null, options) }
+      const present: Present = { volumes: volumes.value, networks: networks.value, hashes: () => models.hashes(project, files, options) }
+      const model = await modelAsItRan(project, files, present)
+      return { project, model, own: await ownPart(state, project, model), declared: own, handmade: await whatTheModelDoesNotSay(models, project, files, model, options) }
+    }),
+  )
 
   return answered({
     schemaVersion: 1,
@@ -49,30 +57,30 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
     host: hostname(),
     createdAt: new Date().toISOString(),
     condition: state.condition,
-    projects: projects.map(({ project, model, own }) => capsuleProject({ state, project, model, own, volumes: volumes.value, images: images.value, networks: networks.value })),
+    projects: projects.map(({ handmade: _, ...about }) => capsuleProject({ state, ...about, volumes: volumes.value, images: images.value, networks: networks.value })),
     ended: [],
     engine: { name: 'docker', version: versions.value.engine, userNamespace: versions.value.userNamespace },
     tools: { docker: versions.value.client, compose: versions.value.compose },
     notes: [
       ...resolved.flatMap((model, at) => (model.ok ? [] : [`The compose model of project ${state.projects[at]!.name} did not resolve: ${model.failure.toolOutput || model.failure.message}`])),
-      ...handmade.flat(),
+      ...projects.flatMap(({ handmade }) => handmade),
       ...state.dependents.map((container) => dependent(state, container)),
     ],
   })
 }
 
-/** What ran and would not come back from the model: made or changed by hand. */
-async function whatTheModelDoesNotSay(models: Models, project: ProjectState, model: Json | null, options: CallOptions): Promise<string[]> {
+/** What ran and would not come back from the model: made or changed by hand. `files` is what these say, `model` the one of the capsule. */
+async function whatTheModelDoesNotSay(models: Models, project: ProjectState, files: Json | null, model: Json | null, options: CallOptions): Promise<string[]> {
   const alive = project.containers.filter(isAlive)
   const oneOffs = alive.filter((container) => container.isOneOff).map(oneOff)
-  if (model === null || alive.length === oneOffs.length) return oneOffs
-  const hashes = await models.hashes(project, model, options)
+  if (files === null || model === null || alive.length === oneOffs.length) return oneOffs
+  const hashes = await models.hashes(project, files, options)
   const names = networkNames(model)
   const byService = children(model['services']).flatMap(([service, definition]) => {
     const containers = alive.filter((container) => container.service === service && !container.isOneOff)
     return containers.length === 0 ? [] : [...(hashes.ok ? unappliedChange(service, containers, hashes.value) : []), ...otherNetworks(containers, definition, names)]
   })
-  return [...oneOffs, ...byService]
+  return [...oneOffs, ...byService, ...differentReplicas(project)]
 }
 
 function modelOf(answer: Answer<Json> | undefined): Json | null {
@@ -82,9 +90,12 @@ function modelOf(answer: Answer<Json> | undefined): Json | null {
 interface Described {
   readonly state: StackState
   readonly project: ProjectState
+  /** As it ran: see {@link modelAsItRan}. */
   readonly model: Json | null
   /** What of the model is this stack's. */
   readonly own: Json | null
+  /** The same part of what the files say. */
+  readonly declared: Json | null
   readonly volumes: ReadonlyMap<string, Volume>
   readonly images: ReadonlyMap<string, LocalImage>
   readonly networks: ReadonlyMap<string, Json>
@@ -136,9 +147,9 @@ function imagesInModel(model: Json | null): { service: string; reference: string
   return children(model['services']).map(([service, definition]) => ({ service, reference: text(definition['image']) || `${text(model['name'])}-${service}` }))
 }
 
-function volumesOf({ state, project, own, volumes }: Described): CapsuleVolume[] {
-  const uses = volumeUses({ ...state, projects: [project] }, [{ project: project.name, model: own }])
-  return uses.flatMap((use) => {
+function volumesOf(about: Described): CapsuleVolume[] {
+  const { volumes } = about
+  return usesOf(about).flatMap((use) => {
     const volume = volumes.get(use.name)
     if (volume === undefined) return []
     return [{
@@ -155,6 +166,14 @@ function volumesOf({ state, project, own, volumes }: Described): CapsuleVolume[]
       target: use.target,
     }]
   })
+}
+
+/** What the files alone name comes last, and has no key where that means another volume in the model. */
+function usesOf({ state, project, own, declared }: Described): VolumeUse[] {
+  const ran = volumeUses({ ...state, projects: [project] }, [{ project: project.name, model: own }])
+  const [names, keys] = [new Set(ran.map((use) => use.name)), new Set(ran.map((use) => use.key))]
+  const more = volumeUses({ ...state, projects: [] }, [{ project: project.name, model: declared }]).filter((use) => !names.has(use.name))
+  return [...ran, ...more.map((use) => (keys.has(use.key) ? { ...use, key: '' } : use))]
 }
 
 /** Real names to their keys in the model. */

@@ -19,7 +19,7 @@ import { findImages, mayComeByDigest, mayComeByTag, missingImage } from './recor
 import { type ProjectScope, scopeOf, servicesOf } from './rebuild-scope.js'
 import { externalOf, networkCommand, volumeCommand } from './rebuild-networks.js'
 import { chooseSource, namesUsed, type RebuildSource } from './rebuild-source.js'
-import { pointsElsewhere, volumesOf } from './rebuild-volumes.js'
+import { pointsElsewhere, unrecordedVolumes, volumesOf } from './rebuild-volumes.js'
 import { existingVolumes } from './volumes.js'
 
 /** What a rebuild would meet, and what it would make the containers from. Asks, and touches nothing. */
@@ -129,7 +129,8 @@ async function networkProblems(docker: Docker, source: RebuildSource, question: 
 async function volumeProblems(docker: Docker, source: RebuildSource, question: RebuildQuestion): Problems {
   const wanted = volumesOf(source, question.services.length === 0)
   const external = externalOf(source, 'volumes')
-  const present = await existingVolumes(docker, [...external, ...wanted].map((volume) => volume.name), question)
+  const unrecorded = unrecordedVolumes(source)
+  const present = await existingVolumes(docker, [...external, ...wanted, ...unrecorded].map((volume) => volume.name), question)
   if (!present.ok) return present
   const isOther = (name: string, driver: string, options: Readonly<Record<string, string>>): boolean => {
     const here = present.value.get(name)
@@ -144,6 +145,14 @@ async function volumeProblems(docker: Docker, source: RebuildSource, question: R
       return { ...problem(severityFor(source, isUsedBy), 'missing-volume', `The external volume ${name} is not here`, `Make it: ${volumeCommand(name, recorded, source.scope.moved)}`), name }
     }),
     ...wanted.filter((volume) => !question.allowHostVolumes && isToBeMade(volume) && pointsElsewhere(volume) && !ownBinds.includes(volume)).map((volume) => problem('error', 'host-volume', `Volume ${volume.name} would be made anew as ${whereItPoints(volume)}`, 'If that is right on this host, allow it with --host-volumes')),
+    ...unrecorded.filter(({ name }) => !present.value.has(name)).map(({ name, key, service, target, instead }) =>
+      problem(
+        severityFor(source, (one) => one === service),
+        'other-volume',
+        `Volume ${name}, which service ${service} would mount at ${target}, is not in the snapshot, and not here: the service would begin without its data${instead === '' ? '' : `, since what ran had ${instead} there`}`,
+        `If it is to begin empty, make it: ${volumeCommand(name, { driver: '', options: {}, labels: { [label.project]: source.scope.project.name, 'com.docker.compose.volume': key } }, source.scope.moved)}`,
+      ),
+    ),
     ...wanted.filter((volume) => !volume.isExternal && isOther(volume.name, volume.driver, volume.options)).map((volume) => problem('warning', 'other-volume', `Volume ${volume.name} is here already, with another driver or other options than it had`, `If it may go, remove it first: docker volume rm ${volume.name}`)),
   ])
 }

@@ -107,7 +107,7 @@ export function networkCommand(name: string, network: CapsuleNetwork | undefined
 }
 
 /** Returns the command by which a person makes the volume as the capsule describes it. */
-export function volumeCommand(name: string, volume: CapsuleVolume | undefined, moved: (path: string) => string): string {
+export function volumeCommand(name: string, volume: (Pick<CapsuleVolume, 'driver' | 'options' | 'labels'> & Partial<CapsuleVolume>) | undefined, moved: (path: string) => string): string {
   if (volume === undefined) return `docker volume create ${shellWord(name)}`
   const options = Object.fromEntries(Object.entries(volume.options).map(([key, value]) => [key, key === 'device' && value.startsWith('/') ? moved(value) : value]))
   const words = [...(volume.driver === '' || volume.driver === 'local' ? [] : ['--driver', volume.driver]), ...pairs('--opt', options), ...pairs('--label', volume.labels)]

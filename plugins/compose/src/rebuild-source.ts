@@ -97,8 +97,16 @@ export function differences(one: Json, other: Json, services: readonly string[])
   const used = (kind: string): string[] => [...new Set(services.flatMap((service) => namesUsed(record(record(other['services'])[service]), kind)))]
   return [
     ...services.filter((name) => part(one, 'services', name) !== part(other, 'services', name)).map((name) => `service ${name}`),
+    // With other options, one is made with those that the capsule has, and one that is here stays.
+    ...used('volumes').filter((name) => volumePart(one, name) !== volumePart(other, name)).map((name) => `volume ${name}`),
     ...['networks', 'secrets', 'configs'].flatMap((kind) => used(kind).filter((name) => part(one, kind, name) !== part(other, kind, name)).map((name) => `${kind.slice(0, -1)} ${name}`)),
   ]
+}
+
+/** Which volume is meant: one of another name has other data. */
+function volumePart(model: Json, key: string): string {
+  const { name, external } = record(record(model['volumes'])[key])
+  return canonical({ name, external: external === true })
 }
 
 /** Keys of the model's networks, volumes, secrets, configs that a service uses. */

@@ -1,9 +1,10 @@
 import { answered, done } from '@stackbk/contract'
 import type { Answer, CapsuleVolume, ContainerState, RebuiltVolume } from '@stackbk/contract'
 
+import { volumeName } from './applied.js'
 import type { Docker, DockerCall } from './docker.js'
 import { limitsOf } from './engine.js'
-import { record, text } from './json.js'
+import { type Json, list, record, text } from './json.js'
 import { namesUsed, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
 import { existingVolumes, type Volume } from './volumes.js'
@@ -19,7 +20,38 @@ export function volumesOf({ scope, model }: RebuildSource, isWhole: boolean): Ca
   const named = scope.recorded.volumes.filter((volume) => !volume.isAnonymous)
   if (isWhole) return named
   const keys = new Set(servicesOf(scope).flatMap((service) => namesUsed(record(record(model['services'])[service]), 'volumes')))
-  return named.filter((volume) => keys.has(volume.key))
+  const names = new Set([...keys].map((key) => volumeName(scope.project, key, declarationOf(model, key))))
+  return named.filter((volume) => keys.has(volume.key) || names.has(volume.name))
+}
+
+/** A volume that Compose would make, new and empty, since neither the capsule nor the engine has it. */
+export interface UnknownVolume {
+  readonly name: string
+  readonly key: string
+  readonly service: string
+  readonly target: string
+  /** A volume that the capsule has, that no service mounts, and that was at the same place; empty where there is none. */
+  readonly instead: string
+}
+
+/** Returns the volumes that the services to be made mount, that are not external, and that the capsule does not know. */
+export function unrecordedVolumes({ scope, model }: RebuildSource): UnknownVolume[] {
+  const known = new Set(scope.recorded.volumes.map((volume) => volume.name))
+  const mounts = servicesOf(scope).flatMap((service) =>
+    list(record(record(model['services'])[service])['volumes']).flatMap((mount) => {
+      const [key, target] = [text(mount['source']), text(mount['target'])]
+      if (text(mount['type']) !== 'volume' || key === '') return []
+      const declared = declarationOf(model, key)
+      return [{ service, key, target, name: volumeName(scope.project, key, declared), isExternal: declared['external'] === true }]
+    }),
+  )
+  const mounted = new Set(mounts.map(({ name }) => name))
+  const left = scope.recorded.volumes.filter((volume) => !volume.isAnonymous && !mounted.has(volume.name))
+  return mounts.filter(({ name, isExternal }) => !isExternal && !known.has(name)).map(({ isExternal: _, ...mount }) => ({ ...mount, instead: left.find(({ target }) => target === mount.target)?.name ?? '' }))
+}
+
+function declarationOf(model: Json, key: string): Json {
+  return record(record(model['volumes'])[key])
 }
 
 /** Makes those that are not here, with driver, options and labels as they were. External ones are made only with `createExternal`: another stack or the user may make them. */
