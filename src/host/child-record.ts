@@ -74,6 +74,8 @@ export interface Leftovers {
   /** Runs that died with tools at work, whether those still lived or not. */
   readonly deadRuns: readonly string[]
   readonly ended: readonly EndedLeftover[]
+  /** The process IDs of all tools that were at work when those runs died. None of them lives. */
+  readonly processes: ReadonlySet<number>
   /** What those runs left elsewhere (a lock in the repository) is cleared up too: until then each later run hears of them. */
   readonly forget: () => void
 }
@@ -82,6 +84,7 @@ export interface Leftovers {
 export async function endLeftovers(folder: string): Promise<Leftovers> {
   const ended: EndedLeftover[] = []
   const deadRuns: string[] = []
+  const processes = new Set<number>()
   const settled: string[] = []
   for (const name of recordsIn(folder)) {
     const path = join(folder, name)
@@ -91,6 +94,7 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
     // The first line is missing where the disk was full: then the name says whose it was, and the mark who is left of it.
     const runId = owner?.runId ?? name.slice(0, -'.jsonl'.length)
     deadRuns.push(runId)
+    for (const { process } of atWork(lines)) processes.add(process.pid)
     if (owner === undefined || owner.bootId === bootId()) {
       // Each group is waited for once. A tool that hangs in the kernel survives even SIGKILL, and stacks may be down meanwhile.
       const groups = new Set<number>()
@@ -104,11 +108,12 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
         groups.add(stray.processGroup)
         await endProcessGroup(stray.processGroup, { signal: 'SIGTERM', graceMs: leftoverGraceMs })
         ended.push({ runId, pid: stray.pid, file: stray.command })
+        processes.add(stray.pid)
       }
     }
     settled.push(path)
   }
-  return { deadRuns, ended, forget: () => settled.forEach((path) => rmSync(path, { force: true })) }
+  return { deadRuns, ended, processes, forget: () => settled.forEach((path) => rmSync(path, { force: true })) }
 }
 
 function recordsIn(folder: string): string[] {
@@ -133,12 +138,17 @@ function linesOf(path: string): Line[] {
 }
 
 function stillRunning(lines: readonly Line[]): Extract<Line, { is: 'started' }>[] {
+  return atWork(lines).filter((line) => isSameProcess(line.process))
+}
+
+/** What was started and has not ended, as far as the run could write it down. */
+function atWork(lines: readonly Line[]): Extract<Line, { is: 'started' }>[] {
   const running = new Map<number, Extract<Line, { is: 'started' }>>()
   for (const line of lines) {
     if (line.is === 'started') running.set(line.process.pid, line)
     else if (line.is === 'ended') running.delete(line.pid)
   }
-  return [...running.values()].filter((line) => isSameProcess(line.process))
+  return [...running.values()]
 }
 
 /** What shares our own process group has started us, or was started with us: ending it would end ourselves. */

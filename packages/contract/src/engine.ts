@@ -288,8 +288,12 @@ export interface Engine extends LiveProvider {
   restore(request: RestoreRequest): Promise<Answer<RestoreResult>>
   /** One file's content. */
   read(snapshot: string, path: string, options?: CallOptions): Promise<Answer<Uint8Array>>
-  /** Only locks whose process is surely gone: of this host, no such process, and not renewed for so long. */
-  removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number }): Promise<Answer<StaleLockReport>>
+  /**
+   * Removes only locks whose process is surely gone: of this host, no such process, and not renewed for `leastAgeMs`. Locks of
+   * `processes`, process IDs of tools of this very machine that are known to have ended, need no age: another machine may have the
+   * same name, so that of a young lock neither its host nor its process ID says whose it is.
+   */
+  removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number> }): Promise<Answer<StaleLockReport>>
   /**
    * The files of the repository, for a copy in the cloud that is made and proven file by file. Only for a repository whose files
    * are added and removed as a whole and never changed. Absent: there is no such copy. `sync`, `restore`, `verify --cloud`,

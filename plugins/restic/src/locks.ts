@@ -59,18 +59,18 @@ export async function listLocks(restic: Restic, options: CallOptions = {}): Prom
  * Removes locks of this host whose process is gone. `restic unlock` alone is not exact: it takes a lock to be alive when its
  * PID belongs to anything at all, as it does after a reboot, and to be stale by age on whatever host.
  *
- * @param options `of`: only those of these processes, however young
+ * @param options `leastAgeMs`: only those that were not renewed for so long, by default half an hour, since another machine may have
+ * this one's name; `processes`: and those of these processes of this machine, however young
  */
-export async function removeStaleLocks(restic: Restic, options: CallOptions & { readonly leastAgeMs?: number; readonly of?: ReadonlySet<number> } = {}): Promise<Answer<StaleLockReport>> {
+export async function removeStaleLocks(restic: Restic, { leastAgeMs = resticsOwnAgeLimitMs, processes = new Set(), ...options }: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number> } = {}): Promise<Answer<StaleLockReport>> {
   if (restic.place.path !== null) {
     await removeHalfWritten(restic.place.path)
     if (await hasNoLocks(restic.place.path)) return answered({ removed: 0, held: [] })
   }
   const locks = await listLocks(restic, options)
   if (!locks.ok) return locks
-  const isMeant = (lock: RepositoryLock): boolean => options.of?.has(lock.pid) ?? Date.now() - Date.parse(lock.time) >= (options.leastAgeMs ?? 0)
   // Those of our own processes are known to be of this PID namespace.
-  const gone = locks.value.filter((lock) => isMeant(lock) && (options.of?.has(lock.pid) === true ? isOfGoneProcess(lock, true) : isOfGoneProcess(lock)))
+  const gone = locks.value.filter((lock) => (processes.has(lock.pid) ? isOfGoneProcess(lock, true) : Date.now() - Date.parse(lock.time) >= leastAgeMs && isOfGoneProcess(lock)))
   const others = locks.value.filter((lock) => !gone.includes(lock))
   if (gone.length === 0) return answered({ removed: 0, held: others.map(lockInWords) })
 
@@ -87,7 +87,8 @@ export async function removeStaleLocks(restic: Restic, options: CallOptions & { 
       })
     }
   }
-  if (others.some((lock) => Date.now() - Date.parse(lock.time) > resticsOwnAgeLimitMs)) {
+  // It would take these too: by their age, or because a machine of the same name has no such process.
+  if (others.some((lock) => Date.now() - Date.parse(lock.time) > resticsOwnAgeLimitMs || (lock.host === hostname() && !processExists(lock.pid)))) {
     return answered({ removed: 0, held: locks.value.map(lockInWords) })
   }
   const result = await restic.run({ command: 'unlock', locking: 'none', options })
@@ -107,8 +108,8 @@ const ownLocksLimitMs = 30_000
 
 /** Locks of our own tools that a signal has ended are in nobody's way: not in that of this run's retention, nor of the next run. Never fails. */
 export async function removeLocksOfKilled(restic: Restic): Promise<void> {
-  const of = restic.takeKilled()
-  if (of.size > 0) await removeStaleLocks(restic, { of, signal: AbortSignal.timeout(ownLocksLimitMs) })
+  const processes = restic.takeKilled()
+  if (processes.size > 0) await removeStaleLocks(restic, { processes, leastAgeMs: Infinity, signal: AbortSignal.timeout(ownLocksLimitMs) })
 }
 
 /** Most often there is none, and a look at the folder costs nothing. */
