@@ -16,7 +16,11 @@ export interface LiveProvider {
    * Puts what the tool has renewed in a copy of one of its keepsakes, such as a token that can be used once, into this host's own
    * file, unless that holds something newer by now. Asked for only for keepsakes with `isRenewed`. Absent: nothing is renewed.
    */
-  returnRenewed?(request: RenewedFile): Promise<Answer<{ readonly returned: boolean }>>
+  returnRenewed?(request: RenewedFile): Promise<Answer<{
+    readonly returned: boolean
+    /** False: a copy with what was there before works as well, as with an access token that is renewed at each use. Absent: it may not. */
+    readonly outdatesCopies?: boolean
+  }>>
   /** Ends background work. Called once, also after failures. */
   close(): Promise<void>
 }
@@ -34,6 +38,8 @@ export interface Keepsake {
   readonly place: string | null
   /** True: the tool may write to it while it works, as for a token that it renews. Absent: it does not. */
   readonly isRenewed?: boolean
+  /** What of it a kit has to hold, without what changes by itself: where this stays the same, a kit with an older content works. Absent: all of it. */
+  readonly lasting?: Secret
 }
 
 /** A keepsake that the tool has changed while it worked with a copy of it. */

@@ -7,7 +7,7 @@ import { answered, failed, Secret, shellWord, type Answer, type CallOptions, typ
 
 import { failureOf } from './failure.js'
 import type { Rclone } from './rclone.js'
-import { encrypted, holdsToken } from './renewed.js'
+import { encrypted, holdsToken, withoutAccessTokens } from './renewed.js'
 import { localLimitMs } from './version.js'
 
 /** Its name in the disaster kit. */
@@ -33,7 +33,7 @@ export async function keepsakes(rclone: Rclone, configFile: string | null, optio
   const readable = encrypted.test(written) ? sections(remotes) : written
   const added = sections(remotesOfEnvironment(Object.keys(remotes)))
   const text = added === '' ? readable : `${readable.replace(/\n*$/, readable === '' ? '' : '\n\n')}${added}`
-  return answered([{ name: configurationName, content: new Secret(text), setting: { section: 'cloud_sync', key: 'RCLONE_CONFIG' }, place: null, ...(holdsToken(text) ? { isRenewed: true } : {}) }, ...(await namedFiles(text))])
+  return answered([{ name: configurationName, content: new Secret(text), setting: { section: 'cloud_sync', key: 'RCLONE_CONFIG' }, place: null, ...(holdsToken(text) ? { isRenewed: true, lasting: new Secret(withoutAccessTokens(text)) } : {}) }, ...(await namedFiles(text))])
 }
 
 /** Returns where rclone's own configuration is. */

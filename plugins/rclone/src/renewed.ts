@@ -15,13 +15,15 @@ type Sections = ReadonlyMap<string, ReadonlyMap<string, string>>
  *
  * @param path of the configuration of this host
  */
-export async function returnRenewed(path: string, { before, after }: RenewedFile): Promise<Answer<{ readonly returned: boolean }>> {
+export async function returnRenewed(path: string, { before, after }: RenewedFile): Promise<Answer<{ readonly returned: boolean; readonly outdatesCopies: boolean }>> {
   const [old, renewed] = [sectionsOf(before.reveal()), sectionsOf(after.reveal())]
   const target = await realpath(path)
   const text = await readFile(target, 'utf8')
   const changed = [...renewed].flatMap(([section, keys]) => [...keys].filter(([key, value]) => old.get(section)?.has(key) === true && old.get(section)?.get(key) !== value).map(([key, value]) => ({ section, key, value })))
-  if (changed.length === 0) return answered({ returned: false })
+  if (changed.length === 0) return answered({ returned: false, outdatesCopies: false })
+  const outdatesCopies = withoutAccessTokens(before.reveal()) !== withoutAccessTokens(after.reveal())
   const remotes = [...new Set(changed.map(({ section }) => section))]
+  if (encrypted.test(text) && !outdatesCopies) return answered({ returned: false, outdatesCopies })
   if (encrypted.test(text)) return failed({ kind: 'failed', message: `rclone renewed the access to ${remotes.join(', ')} during the check, and ${path} is encrypted, so it could not be brought up to date`, fix: `See whether the remote can still be reached: stackbk sync --test. If not, run: rclone config reconnect ${remotes[0] ?? ''}:` })
   let returned = false
   let section = ''
@@ -34,12 +36,33 @@ export async function returnRenewed(path: string, { before, after }: RenewedFile
     return `${change.key} = ${change.value}`
   })
   if (returned) await replaceFile(target, lines.join('\n'))
-  return answered({ returned })
+  return answered({ returned, outdatesCopies })
 }
 
 /** Whether rclone may write into a configuration while it works: one that holds a token. */
 export function holdsToken(text: string): boolean {
   return [...sectionsOf(text).values()].some((keys) => keys.has('token'))
+}
+
+/** Returns the configuration with the refresh tokens alone: rclone gets a new access token at nearly every use, and needs no old one. */
+export function withoutAccessTokens(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const entry = entryIn(line)
+      return entry?.key === 'token' ? `token = ${refreshTokenIn(entry.value)}` : line
+    })
+    .join('\n')
+}
+
+/** rclone writes a token in JSON (`oauth2.Token` of golang.org/x/oauth2). Without a refresh token the access token is all that there is. */
+function refreshTokenIn(token: string): string {
+  try {
+    const { refresh_token: refreshToken } = JSON.parse(token) as { readonly refresh_token?: unknown }
+    return typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : token
+  } catch {
+    return token
+  }
 }
 
 function sectionsOf(text: string): Sections {

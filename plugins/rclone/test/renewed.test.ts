@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Secret } from '@stackbk/contract'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
-import { holdsToken, returnRenewed } from '../src/renewed.js'
+import { holdsToken, returnRenewed, withoutAccessTokens } from '../src/renewed.js'
 
 describe('what rclone has renewed in a copy of its configuration', () => {
   let folder: string
@@ -24,14 +24,14 @@ describe('what rclone has renewed in a copy of its configuration', () => {
     const real = join(folder, 'real.conf')
     writeFileSync(real, text('old', '[later]\ntype = sftp\n'), { mode: 0o640 })
     symlinkSync(real, path)
-    expect(await giveBack(text('old'), text('new').replace('# mine\n', ''))).toEqual({ ok: true, value: { returned: true } })
+    expect(await giveBack(text('old'), text('new').replace('# mine\n', ''))).toEqual({ ok: true, value: { returned: true, outdatesCopies: true } })
     expect(readFileSync(real, 'utf8')).toBe(text('new', '[later]\ntype = sftp\n'))
     expect([statSync(real).mode & 0o777, readdirSync(folder).sort()]).toEqual([0o640, ['rclone.conf', 'real.conf']])
   })
 
   it('is left out where the configuration holds something newer by now', async () => {
     writeFileSync(path, text('newest'))
-    expect(await giveBack(text('old'), text('new'))).toEqual({ ok: true, value: { returned: false } })
+    expect(await giveBack(text('old'), text('new'))).toMatchObject({ ok: true, value: { returned: false } })
     expect(readFileSync(path, 'utf8')).toBe(text('newest'))
   })
 
@@ -42,8 +42,19 @@ describe('what rclone has renewed in a copy of its configuration', () => {
 
   it('is nothing where only the form has changed', async () => {
     writeFileSync(path, text('old'))
-    expect(await giveBack(text('old'), text('old').replaceAll(/^(\w+) = /gm, '$1='))).toEqual({ ok: true, value: { returned: false } })
+    expect(await giveBack(text('old'), text('old').replaceAll(/^(\w+) = /gm, '$1='))).toMatchObject({ ok: true, value: { returned: false } })
     expect(readFileSync(path, 'utf8')).toBe(text('old'))
+  })
+
+  it('leaves an older copy as good as it was where only the access token is new, which is got anew at each use', async () => {
+    const onlyAccess = (text: string): string => text.replace('"access_token":"old"', '"access_token":"fresh","expiry":"2026-01-01T00:00:00Z"')
+    writeFileSync(path, text('old'))
+    expect(await giveBack(text('old'), onlyAccess(text('old')))).toEqual({ ok: true, value: { returned: true, outdatesCopies: false } })
+    expect(readFileSync(path, 'utf8')).toBe(onlyAccess(text('old')))
+    writeFileSync(path, 'RCLONE_ENCRYPT_V0:\nabc\n')
+    expect(await giveBack(text('old'), onlyAccess(text('old')))).toEqual({ ok: true, value: { returned: false, outdatesCopies: false } })
+    expect([withoutAccessTokens(text('old')) === withoutAccessTokens(onlyAccess(text('old'))), withoutAccessTokens(text('old')) === withoutAccessTokens(text('new'))]).toEqual([true, false])
+    for (const odd of ['token = none', 'token = {"access_token":"lasts"}']) expect(withoutAccessTokens(odd)).toBe(odd)
   })
 
   it('is expected only of a configuration that holds a token', () => {

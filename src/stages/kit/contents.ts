@@ -14,8 +14,8 @@ export const kitNames = { configuration: 'config.ini', dirlist: 'dirlist', manif
 
 /** All that a bare host needs, as it is now. */
 export interface KitContents {
-  /** Without page and manifest. */
-  readonly files: readonly KitFile[]
+  /** Without page and manifest. `lasting`: what of a file does not change by itself, if that is not all of it. */
+  readonly files: readonly (KitFile & { readonly lasting?: Uint8Array })[]
   /** Files that have to lie at this path on the new host, because others name them by it. */
   readonly placed: readonly { readonly name: string; readonly place: string }[]
 }
@@ -40,7 +40,7 @@ export async function gatherKit(run: Run, engine: Engine, transport: Transport):
     files: [
       { name: kitNames.configuration, content: Buffer.from(text) },
       ...(hasDirlist ? [{ name: kitNames.dirlist, content: readFileSync(dirlist) }] : []),
-      ...keepsakes.map(({ name, content, isBase64 = false }) => ({ name, content: Buffer.from(content.reveal(), isBase64 ? 'base64' : 'utf8') })),
+      ...keepsakes.map(({ name, content, lasting, isBase64 = false }) => ({ name, content: Buffer.from(content.reveal(), isBase64 ? 'base64' : 'utf8'), ...(lasting === undefined ? {} : { lasting: Buffer.from(lasting.reveal()) }) })),
     ],
     placed: keepsakes.flatMap(({ name, place }) => (place === null ? [] : [{ name, place }])),
   }

@@ -14,7 +14,7 @@ export interface KitRecord {
   /** When `kit check` last brought the repository back with it; `null`: never. */
   readonly checkedAt: string | null
   readonly salt: string
-  /** SHA-256 over the salt and what the kit holds: tells that a secret has changed, and nothing of what it is. */
+  /** SHA-256 over the salt and what lasts of what the kit holds: tells that a secret has changed, and nothing of what it is. */
   readonly fingerprint: string
 }
 
@@ -44,7 +44,7 @@ export function hasChanged(record: KitRecord, contents: KitContents): boolean {
 
 function fingerprint(salt: string, { files, placed }: KitContents): string {
   const hash = createHash('sha256').update(salt)
-  for (const { name, content } of files) hash.update(`\0${name}\0${content.length}\0`).update(content)
+  for (const { name, content, lasting = content } of files) hash.update(`\0${name}\0${lasting.length}\0`).update(lasting)
   return hash.update(JSON.stringify(placed)).digest('hex')
 }
 

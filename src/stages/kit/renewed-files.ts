@@ -42,7 +42,7 @@ export class RenewedFiles {
     const request = { name, before: secretOf(content), after: secretOf(renewed) }
     try {
       const answer = await this.#transport.returnRenewed(request)
-      if (answer.ok && answer.value.returned) this.#add({ severity: 'warning', code: 'kit-renewed', message: `the remote's access was renewed during the check: ${name} of this host was brought up to date, and the kit holds the access of before`, fix: 'Write the kit again: stackbk kit write FILE' })
+      if (answer.ok && answer.value.returned && answer.value.outdatesCopies !== false) this.#add({ severity: 'warning', code: 'kit-renewed', message: `the remote's access was renewed during the check: ${name} of this host was brought up to date, and the kit holds the access of before`, fix: 'Write the kit again: stackbk kit write FILE' })
       if (!answer.ok) this.#add(problemFrom(answer.failure, { code: 'renewed-not-returned' }))
     } catch (error) {
       this.#add({ severity: 'error', code: 'renewed-not-returned', message: `the remote's access was renewed during the check, and ${name} of this host could not be brought up to date: ${error instanceof Error ? error.message : String(error)}`, fix: 'See whether the remote can still be reached: stackbk sync --test' })
