@@ -81,8 +81,9 @@ export async function installSchedule(run: Run, request: ScheduleInstallRequest)
   const scope: UnitScope = request.user || request.cron ? 'user' : 'system'
   if (!request.print && !request.cron) assertSystemd(scope)
   return alone(run, async () => {
-    const dataFolder = scope === 'system' ? systemDataFolder(request.environment) : request.dataFolder
-    const surroundings = surroundingsOf({ configuration: run.configuration, ...request, scope, dataFolder })
+    const isRoots = scope === 'system' || process.getuid?.() === 0
+    const dataFolder = isRoots ? systemDataFolder(request.environment) : request.dataFolder
+    const surroundings = surroundingsOf({ configuration: run.configuration, ...request, scope, isRoots, dataFolder })
     const at = request.at ?? (await presentTime(run, request, scope)) ?? usualTime
     const extras = await extrasFor(run, request, scope)
     const record: ScheduleRecord = { schemaVersion: 1, at, configuration: surroundings.configuration, sync: await hasCloud(run), ...extras, program: request.program, dataFolder }

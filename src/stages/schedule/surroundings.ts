@@ -37,6 +37,8 @@ export interface SurroundingsRequest {
   readonly configuration: Configuration
   readonly environment: Environment
   readonly scope: UnitScope
+  /** Root's, in the system's timer or in a crontab: what another user can change is left out of it. */
+  readonly isRoots: boolean
   readonly program: readonly string[]
   /** Where the user's plugins are. */
   readonly dataFolder: string
@@ -84,11 +86,12 @@ export function surroundingsOf(request: SurroundingsRequest): Surroundings {
     })
   }
   const state = stateFolderOf(environment)
-  const isSystem = request.scope === 'system'
-  const plain = plainVariables.filter((name) => environment[name] && redactAddress(environment[name]) === environment[name] && !(isSystem && isDistrusted(environment[name])))
+  const { isRoots } = request
+  const home = environment['HOME'] || homedir()
+  const plain = plainVariables.filter((name) => environment[name] && redactAddress(environment[name]) === environment[name] && !(isRoots && isDistrusted(environment[name])))
   const variables = {
-    HOME: isSystem ? ownHome() : environment['HOME'] || homedir(),
-    PATH: pathOf(environment, isSystem),
+    HOME: request.scope === 'system' || (isRoots && isDistrusted(home)) ? ownHome() : home,
+    PATH: pathOf(environment, isRoots),
     STACKBK_DATA_DIR: request.dataFolder,
     ...(state === null ? {} : { STACKBK_STATE_DIR: state }),
     ...Object.fromEntries(plain.map((name) => [name, environment[name] ?? ''])),
@@ -101,7 +104,7 @@ export function surroundingsOf(request: SurroundingsRequest): Surroundings {
     variables,
     environmentFile,
     credentials: credentialNames(configuration).map(credential),
-    problems: [...leftOut(environment, variables, environmentFile), ...(isSystem ? distrustedProgram(request.program) : [])],
+    problems: [...leftOut(environment, variables, environmentFile), ...(isRoots ? distrustedProgram(request.program) : [])],
   }
 }
 
@@ -137,8 +140,8 @@ function distrustedProgram(program: readonly string[]): Problem[] {
 }
 
 /** As root without folders from which another user could give it a tool. */
-function pathOf(environment: Environment, isSystem: boolean): string {
-  const present = (environment['PATH'] ?? '').split(':').filter((folder) => isAbsolute(folder) && existsSync(folder) && !(isSystem && isDistrusted(folder)))
+function pathOf(environment: Environment, isRoots: boolean): string {
+  const present = (environment['PATH'] ?? '').split(':').filter((folder) => isAbsolute(folder) && existsSync(folder) && !(isRoots && isDistrusted(folder)))
   return [...new Set([...present, ...usualPath])].join(':')
 }
 
