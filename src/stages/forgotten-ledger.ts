@@ -35,7 +35,9 @@ interface ForgottenLedger {
 export async function publishForgotten(run: Run, repository: OpenRepository): Promise<readonly Problem[]> {
   const { record, snapshots } = repository
   const host = run.configuration.backup.hostname
-  const isShared = snapshots.some((snapshot) => snapshot.host !== host && (snapshot.tags.includes(ownTag) || isLedger(snapshot)))
+  // Another machine may have this one's hostname.
+  const isOfAnother = (snapshot: Snapshot): boolean => snapshot.host !== host || record.ownerOf(snapshot.id)?.includes('/') === true
+  const isShared = snapshots.some((snapshot) => isOfAnother(snapshot) && (snapshot.tags.includes(ownTag) || isLedger(snapshot)))
   if (!isShared || run.dryRun || run.signal.aborted || record.unreadable !== null) return []
   const machine = machineId(run.state)
   const old = snapshots.filter((snapshot) => isLedger(snapshot) && snapshot.host === host && taggedMachine(snapshot) === machine).map(({ id }) => id)

@@ -18,9 +18,10 @@ export interface OtherMachines {
 }
 
 /**
- * Finds which of these stacks another machine backs up under this one's hostname. The retention of either would forget the
- * snapshots of both, because hostname and stack are all that it goes by. Reads the capsules of snapshots that appeared in the
- * repository and that no run of this state folder has made: usually there are none.
+ * Finds which stacks another machine backs up under this one's hostname. Of these stacks the retention of either would forget the
+ * snapshots of both, because hostname and stack are all that it goes by. Of others no deletion could be proven to whoever mirrors the
+ * repository. Reads the capsules of snapshots that appeared in the repository and that no run of this state folder has made: usually
+ * there are none.
  */
 export async function findOtherMachines(run: Run, repository: OpenRepository, names: readonly string[]): Promise<OtherMachines> {
   const own = machineId(run.state)
@@ -28,8 +29,9 @@ export async function findOtherMachines(run: Run, repository: OpenRepository, na
   const { hostname, formerMachines } = run.configuration.backup
   const { record } = repository
   const found = new Map<string, Set<string>>()
-  for (const name of names) {
-    const ofStack = repository.snapshots.filter((snapshot) => snapshot.host === hostname && stackOf(snapshot) === name)
+  const ofHostname = repository.snapshots.filter((snapshot) => snapshot.host === hostname)
+  for (const name of new Set(ofHostname.flatMap((snapshot) => stackOf(snapshot) ?? []))) {
+    const ofStack = ofHostname.filter((snapshot) => stackOf(snapshot) === name)
     await recordMachines(run, repository, ofStack.filter(({ id }) => record.isOfUnknownMachine(id)), own)
     for (const { id } of ofStack) {
       // A host alone stands there for what was recorded while this machine had another hostname.
@@ -38,7 +40,7 @@ export async function findOtherMachines(run: Run, repository: OpenRepository, na
       found.set(machine, (found.get(machine) ?? new Set()).add(name))
     }
   }
-  return { stacks: new Set([...found.values()].flatMap((stacks) => [...stacks])), problems: [...found].map(([machine, stacks]) => sameHostname(hostname, machine, [...stacks])) }
+  return { stacks: new Set([...found.values()].flatMap((stacks) => [...stacks])), problems: [...found].map(([machine, stacks]) => sameHostname(hostname, machine, { shared: names.filter((name) => stacks.has(name)), others: [...stacks].filter((name) => !names.includes(name)) })) }
 }
 
 /** The older ones count as this machine's own if the newest are: it lost its state folder. */
@@ -71,11 +73,12 @@ function machineIn(content: Uint8Array): string | null {
   }
 }
 
-function sameHostname(hostname: string, machine: string, stacks: readonly string[]): Problem {
+function sameHostname(hostname: string, machine: string, { shared, others }: { readonly shared: readonly string[]; readonly others: readonly string[] }): Problem {
+  const consequence = shared.length > 0 ? `nothing of ${shared.join(', ')} was forgotten, because the snapshots of both would be` : `${others.join(', ')} of it cannot be told from this machine's`
   return {
-    severity: 'error',
+    severity: shared.length > 0 ? 'error' : 'warning',
     code: 'same-hostname',
-    message: `another machine (ID ${machine}) also backs up as ${hostname}: nothing of ${stacks.join(', ')} was forgotten, because the snapshots of both would be`,
+    message: `another machine (ID ${machine}) also backs up as ${hostname}: ${consequence}`,
     fix: `Set HOSTNAME in [local_backup] to a different name on one of them. If this machine has replaced the other one, set FORMER_MACHINES=${machine}`,
   }
 }

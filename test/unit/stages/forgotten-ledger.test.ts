@@ -121,6 +121,17 @@ describe('what other hosts of a repository have forgotten', () => {
     expect(ledgers()).toEqual(before)
   })
 
+  it('is written for another machine of the same hostname too', async () => {
+    shared.snapshots = [snapshotOf('mine', { host: 'other' }), snapshotOf('theirs', { host: 'other' })]
+    const opened = other.open()
+    opened.record.didForget(['gone'])
+    await publishForgotten(other.run, opened)
+    expect(ledgers()).toEqual([])
+    opened.record.noteOwner(['theirs'], 'other/abcdef')
+    await publishForgotten(other.run, opened)
+    expect(ledgers()).toHaveLength(1)
+  })
+
   it('is written by the next run when this one could not write it, which is a warning', async () => {
     shared.isWritable = false
     const opened = other.open()

@@ -42,6 +42,13 @@ describe.skipIf(own === null)('two machines of one hostname', () => {
     expect(reads).toEqual(['theirs'])
   })
 
+  it('are noticed too where they have no stack in common: the deletions of one can be proven to the other then', async () => {
+    const { repository } = repositoryOf({ theirs: another })
+    const { problems } = await findOtherMachines(run(), repository, ['mail'])
+    expect(problems).toMatchObject([{ severity: 'warning', code: 'same-hostname', message: expect.stringMatching(new RegExp(`${another}.*web of it`)) as string }])
+    expect(repository.record.ownerOf('theirs')).toMatch(new RegExp(`/${another}$`))
+  })
+
   it('are not noticed where all is of this machine: by its own runs, by a killed one, by a lost state folder, by a version that recorded none', async () => {
     expect((await findOtherMachines(run(), repositoryOf({ a: own ?? '' }, { made: ['a'] }).repository, ['web'])).problems).toEqual([])
     const lost = repositoryOf({ b: own ?? '', c: own ?? '', d: undefined, e: own ?? '', f: own ?? '' })
