@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { until } from '../fixtures/until.js'
-import { makeWorld, says, slowToStop, type Underway, type World, type WorldStack } from '../fixtures/world.js'
+import { heldFromStopping, makeWorld, says, type Underway, type World, type WorldStack } from '../fixtures/world.js'
 
 const nobody = 65534
 
@@ -15,7 +15,7 @@ let first: Underway
 
 beforeAll(async () => {
   world = await makeWorld({ settings: { local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false }, docker: { DOCKER_TIMEOUT: 100 } } })
-  web = await world.stack('web', { services: { app: { ...slowToStop(0), command: ['sh', '-c', "trap 'until [ -e /data/go ]; do sleep 0.1; done; exit 0' TERM; sleep 1000000 & wait"] } } })
+  web = await world.stack('web', { services: { app: heldFromStopping() } })
   expect((await world.backup(['--stop-mode', 'none'])).exitCode).toBe(0)
   expect((await world.run(['sync'])).exitCode).toBe(0)
   first = await world.startUntil(['backup'], says('stopping', 'web'))

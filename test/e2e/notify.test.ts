@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { BackupResult } from '../../src/stages/backup/backup-result.js'
 import type { NotifyTestResult } from '../../src/stages/notify-test.js'
 import { type Receivers, startReceivers, type WebArrival } from '../fixtures/receivers.js'
-import { makeWorld, oneService, says, slowToStop, type World, type WorldStack } from '../fixtures/world.js'
+import { heldFromStopping, makeWorld, oneService, says, type World, type WorldStack } from '../fixtures/world.js'
 
 const deadEngine = { environment: { DOCKER_HOST: 'unix:///nonexistent.sock' } }
 
@@ -167,12 +167,15 @@ describe('of a night in which nothing could begin', () => {
 
 describe('of a run that was killed', () => {
   it('the next one tells, once, and what became of its stacks', async () => {
-    const slow = await world.stack('slow', { services: { app: slowToStop(2) } })
+    // It is held from stopping until the run is killed, however long the refused one takes.
+    const slow = await world.stack('slow', { services: { app: { ...heldFromStopping(), stop_grace_period: '100s' } } })
     const underway = await world.startUntil(['backup', 'slow'], says('stopping', 'slow'))
     const busy = await world.run(['backup'], { mayBeBusy: true })
     expect(busy.exitCode).toBe(75)
+    expect(underway.isOver()).toBe(false)
     underway.signal('SIGKILL')
     await underway.ended
+    slow.write('data/go', '')
     const killed = world.log().findLast(({ message }) => message === 'stopping')!.runId
     expect(records()).toEqual([`${killed}.json`])
     // The one that was refused meanwhile.
