@@ -16,7 +16,7 @@ describe.skipIf(process.getuid?.() !== 0)('the surroundings of a schedule of roo
       chownSync(at(folder), nobody, nobody)
     }
     const environment = { HOME: at('theirs'), PATH: `${at('theirs/bin')}:/usr/bin`, DOCKER_CONFIG: at('theirs/docker'), NO_PROXY: 'localhost' }
-    const of = (isRoots: boolean): ReturnType<typeof surroundingsOf> => surroundingsOf({ configuration: { ...testRun().configuration, file: at('config.ini'), resolved: () => [] } as never, environment, scope, isRoots, program: ['/usr/bin/node', join(at('theirs'), 'stackbk')], dataFolder: '/root/.local/share/stackbk' })
+    const of = (isRoots: boolean): ReturnType<typeof surroundingsOf> => surroundingsOf({ configuration: { ...testRun().configuration, file: at('config.ini'), resolved: () => [] }, environment, scope, isRoots, program: ['/usr/bin/node', join(at('theirs'), 'stackbk')], dataFolder: '/root/.local/share/stackbk' })
     expect(of(true)).toMatchObject({ variables: { HOME: ownHome(), NO_PROXY: 'localhost' }, problems: [{ code: 'environment-left-out', message: expect.stringContaining('DOCKER_CONFIG') as string }, { code: 'program-not-trusted' }] })
     expect(JSON.stringify(of(true).variables)).not.toContain('theirs')
     expect(of(false).variables).toMatchObject({ PATH: expect.stringContaining(at('theirs/bin')) as string, DOCKER_CONFIG: at('theirs/docker') })
