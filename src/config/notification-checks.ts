@@ -58,7 +58,8 @@ function checkSecretFile(file: string, source: Source, section: string, declarat
     if (secret.trim() === '') return [secretProblem(file, resolved, `names ${path}, which is empty`)]
     if (isPlaceholder(secret)) return [secretProblem(file, resolved, `names ${path}, which still holds the placeholder of a template`)]
     const mode = statSync(path).mode & 0o777
-    return (mode & 0o004) === 0 ? [] : [secretProblem(file, resolved, `names ${path}, which anyone can read (mode 0${mode.toString(8)})`, 'error', `Run: chmod 600 ${path}`)]
+    // As with the repository's password: it can be used, only not only by us, and that must keep nobody from a backup.
+    return (mode & 0o004) === 0 ? [] : [secretProblem(file, resolved, `names ${path}, which anyone can read (mode 0${mode.toString(8)})`, 'warning', `Run: chmod 600 ${path}`)]
   } catch (error) {
     return [secretProblem(file, resolved, `names a file that cannot be read: ${reasonOf(error)}`)]
   }
