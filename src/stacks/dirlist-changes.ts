@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 
 import { type Problem, StackbkError } from '../errors.js'
-import { type Dirlist, type DirlistEntry, type DirlistPlace, entriesOf, findStacks, interpretDirlist, type ListedStack } from './dirlist.js'
+import { type Dirlist, type DirlistEntry, type DirlistPlace, entriesOf, findStacks, interpretDirlist, isBelievablyGone, type ListedStack } from './dirlist.js'
 import { editDirlist } from './dirlist-file.js'
 import { appendLines, canBeListed, givenName, namedSubject, removeLines, renameLines, switchLines } from './dirlist-text.js'
 import { lookForStack } from './discovery.js'
@@ -191,15 +190,7 @@ function believablyGone(dirlist: Dirlist): ListedStack[] {
       fix: 'Mount it. If the stacks are really gone, remove their lines from the dirlist by hand: no flag does it.',
     })
   }
-  return gone.filter((stack) => !stack.external || !isEmptyOrMissing(dirname(stack.path)))
-}
-
-function isEmptyOrMissing(folder: string): boolean {
-  try {
-    return readdirSync(folder).length === 0
-  } catch {
-    return true
-  }
+  return gone.filter((stack) => isBelievablyGone(dirlist, stack))
 }
 
 function assertStillDistinct(dirlist: Dirlist, chosen: readonly ListedStack[]): void {

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 
 import { nearestName } from '../config/nearest-name.js'
@@ -90,6 +91,22 @@ export function interpretDirlist(place: DirlistPlace, text: string): Dirlist {
 /** The entries alone, as `dirlist list --json` gives them. */
 export function entriesOf(dirlist: Dirlist): DirlistEntry[] {
   return dirlist.stacks.map(({ name, path, enabled, external, available }) => ({ name, path, enabled, external, available }))
+}
+
+/**
+ * Returns whether nothing is there any more and that can be believed: the folder it was in is there and holds other stacks (for an
+ * external one: anything at all). Else a disk may not be mounted.
+ */
+export function isBelievablyGone({ discovery }: Dirlist, { absence, external, path }: ListedStack): boolean {
+  return absence === 'gone' && (external ? !isEmptyOrMissing(dirname(path)) : discovery.state === 'populated')
+}
+
+function isEmptyOrMissing(folder: string): boolean {
+  try {
+    return readdirSync(folder).length === 0
+  } catch {
+    return true
+  }
 }
 
 /** Each name or path as its stack, once, all checked before any is returned. */

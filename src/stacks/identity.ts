@@ -60,9 +60,14 @@ export function suggestedName(path: string): string {
 }
 
 function nameGiving(one: Stack, other: Stack): string {
-  const external = [one, other].find(({ isExternal, entryPath, name }) => isExternal && suggestedName(entryPath) !== name)
-  if (external === undefined) return 'Disable or rename one of them.'
-  return `Give one of them another name: stackbk dirlist add ${argument(external.entryPath)} --name ${argument(suggestedName(external.entryPath))}`
+  const command = renamingCommand(one) ?? renamingCommand(other)
+  return command === null ? 'Disable or rename one of them.' : `Give one of them another name: ${command}`
+}
+
+/** Returns the command that gives a stack the name of the folder above; `null` where its folder alone names it, or that changes nothing. */
+export function renamingCommand({ isExternal, entryPath, name }: Stack): string | null {
+  const suggested = suggestedName(entryPath)
+  return isExternal && suggested !== name ? `stackbk dirlist add ${argument(entryPath)} --name ${argument(suggested)}` : null
 }
 
 /** Quotes a word for a shell if that is needed. */

@@ -12,6 +12,7 @@ export interface Selection {
   readonly unavailable: readonly (DirlistEntry & { readonly reason: string; readonly problem?: Problem })[]
   /** All stacks that are there, on or off. */
   readonly known: readonly KnownStack[]
+  readonly dirlist: Dirlist
   /** Warnings about the dirlist and the stacks folder. */
   readonly problems: readonly Problem[]
 }
@@ -53,7 +54,7 @@ export function selectStacks(configuration: Configuration, names: readonly strin
   // Of a contradiction the stack that it is about says it, if it is among the selected ones.
   const general = dirlist.problems.filter((problem) => !refusals.includes(problem))
   const known = dirlist.stacks.flatMap(({ enabled: isEnabled, stack }) => (stack === null ? [] : [{ ...stack, isEnabled }]))
-  return { stacks, unavailable, known, problems: [...general.map(asWarning), ...strangeSections(configuration, dirlist)] }
+  return { stacks, unavailable, known, dirlist, problems: [...general.map(asWarning), ...strangeSections(configuration, dirlist)] }
 }
 
 /** A fault of a stack that this run has nothing to do with does not make it fail. */

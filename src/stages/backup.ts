@@ -3,6 +3,7 @@ import type { PossibleWriter, Runtime } from '@stackbk/contract'
 import { counted } from '../counted.js'
 import { errorFrom, exitCodes, StackbkError, type Problem } from '../errors.js'
 import { ensureWritable } from '../host/state-folder.js'
+import type { Dirlist } from '../stacks/dirlist.js'
 import { selectStacks, type Selection } from '../stacks/selection.js'
 import { stackKey, type Stack } from '../stacks/identity.js'
 import { recallStack, rememberStack } from '../stacks/stack-memory.js'
@@ -79,6 +80,7 @@ export async function backup(run: Run, choices: BackupChoices): Promise<Outcome<
     runtime,
     choices,
     isVerified,
+    dirlist: selection.dirlist,
     problems: [...selection.problems, ...replay.problems],
   })
 }
@@ -133,6 +135,7 @@ interface Ending {
   readonly runtime: Runtime
   readonly choices: BackupChoices
   readonly isVerified: boolean
+  readonly dirlist: Dirlist
   readonly problems: readonly Problem[]
 }
 
@@ -155,7 +158,7 @@ async function conclude(run: Run, ending: Ending): Promise<Outcome<BackupResult>
   }
   if (isVerified) await verifySnapshots(run, repository, drafts)
   for (const draft of drafts) remember(run, repository, draft, keyOf.get(draft.name) ?? '')
-  const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
+  const retention = choices.prune && run.configuration.backup.autoPrune ? await applyRetention(run, repository, drafts, ending.dirlist) : { report: { status: 'skipped' as const, removed: 0 }, problems: [] }
   const ledgerProblems = await publishForgotten(run, repository)
   await confirmSteady(runtime, drafts)
   const bytes = await repositoryBytes(repository.engine)

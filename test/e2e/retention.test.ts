@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 
@@ -48,6 +48,39 @@ describe('retention', () => {
       ...Array<string>(3).fill('testhost stackbk,stack:other'),
       ...Array<string>(2).fill('testhost stackbk,stack:web'),
     ])
+  })
+
+  it('leaves the snapshots of a stack that is switched off to it, while another one of its name is backed up, and goes on with those of a stack that was moved', async () => {
+    const media = await world.stack('media', { model: oneService, isUp: false, isEnabled: false })
+    const older = join(world.root, 'old')
+    const namesake = await world.stack('media', { model: oneService, isUp: false, isEnabled: false, parent: older })
+    const lastOf = async (directory: string): Promise<readonly string[]> => (await world.snapshots()).filter(({ tags, paths }) => tags.includes('stack:media') && paths.includes(directory)).map(({ id }) => id)
+    world.disable('web', 'other')
+    world.enable('media')
+    expect((await world.backup()).exitCode).toBe(0)
+    world.disable('media')
+    world.enable(namesake.directory)
+    const [first] = await lastOf(media.directory)
+    for (let round = 0; round < 3; round++) {
+      namesake.write('data/blob', randomBytes(1000))
+      const call = await world.backup()
+      expect([call.exitCode, call.result.retention.removed], JSON.stringify(call.result)).toEqual([0, round === 2 ? 1 : 0])
+      expect(call.result.problems).toMatchObject([{ severity: 'warning', code: 'stacks-not-distinct', stack: 'media', message: expect.stringContaining(media.directory) as string }])
+    }
+    expect([await lastOf(media.directory), (await lastOf(namesake.directory)).length]).toEqual([[first], 2])
+
+    const moved = join(world.root, 'new', 'media')
+    mkdirSync(join(world.root, 'new'))
+    renameSync(namesake.directory, moved)
+    rmSync(media.directory, { recursive: true })
+    world.disable(namesake.directory)
+    world.enable(moved)
+    writeFileSync(join(older, 'note'), 'the disk is mounted')
+    const call = await world.backup()
+    expect([call.exitCode, call.result.retention.removed, call.result.problems], JSON.stringify(call.result)).toEqual([0, 2, []])
+    expect((await lastOf(moved)).length + (await lastOf(namesake.directory)).length).toBe(2)
+    world.disable(moved)
+    world.enable('web', 'other')
   })
 
   it('keeps by default the snapshot from before an upgrade of the same day', async () => {

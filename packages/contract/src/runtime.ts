@@ -282,7 +282,7 @@ export interface NeighbourEnd {
   readonly networks: readonly string[]
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** It was started since, or its restart policy starts it again. */
+  /** It was started since and has not ended again, or its restart policy is known to start it again after its last end. */
   readonly runsAgain: boolean
 }
 

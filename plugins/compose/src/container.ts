@@ -27,6 +27,8 @@ export interface Container extends ContainerState {
   readonly allLabels: Readonly<Record<string, string>>
   /** Restarts by its policy since it was last started by hand: the engine counts from 0 again then. */
   readonly restartCount: number
+  /** How often the policy `on-failure` restarts it; 0 for any number of times. */
+  readonly maximumRestarts: number
   readonly wasOutOfMemory: boolean
   readonly finishedAt: string | null
   /** What its healthcheck may take at most to call it healthy or unhealthy; 0 without one. */
@@ -71,6 +73,7 @@ export function readContainer(description: unknown): Container {
     labels: Object.fromEntries(Object.entries(labels).filter(([key]) => key.startsWith('stackbk.'))),
     allLabels: labels,
     restartCount: number(container['RestartCount']),
+    maximumRestarts: number(policy['MaximumRetryCount']),
     wasOutOfMemory: state['OOMKilled'] === true,
     finishedAt: time(state['FinishedAt']),
     healthLimitMs: healthLimitOf(record(config['Healthcheck'])),
@@ -86,7 +89,7 @@ function stopGrace(labels: Readonly<Record<string, string>>, timeout: unknown): 
 
 /** Without what the journal need not hold. One that crashes over and over counts as restarting, even if it was met at work. */
 export function toState(container: Container, lastExitOf: LastExits = () => undefined): ContainerState {
-  const { allLabels: _labels, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, firstHealthCheckMs: _first, ...rest } = container
+  const { allLabels: _labels, maximumRestarts: _maximum, wasOutOfMemory: _memory, finishedAt: _finished, healthLimitMs: _limit, firstHealthCheckMs: _first, ...rest } = container
   const last = container.restartCount > 0 ? (container.condition === 'restarting' ? (container.exitCode ?? undefined) : lastExitOf(container.id)) : undefined
   const state = last === undefined ? rest : { ...rest, lastExitCode: last }
   return container.condition === 'running' && crashedLately(container, last) ? { ...state, condition: 'restarting' } : state

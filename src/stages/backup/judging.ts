@@ -127,7 +127,7 @@ export function judgeNeighbours(draft: StackDraft, ends: readonly NeighbourEnd[]
     draft.problems.push({
       severity: 'warning',
       code: 'neighbour-ended',
-      message: `${who} ${how} while ${draft.name} was stopped: they share the network ${networks.join(', ')}${runsAgain ? '. Its restart policy starts it again' : '. It was not started again'}`,
+      message: `${who} ${how} while ${draft.name} was stopped: they share the network ${networks.join(', ')}${runsAgain ? '. It was started again, or its restart policy does that' : '. It does not run now, and its restart policy is not known to start it again'}`,
       fix: runsAgain ? '' : `Start it: docker start ${container}. A restart policy starts it by itself: restart: unless-stopped`,
       stack: draft.name,
     })

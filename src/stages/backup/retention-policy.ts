@@ -13,15 +13,19 @@ export function chooseByPolicy(snapshots: readonly Snapshot[], policy: Retention
   return { keep: oldestFirst.filter((snapshot) => kept.has(snapshot)).map(({ id }) => id), remove: oldestFirst.filter((snapshot) => !kept.has(snapshot)).map(({ id }) => id) }
 }
 
-/** Does what {@link Engine.retain} does for an engine that leaves it to the core. */
-export async function retainByPolicy(engine: Engine, { policy, host, tagSets, prune, dryRun, signal }: RetentionRequest): Promise<Answer<RetentionResult>> {
+/**
+ * Does what {@link Engine.retain} does for an engine that leaves it to the core.
+ *
+ * @param leftOut IDs of snapshots that have no part in it: they are neither counted nor forgotten
+ */
+export async function retainByPolicy(engine: Engine, { policy, host, tagSets, prune, dryRun, signal }: RetentionRequest, leftOut: ReadonlySet<string> = new Set()): Promise<Answer<RetentionResult>> {
   if (tagSets.length === 0) return answered({ removed: [], kept: [] })
   if (host === '' || tagSets.some((tags) => tags.length === 0)) return failed({ kind: 'usage', message: 'retention needs a host and tags, or it would remove snapshots of others' })
   if (rulesOf(policy).every(({ count }) => count === 0)) return failed({ kind: 'usage', message: 'a retention policy that keeps nothing would remove every snapshot' })
   const options = signal === undefined ? {} : { signal }
   const listed = await engine.snapshots({ host }, options)
   if (!listed.ok) return listed
-  const concerned = listed.value.filter((snapshot) => snapshot.host === host && tagSets.some((tags) => tags.every((tag) => snapshot.tags.includes(tag))))
+  const concerned = listed.value.filter((snapshot) => snapshot.host === host && !leftOut.has(snapshot.id) && tagSets.some((tags) => tags.every((tag) => snapshot.tags.includes(tag))))
   const { keep, remove } = chooseByPolicy(concerned, policy)
   if (dryRun || remove.length === 0) return answered({ removed: remove, kept: keep })
   const forgotten = await engine.forget(remove, { prune, ...options })

@@ -1,11 +1,13 @@
 import type { Snapshot } from '@stackbk/contract'
 
 import { problemFrom, type Problem } from '../../errors.js'
+import type { Dirlist } from '../../stacks/dirlist.js'
 import { isDatedInFuture } from '../dated-in-future.js'
 import { pendingMarks } from '../pending-marks.js'
 import type { OpenRepository } from '../repository.js'
 import type { Run } from '../run.js'
 import type { BackupBody, StackDraft } from './backup-result.js'
+import { findNamesakeSnapshots } from './namesakes.js'
 import { findOtherMachines } from './other-machines.js'
 import { retainByPolicy } from './retention-policy.js'
 import { stackOf, stackTags } from './stack-snapshots.js'
@@ -20,9 +22,10 @@ const skipped: RetentionEnd = { report: { status: 'skipped', removed: 0 }, probl
 /**
  * Forgets by the policy and frees the space, once a run and with all stacks up again: only snapshots of this host, only of
  * stacks that were backed up well in this run or whose snapshot is live and nothing worse. Each stack and each set of tags has a
- * quota of its own: live snapshots never count against those at rest, and the newest of each kind stays.
+ * quota of its own: live snapshots never count against those at rest, and the newest of each kind stays. Snapshots of another folder
+ * of the same name have no part in it.
  */
-export async function applyRetention(run: Run, repository: OpenRepository, drafts: readonly StackDraft[]): Promise<RetentionEnd> {
+export async function applyRetention(run: Run, repository: OpenRepository, drafts: readonly StackDraft[], dirlist: Dirlist): Promise<RetentionEnd> {
   // By the tags that the repository shows, a snapshot whose mark is still to be made would take the place of a good one.
   const unmarked = new Set(pendingMarks(run.state.marks).filter(({ madeAs }) => madeAs === null).map(({ snapshotId }) => snapshotId))
   const waiting = new Set(repository.snapshots.filter(({ id }) => unmarked.has(id)).flatMap((snapshot) => stackOf(snapshot) ?? []))
@@ -33,14 +36,16 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
   const ahead = new Map(repository.snapshots.flatMap((snapshot) => (snapshot.host === host && isDatedInFuture(snapshot) ? [[stackOf(snapshot) ?? '', snapshot] as const] : [])))
   const machines = await findOtherMachines(run, repository, backedUp.map(({ name }) => name))
   const good = backedUp.filter(({ name }) => !ahead.has(name) && !machines.stacks.has(name))
-  const problems = [...machines.problems, ...backedUp.flatMap(({ name }): Problem[] => {
+  const ofHost = repository.snapshots.filter((snapshot) => snapshot.host === host)
+  const namesakes = findNamesakeSnapshots(good, { snapshots: ofHost, dirlist, memories: run.state.stacks })
+  const problems = [...machines.problems, ...namesakes.problems, ...backedUp.flatMap(({ name }): Problem[] => {
     const snapshot = ahead.get(name)
     return snapshot === undefined ? [] : [clockBehind(name, snapshot)]
   })]
   if (good.length === 0) return { ...skipped, problems }
   run.reporter.step('retention')
   const names = new Set(good.map((draft) => draft.name))
-  const before = repository.snapshots.filter((snapshot) => snapshot.host === host && names.has(stackOf(snapshot) ?? '')).map((snapshot) => snapshot.id)
+  const before = ofHost.filter((snapshot) => names.has(stackOf(snapshot) ?? '') && !namesakes.ids.has(snapshot.id)).map((snapshot) => snapshot.id)
   // Every policy keeps the newest of each group, and those of this run are that.
   const made = good.flatMap((draft) => draft.snapshot?.id ?? [])
   const noted = repository.record.willForget(before.filter((id) => !made.includes(id)), made)
@@ -54,7 +59,8 @@ export async function applyRetention(run: Run, repository: OpenRepository, draft
     signal: run.signal,
   }
   const { engine } = repository
-  const retained = engine.retain === undefined ? await retainByPolicy(engine, request) : await engine.retain(request)
+  // An engine goes by host and tags, which are the same for both.
+  const retained = engine.retain === undefined || namesakes.ids.size > 0 ? await retainByPolicy(engine, request, namesakes.ids) : await engine.retain(request)
   if (!retained.ok) {
     await settleRecord(repository)
     if (retained.failure.kind === 'cancelled') return { ...skipped, problems }

@@ -88,6 +88,13 @@ describe('retention by the core', () => {
     expect(forgotten).toEqual(['2026-03-01T01:00', 'prune: true'])
   })
 
+  it('neither counts nor forgets what is left out', async () => {
+    const forgotten: string[] = []
+    expect(await retainByPolicy(engineWith(forgotten), request, new Set(['2026-03-02T01:00']))).toEqual(ok({ removed: [], kept: ['2026-03-01T01:00'] }))
+    expect(await retainByPolicy(engineWith(forgotten), request, new Set(['2026-03-01T01:00']))).toEqual(ok({ removed: [], kept: ['2026-03-02T01:00'] }))
+    expect(forgotten).toEqual([])
+  })
+
   it('changes nothing in a dry run, and where there is nothing to remove', async () => {
     const forgotten: string[] = []
     expect(await retainByPolicy(engineWith(forgotten), { ...request, dryRun: true })).toMatchObject({ value: { removed: ['2026-03-01T01:00'] } })
