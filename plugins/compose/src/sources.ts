@@ -17,7 +17,7 @@ import { resolvingOnce, runningStrangers, writersTo } from './place-writers.js'
 import { knownEngine } from './readiness.js'
 import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
-import { usersInside } from './users-inside.js'
+import { readersInside, usersInside } from './users-inside.js'
 import { existingVolumes, isInMemory, volumePlace, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
 import { isOfTheSystem } from './watch.js'
 
@@ -79,7 +79,14 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   const sources = await withoutHost(tools, state, await gather(state, places), options)
   const resolve = resolvingOnce()
   const used = await Promise.all(sources.map(async (source) => withUsers(source, source.canBeRead || source.volume !== '' ? await writersTo(source, strangers.value, resolve) : [])))
-  return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value, resolve) }))))
+  return answered(
+    await Promise.all(
+      used.map(async (source): Promise<Source> => {
+        const readers = source.canBeRead || source.volume !== '' ? await readersInside(source, strangers.value, resolve) : []
+        return { ...source, ...(source.otherUsers.length === 0 ? {} : { usersInside: await usersInside(source, strangers.value, resolve) }), ...(readers.length === 0 ? {} : { readersInside: readers }) }
+      }),
+    ),
+  )
 }
 
 /** Adds volumes of which only their label tells that they belong to the project. */

@@ -21,6 +21,10 @@ async function sourcesOf(directory: string): Promise<readonly Source[]> {
   return good(await runtime.sources(await look(runtime, directory)))
 }
 
+async function readersOf(directory: string): Promise<unknown> {
+  return (await sourcesOf(directory)).flatMap(({ volume, path, readersInside = [] }) => (readersInside.length === 0 ? [] : [[volume || path, readersInside.map(({ name }) => name)]]))
+}
+
 function pathsOf(sources: readonly Source[], kind: Source['kind']): string[] {
   return sources.filter((source) => source.kind === kind).map((source) => source.path).sort()
 }
@@ -205,6 +209,7 @@ test('other users are the running containers of elsewhere that can write to the 
   await start('reader', `${stack.project}_data:/x:ro`)
   await start('stranger', `${await outsideFolder()}:/x`)
   const users = Object.fromEntries((await sourcesOf(stack.directory)).map((source) => [source.volume || source.path, source.otherUsers.map((name) => name.replace(`${stack.project}-`, '')).sort()]))
+  expect(await readersOf(stack.directory)).toEqual([[`${stack.project}_data`, [`${stack.project}-reader`]]])
   expect(users).toEqual({ [stack.directory]: ['inside'], [`${stack.project}_data`]: ['volume'], [outside]: ['above'] })
 })
 
