@@ -189,6 +189,8 @@ export interface Source {
   readonly canBeRead: boolean
   /** Why it cannot be read; empty when it can. */
   readonly whyNot: string
+  /** A folder of the whole host, such as `/home`, that is in no backup as a whole, though a folder inside it may be. Absent: it is none, or lies in a tree of the system's own. */
+  readonly isHostFolder?: true
   /** It cannot be read because this user may not: another one could. */
   readonly isForbidden?: boolean
   /** The engine has it, and this host does not: the engine runs in a virtual machine, say, or the folder was removed. Absent: it is on this host, or that is not known. */

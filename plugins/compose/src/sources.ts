@@ -19,7 +19,7 @@ import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
 import { readersInside, usersInside } from './users-inside.js'
 import { existingVolumes, isInMemory, volumePlace, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
-import { isOfTheSystem } from './watch.js'
+import { isHostFolder, isOfTheSystem } from './watch.js'
 
 /** A source before it was looked at. */
 interface Place {
@@ -203,6 +203,7 @@ interface Unreadable {
   /** To this user alone. */
   readonly isForbidden: boolean
   readonly isUnanswered?: boolean
+  readonly isHostFolder?: true
 }
 
 const doesNotAnswer: Unreadable = { whyNot: 'its file system does not answer', isForbidden: false, isUnanswered: true }
@@ -216,7 +217,8 @@ async function isHanging(path: string): Promise<boolean> {
 
 async function whyUnreadable(place: Place, path: string): Promise<Unreadable> {
   const because = (whyNot: string, isForbidden = false): Unreadable => ({ whyNot, isForbidden })
-  if (place.kind === 'bind' && isOfTheSystem(path)) return because('it belongs to the system')
+  if (place.kind === 'bind' && isHostFolder(path)) return { ...because('it belongs to the whole host, and such a folder is never saved as a whole'), isHostFolder: true }
+  if (place.kind === 'bind' && isOfTheSystem(path)) return because('it belongs to the system, which is never saved')
   try {
     const { kind } = await files.stat(path)
     if (kind !== 'file' && kind !== 'directory') return because(kind === 'socket' ? 'it is a socket' : 'it is a device or a pipe')
