@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 
@@ -65,4 +65,25 @@ it('does not take a volume or a folder from under a container of elsewhere, thou
   expect(await recover('--yes')).toEqual([0, 'ok', []])
   await jellyfin.compose('start')
   expect([await film(), readFileSync(join(arr.directory, 'data/file'), 'utf8'), await arr.running()]).toEqual(['good', 'good', ['app']])
+})
+
+it('recovers beside a container of elsewhere that only reads, and names it with the command after which it sees the recovered files', async () => {
+  const reader = `${world.prefix}-reader`
+  const data = join(arr.directory, 'data')
+  await docker('run', '-d', '--name', reader, '--network', 'none', '-v', `${data}:/read:ro`, '-v', `${dirname(arr.directory)}:/above:ro`, testImage, ...politeCommand)
+  const seen = (): Promise<string> => docker('exec', reader, 'cat', '/read/file')
+  try {
+    await jellyfin.compose('stop')
+    writeFileSync(join(data, 'file'), 'worse')
+    expect(await recover('-n')).toEqual([0, 'ok', ['warning needs-restart']])
+    const { exitCode, result } = await world.json<RecoverResult>(['recover', 'arr', '--yes'])
+    expect([exitCode, result.stacks[0]?.status]).toEqual([0, 'ok'])
+    expect(result.stacks[0]?.problems).toEqual([{ severity: 'warning', code: 'needs-restart', message: `${reader}, which is not of this stack, has ${data} mounted and only reads it: it sees the old files until it is restarted`, fix: `Run: docker restart ${reader}`, stack: 'arr' }])
+    expect([readFileSync(join(data, 'file'), 'utf8'), await docker('exec', reader, 'cat', `/above/${basename(arr.directory)}/data/file`)]).toEqual(['good', 'good'])
+    expect(await seen().catch(() => 'gone')).not.toBe('good')
+    await docker('restart', '-t', '1', reader)
+    expect(await seen()).toBe('good')
+  } finally {
+    await docker('rm', '-f', reader)
+  }
 })

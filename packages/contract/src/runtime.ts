@@ -167,6 +167,13 @@ export interface PossibleWriter {
   readonly paths: readonly string[]
 }
 
+/** A running container that does not belong to the stack and only reads what it has mounted of a place. */
+export interface PlaceReader {
+  readonly name: string
+  /** What it has mounted: the path of the place, or paths inside it. Absolute; symbolic links resolved. */
+  readonly paths: readonly string[]
+}
+
 export type SourceKind = 'directory' | 'model-file' | 'named-volume' | 'anonymous-volume' | 'bind'
 
 /** A place that the stack reads or writes. */
@@ -182,6 +189,8 @@ export interface Source {
   readonly canBeRead: boolean
   /** Why it cannot be read; empty when it can. */
   readonly whyNot: string
+  /** A folder of the whole host, such as `/home`, that is in no backup as a whole, though a folder inside it may be. Absent: it is none, or lies in a tree of the system's own. */
+  readonly isHostFolder?: true
   /** It cannot be read because this user may not: another one could. */
   readonly isForbidden?: boolean
   /** The engine has it, and this host does not: the engine runs in a virtual machine, say, or the folder was removed. Absent: it is on this host, or that is not known. */
@@ -206,6 +215,11 @@ export interface Source {
   readonly otherUsers: readonly string[]
   /** Those of them that have this very path, this volume or a path inside of it mounted, and not only a folder above. Absent: not known, so all of them may. */
   readonly usersInside?: readonly string[]
+  /**
+   * Running containers that do not belong to this stack, have this very path, this volume or a path inside of it mounted, and cannot
+   * write there: after an exchange by a rename they go on with what was there before. Absent: none, or not looked for.
+   */
+  readonly readersInside?: readonly PlaceReader[]
   /** More about those of `otherUsers`. Absent: only their names are known. */
   readonly possibleWriters?: readonly PossibleWriter[]
 }
@@ -217,7 +231,7 @@ export type PlaceInQuestion = Pick<Source, 'path' | 'volume'>
  * Who can write to a place. `path`: absolute, symbolic links resolved; of a volume, where its data lies now, or empty if the runtime
  * has none of that name. The rest is as in {@link Source}.
  */
-export type PlaceWriters = PlaceInQuestion & Required<Pick<Source, 'otherUsers' | 'usersInside' | 'possibleWriters'>>
+export type PlaceWriters = PlaceInQuestion & Required<Pick<Source, 'otherUsers' | 'usersInside' | 'possibleWriters'>> & Pick<Source, 'readersInside'>
 
 export interface StopEvidence {
   readonly ended: readonly ContainerEnd[]

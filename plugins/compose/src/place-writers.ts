@@ -6,7 +6,7 @@ import type { Docker } from './docker.js'
 import { isAbsent } from './engine-host.js'
 import { describeListed, lookAtHost } from './look.js'
 import { realPath } from './paths.js'
-import { usersInside } from './users-inside.js'
+import { readersInside, usersInside } from './users-inside.js'
 import { existingVolumes, isInMemory, volumePlace } from './volumes.js'
 import { reachOf } from './watch.js'
 
@@ -43,7 +43,7 @@ export async function writersTo({ path, volume }: PlaceInQuestion, containers: r
 }
 
 /**
- * Returns which running containers can write to these places, in the order of the places. A volume is looked for by its name and by
+ * Returns which running containers can write to these places, and which only read them, in the order of the places. A volume is looked for by its name and by
  * where its data lies now, whatever any model says. What is not there, and a volume in memory, has no writers.
  */
 export async function writersAt(docker: Docker, places: readonly PlaceInQuestion[], own: readonly string[], options: CallOptions = {}): Promise<Answer<readonly PlaceWriters[]>> {
@@ -63,7 +63,8 @@ export async function writersAt(docker: Docker, places: readonly PlaceInQuestion
         if (volume === '' && (await isAbsent(path))) return { ...none, path }
         const possibleWriters = await writersTo({ path, volume }, strangers.value, resolve)
         const otherUsers = possibleWriters.map(({ name }) => name)
-        return { path, volume, otherUsers, usersInside: otherUsers.length === 0 ? [] : await usersInside({ path, volume }, strangers.value, resolve), possibleWriters }
+        const inside = otherUsers.length === 0 ? [] : await usersInside({ path, volume }, strangers.value, resolve)
+        return { path, volume, otherUsers, usersInside: inside, readersInside: await readersInside({ path, volume }, strangers.value, resolve), possibleWriters }
       }),
     ),
   )

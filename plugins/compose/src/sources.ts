@@ -17,9 +17,9 @@ import { resolvingOnce, runningStrangers, writersTo } from './place-writers.js'
 import { knownEngine } from './readiness.js'
 import { StackMounts } from './stack-mounts.js'
 import type { Tools } from './tools.js'
-import { usersInside } from './users-inside.js'
+import { readersInside, usersInside } from './users-inside.js'
 import { existingVolumes, isInMemory, volumePlace, type VolumeUse, volumesOfProjects, volumeUses } from './volumes.js'
-import { isOfTheSystem } from './watch.js'
+import { isHostFolder, isOfTheSystem } from './watch.js'
 
 /** A source before it was looked at. */
 interface Place {
@@ -79,7 +79,14 @@ export async function sourcesOf(tools: Tools, models: Models, state: StackState,
   const sources = await withoutHost(tools, state, await gather(state, places), options)
   const resolve = resolvingOnce()
   const used = await Promise.all(sources.map(async (source) => withUsers(source, source.canBeRead || source.volume !== '' ? await writersTo(source, strangers.value, resolve) : [])))
-  return answered(await Promise.all(used.map(async (source) => (source.otherUsers.length === 0 ? source : { ...source, usersInside: await usersInside(source, strangers.value, resolve) }))))
+  return answered(
+    await Promise.all(
+      used.map(async (source): Promise<Source> => {
+        const readers = source.canBeRead || source.volume !== '' ? await readersInside(source, strangers.value, resolve) : []
+        return { ...source, ...(source.otherUsers.length === 0 ? {} : { usersInside: await usersInside(source, strangers.value, resolve) }), ...(readers.length === 0 ? {} : { readersInside: readers }) }
+      }),
+    ),
+  )
 }
 
 /** Adds volumes of which only their label tells that they belong to the project. */
@@ -196,6 +203,7 @@ interface Unreadable {
   /** To this user alone. */
   readonly isForbidden: boolean
   readonly isUnanswered?: boolean
+  readonly isHostFolder?: true
 }
 
 const doesNotAnswer: Unreadable = { whyNot: 'its file system does not answer', isForbidden: false, isUnanswered: true }
@@ -209,7 +217,8 @@ async function isHanging(path: string): Promise<boolean> {
 
 async function whyUnreadable(place: Place, path: string): Promise<Unreadable> {
   const because = (whyNot: string, isForbidden = false): Unreadable => ({ whyNot, isForbidden })
-  if (place.kind === 'bind' && isOfTheSystem(path)) return because('it belongs to the system')
+  if (place.kind === 'bind' && isHostFolder(path)) return { ...because('it belongs to the whole host, and such a folder is never saved as a whole'), isHostFolder: true }
+  if (place.kind === 'bind' && isOfTheSystem(path)) return because('it belongs to the system, which is never saved')
   try {
     const { kind } = await files.stat(path)
     if (kind !== 'file' && kind !== 'directory') return because(kind === 'socket' ? 'it is a socket' : 'it is a device or a pipe')

@@ -28,10 +28,15 @@ export function placesOf(state: StackState): Places {
 
 /** The host's own trees and sockets, which hold no stack's data and which many containers share. */
 export function isOfTheSystem(path: string): boolean {
-  return (
-    ['/', '/etc', '/usr', '/bin', '/sbin', '/lib', '/lib64', '/boot', '/var', '/home', '/root', '/opt', '/srv', '/mnt', '/media', '/tmp', '/var/lib', '/var/log'].includes(path) ||
-    ['/proc', '/sys', '/dev', '/run', '/var/run', '/lib/modules', '/usr/lib/modules', '/var/lib/docker', '/var/lib/containerd'].some((tree) => isInside(path, tree))
-  )
+  return isHostFolder(path) || ['/proc', '/sys', '/dev', '/run', '/var/run', '/lib/modules', '/usr/lib/modules', '/var/lib/docker', '/var/lib/containerd'].some((tree) => isInside(path, tree))
+}
+
+/**
+ * Returns whether a path is a folder of the whole host, which no stack has for itself, though a folder inside it may well be a stack's.
+ * No backup of a stack takes it along as a whole: a recovery would exchange the data of everyone else with it.
+ */
+export function isHostFolder(path: string): boolean {
+  return ['/', '/etc', '/usr', '/bin', '/sbin', '/lib', '/lib64', '/boot', '/var', '/home', '/root', '/opt', '/srv', '/mnt', '/media', '/tmp', '/var/lib', '/var/log'].includes(path)
 }
 
 /**

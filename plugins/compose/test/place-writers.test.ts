@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import type { ContainerMount } from '@stackbk/contract'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { service } from '../../../test/fixtures/compose-stack.js'
+import { readersInside } from '../src/users-inside.js'
 import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 test('who can write to a place is found by the path and by the name of the volume, without any model; who only reads, or is excepted, is not', async () => {
@@ -37,6 +39,36 @@ test('who can write to a place is found by the path and by the name of the volum
     ['', [], []],
     [join(outside, 'gone'), [], []],
   ])
+  expect(found.map(({ readersInside: readers }) => readers)).toEqual([
+    [{ name: nameOf('reader'), paths: [join(outside, 'place')] }],
+    [{ name: nameOf('reader'), paths: [found[1]!.path] }],
+    [],
+    undefined,
+    undefined,
+    undefined,
+  ])
   const rest = good(await runtime.writersAt!(places, { except: containers.filter(({ service: name }) => name !== 'above').map(({ id }) => id) }))
   expect(rest.map(({ otherUsers }) => otherUsers)).toEqual([[nameOf('above')], [], [nameOf('above')], [], [], []])
+})
+
+test('who only reads a place, or something inside it, is a reader; who reads a folder above, or may also write inside, is none', async () => {
+  const mount = (source: string, writable = false, name = ''): ContainerMount => ({ kind: name === '' ? 'bind' : 'volume', name, source, target: '/x', driver: '', writable, isAnonymous: false })
+  const containers = [
+    { name: 'at', mounts: [mount('/srv/place'), mount('/srv/other')] },
+    { name: 'inside', mounts: [mount('/srv/place/deep'), mount('/srv/place/also')] },
+    { name: 'above', mounts: [mount('/srv')] },
+    { name: 'beside', mounts: [mount('/srv/place-two')] },
+    { name: 'writer', mounts: [mount('/srv/place', true)] },
+    { name: 'both', mounts: [mount('/srv/place/deep'), mount('/srv/place/also', true)] },
+    { name: 'manager', mounts: [mount('/srv/place'), mount('/srv', true)] },
+    { name: 'volume', mounts: [mount('/elsewhere', false, 'data')] },
+    { name: 'nothing', mounts: [mount('')] },
+  ]
+  const resolve = (path: string): Promise<string> => Promise.resolve(path)
+  expect(await readersInside({ path: '/srv/place', volume: '' }, containers, resolve)).toEqual([
+    { name: 'at', paths: ['/srv/place'] },
+    { name: 'inside', paths: ['/srv/place/deep', '/srv/place/also'] },
+    { name: 'manager', paths: ['/srv/place'] },
+  ])
+  expect(await readersInside({ path: '/volumes/data', volume: 'data' }, containers, resolve)).toEqual([{ name: 'volume', paths: ['/volumes/data'] }])
 })

@@ -21,6 +21,10 @@ async function sourcesOf(directory: string): Promise<readonly Source[]> {
   return good(await runtime.sources(await look(runtime, directory)))
 }
 
+async function readersOf(directory: string): Promise<unknown> {
+  return (await sourcesOf(directory)).flatMap(({ volume, path, readersInside = [] }) => (readersInside.length === 0 ? [] : [[volume || path, readersInside.map(({ name }) => name)]]))
+}
+
 function pathsOf(sources: readonly Source[], kind: Source['kind']): string[] {
   return sources.filter((source) => source.kind === kind).map((source) => source.path).sort()
 }
@@ -186,7 +190,7 @@ test('binds outside of the folder are sources, those inside are part of it, and 
   const sources = await sourcesOf(stack.directory)
   expect(pathsOf(sources, 'bind')).toEqual([outside, join(outside, 'linked'), socket, join(outside, 'missing'), '/proc'].sort())
   const why = Object.fromEntries(sources.map((source) => [source.path, source.whyNot]))
-  expect(why).toMatchObject({ [outside]: '', [join(outside, 'linked')]: '', [socket]: 'it is a socket', '/proc': 'it belongs to the system', [join(outside, 'missing')]: 'it is not there' })
+  expect(why).toMatchObject({ [outside]: '', [join(outside, 'linked')]: '', [socket]: 'it is a socket', '/proc': 'it belongs to the system, which is never saved', [join(outside, 'missing')]: 'it is not there' })
   expect(sources.find((source) => source.path === outside)?.isWritable).toBe(false)
 })
 
@@ -205,6 +209,7 @@ test('other users are the running containers of elsewhere that can write to the 
   await start('reader', `${stack.project}_data:/x:ro`)
   await start('stranger', `${await outsideFolder()}:/x`)
   const users = Object.fromEntries((await sourcesOf(stack.directory)).map((source) => [source.volume || source.path, source.otherUsers.map((name) => name.replace(`${stack.project}-`, '')).sort()]))
+  expect(await readersOf(stack.directory)).toEqual([[`${stack.project}_data`, [`${stack.project}-reader`]]])
   expect(users).toEqual({ [stack.directory]: ['inside'], [`${stack.project}_data`]: ['volume'], [outside]: ['above'] })
 })
 
@@ -214,4 +219,13 @@ test('a model that does not resolve leaves the sources that the containers tell'
   await stack.write('compose.yaml', 'services: [broken\n')
   const sources = await sourcesOf(stack.directory)
   expect(sources.map((source) => source.volume || source.path)).toEqual([stack.directory, `${stack.project}_data`, outside])
+})
+
+test('a folder of the whole host is marked, since only folders inside it can be saved; what the system keeps is not', async () => {
+  const folders = ['/', '/etc', '/home', '/media', '/mnt', '/opt', '/root', '/srv', '/tmp', '/var/log']
+  const stack = await liveStack({ isUp: false, compose: { services: { web: service({ volumes: [...folders, '/proc', '/var/lib/docker', '/opt/stackbk-not-there'].map((path) => `${path}:/host${path}`) }) } } })
+  const sources = (await sourcesOf(stack.directory)).filter(({ kind }) => kind === 'bind')
+  expect(sources.filter(({ isHostFolder }) => isHostFolder === true).map(({ path, canBeRead, isWritable }) => [path, canBeRead, isWritable])).toEqual(folders.map((path) => [path, false, true]))
+  const why = Object.fromEntries(sources.map(({ path, whyNot }) => [path, whyNot]))
+  expect(why).toMatchObject({ '/home': 'it belongs to the whole host, and such a folder is never saved as a whole', '/proc': 'it belongs to the system, which is never saved', '/var/lib/docker': 'it belongs to the system, which is never saved', '/opt/stackbk-not-there': 'it is not there' })
 })

@@ -52,7 +52,7 @@ export function coverageOf(stack: Pick<Stack, 'name' | 'directory'>, sources: re
   const problems = [
     ...closed.map((source) => notReadable(stack.name, source)),
     ...misplaced.map((source) => misplacedVolume(stack.name, source)),
-    ...unheld.map((source) => notHeld(stack.name, source)),
+    ...unheld.map((source) => notHeld(stack.name, source, choices)),
     ...leftOutProblems(stack.name, [...new Set(leftOut)].filter(({ path }) => !choices.ignoreMounts.some((ignored) => isAbsolute(ignored) && isWithin(path, ignored)))),
   ]
   return { paths, excludePaths, problems, isIncomplete: closed.length > 0 || misplaced.length > 0 }
@@ -156,7 +156,7 @@ function nameOf(source: Source): string {
   return source.volume === '' ? source.path : `the volume ${source.volume} (${source.path})`
 }
 
-function notHeld(stack: string, source: Source): Problem {
+function notHeld(stack: string, source: Source, { includeBinds }: CoverageChoices): Problem {
   if (source.missing !== undefined) {
     return {
       severity: 'warning',
@@ -170,12 +170,17 @@ function notHeld(stack: string, source: Source): Problem {
     severity: 'warning',
     code: 'not-in-backup',
     message: `${nameOf(source)} is written to by ${source.services.join(', ') || 'this stack'} and is not in the backup${source.whyNot === '' ? '' : `: ${source.whyNot}`}`,
-    fix:
-      source.kind === 'bind'
-        ? `Set INCLUDE_BINDS=writable, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`
-        : `Make it readable, or list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`,
+    fix: wayToHold(source, includeBinds, `list ${source.path} in IGNORE_MOUNTS, in [stack:${stack}]`),
     stack,
   }
+}
+
+/** Returns what would bring it into the backup, or else the one thing that ends the warning. */
+function wayToHold({ kind, path, canBeRead, isForbidden, isUnanswered, isNotOnHost, isHostFolder }: Source, includeBinds: CoverageChoices['includeBinds'], ignoreIt: string): string {
+  if (kind !== 'bind') return `Make it readable, or ${ignoreIt}`
+  if (isHostFolder === true) return `In the compose file, mount the folders inside ${path} that hold the data, instead of ${path}${includeBinds === 'writable' ? '' : ', and set INCLUDE_BINDS=writable'}; or ${ignoreIt}`
+  const wouldBeHeld = canBeRead || isForbidden === true || isUnanswered === true || isNotOnHost === true
+  return wouldBeHeld ? `Set INCLUDE_BINDS=writable, or ${ignoreIt}` : `If its data is not needed, ${ignoreIt}`
 }
 
 /** A path within another one of the list says nothing new, and restic would read it twice, unless it lies in what is left out. */

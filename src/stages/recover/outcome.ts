@@ -17,6 +17,7 @@ import { overwriteFiles, overwriteVolumes } from './overwriting.js'
 import type { RecoveryFolder } from './record.js'
 import type { Recovery } from './recovery.js'
 import { placeOf } from './relocation.js'
+import { tellWhoNeedsRestart } from './restarts.js'
 import { fillVolumes, type FillContext } from './volumes.js'
 
 /** What a rebuild came to: up; or why not, and whether the volumes were filled before that. */
@@ -95,6 +96,7 @@ export async function finish(recovery: Recovery): Promise<void> {
   recovery.note({ phase: 'confirmed' })
   // Before the record goes, which alone knows that what the journal says is no longer wanted.
   recovery.run.journal.remove(recovery.record.key)
+  tellWhoNeedsRestart(recovery)
   await cleanUp(recovery)
 }
 

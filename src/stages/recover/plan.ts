@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { basename, isAbsolute, normalize } from 'node:path'
 
-import type { Capsule, ContainerState, Engine, Preflight, RebuildProblem, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
+import type { Capsule, ContainerState, Engine, PlaceReader, Preflight, RebuildProblem, RebuildProblemCode, Runtime, Snapshot, Source, StackState } from '@stackbk/contract'
 
 import { counted } from '../../counted.js'
 import { problemFrom, StackbkError, type Problem } from '../../errors.js'
@@ -22,7 +22,7 @@ import type { RecoveryChanges } from './recover-result.js'
 import { destinationOf, destinationProblems, heldOf, placeOf, type Relocation } from './relocation.js'
 import { eachSnapshotEntry } from './snapshot-entries.js'
 import { subvolumesAt } from './subvolumes.js'
-import { usedByOthers, usedPlacesOf } from './used-places.js'
+import { mayNeedRestart, readersOf, usedByOthers, usedPlacesOf } from './used-places.js'
 
 /** What will be done for one stack, found out before anything is touched. */
 export interface RecoveryPlan {
@@ -49,6 +49,8 @@ export interface RecoveryPlan {
   readonly writtenFiles: readonly string[]
   /** What outside of its folder is not the stack's alone. Absent: nothing. */
   readonly foreignPaths?: readonly ForeignPath[]
+  /** Running containers of elsewhere that only read what is exchanged. Absent: none. */
+  readonly readers?: readonly PlaceReader[]
   /** Subvolumes among what comes back, on this host: they stay, and what is in them is exchanged. Absent: none. */
   readonly subvolumes?: readonly string[]
   readonly shares: readonly FileSystemShare[]
@@ -195,7 +197,11 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
   const staying = new Set(foreignPaths.filter(stays).map(({ path }) => heldOf(draft.relocations, path)))
   const held = draft.held.filter((path) => !staying.has(path))
   const part = isSound() ? await partOf({ ...draft, held, staying }, state, context) : null
-  problems.push(...usedByOthers({ ...draft, held, part, isPath: context.path !== undefined, overwrite: context.overwrite }, known))
+  const exchange = { ...draft, held, part, isPath: context.path !== undefined, overwrite: context.overwrite }
+  problems.push(...usedByOthers(exchange, known))
+  const readers = readersOf(exchange, known)
+  // What has to be restarted in the end is known once it is known what was exchanged. What is written over stays in its place.
+  if (run.dryRun && !context.overwrite) problems.push(...readers.map((reader) => mayNeedRestart(draft.name, reader)))
   const ofServices = part === null ? null : mountsOf(state, context.services)
   if (isSound()) problems.push(...(await foreignPathProblems(draft, foreignPaths.filter(({ path }) => ofServices === null || ofServices.some((mount) => isWithin(path, mount))), context)))
   if (isSound() && part === null && draft.capsule !== null) problems.push(...(await outlookOf(draft, draft.capsule, others, context)))
@@ -210,6 +216,7 @@ async function completed(draft: Draft, state: StackState | null, others: readonl
     writtenFiles,
     subvolumes,
     foreignPaths: foreignPaths.map(({ path, reason, isUsed }) => ({ path, reason, isUsed })),
+    ...(readers.length === 0 ? {} : { readers }),
     part,
     shares,
     mountPoints: disks.mountPoints,

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { Capsule } from '@stackbk/contract'
+import type { Capsule, PlaceReader } from '@stackbk/contract'
 
 import { syncFolder } from '../../host/atomic-write.js'
 import { ensureFolder } from '../../host/state-folder.js'
@@ -64,6 +64,8 @@ export interface RecoveryRecord {
   readonly excludeRoots?: readonly string[]
   /** What outside of its folder is not the stack's alone. Absent: nothing. */
   readonly foreignPaths?: readonly ForeignPath[]
+  /** Containers of elsewhere that only read what is exchanged: they have to be restarted afterwards. Absent: none. */
+  readonly readers?: readonly PlaceReader[]
   /** Subvolumes among what comes back, which stay. Absent: none. */
   readonly subvolumes?: readonly string[]
   /** Anonymous volumes among {@link oldVolumes} that hold more than the snapshot does: they are not removed. */

@@ -20,6 +20,7 @@ import { changesOf } from './preview.js'
 import { movedFromOf, type RecoveredStack } from './recover-result.js'
 import type { RecoveryRecord } from './record.js'
 import { placeOf } from './relocation.js'
+import { tellWhoNeedsRestart } from './restarts.js'
 import { extractFor } from './volume-extraction.js'
 
 export interface RecoverStackContext {
@@ -98,6 +99,7 @@ function firstRecord(plan: RecoveryPlan, { run, repository, services, noStart, o
     excludes: plan.excludes,
     ...(plan.excludeRoots === undefined ? {} : { excludeRoots: plan.excludeRoots }),
     ...(plan.foreignPaths === undefined || plan.foreignPaths.length === 0 ? {} : { foreignPaths: plan.foreignPaths }),
+    ...(plan.readers === undefined ? {} : { readers: plan.readers }),
     ...(plan.subvolumes === undefined || plan.subvolumes.length === 0 ? {} : { subvolumes: plan.subvolumes }),
     overwritten: overwrite ? (plan.part?.paths ?? files) : [],
     moves: [],
@@ -224,6 +226,7 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
 async function keepAside(recovery: Recovery): Promise<void> {
   const { folders, name } = recovery.record
   recovery.complain('warning', 'kept-aside', `what was there of ${name} is kept, since nothing was started: ${folders.map(({ path }) => `${path}/before`).join(', ')}`, `When the stack is as it should be, remove it: rm -r ${folders.map(({ path }) => path).join(' ')}`)
+  tellWhoNeedsRestart(recovery)
   for (const folder of folders) await removeTree(dirname(stagedPath(folder, '/x')))
   recovery.run.journal.remove(recovery.record.key)
   recovery.forget()

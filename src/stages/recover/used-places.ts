@@ -1,13 +1,13 @@
 import { readdirSync } from 'node:fs'
 
-import type { Answer, Capsule, CapsuleVolume, PlaceInQuestion, Runtime, Source, StackState } from '@stackbk/contract'
+import { shellWord, type Answer, type Capsule, type CapsuleVolume, type PlaceInQuestion, type PlaceReader, type Runtime, type Source, type StackState } from '@stackbk/contract'
 
 import type { Problem } from '../../errors.js'
 import { isWithin } from '../../host/mounts.js'
 import { placeOf, type Relocation } from './relocation.js'
 
-/** A place of a stack on this host, and who else runs and can write to it. */
-export type UsedPlace = Pick<Source, 'kind' | 'path' | 'volume' | 'otherUsers' | 'usersInside' | 'possibleWriters'>
+/** A place of a stack on this host, and who else runs and can write to it, or reads it. */
+export type UsedPlace = Pick<Source, 'kind' | 'path' | 'volume' | 'otherUsers' | 'usersInside' | 'readersInside' | 'possibleWriters'>
 
 /** What is to come back of a stack, as far as it says where others could write. */
 export interface UsedPlacesRequest {
@@ -90,6 +90,20 @@ export function usedByOthers(request: ExchangeRequest, used: readonly UsedPlace[
         ...(above.length === 0 ? [] : [{ severity: 'warning', code: 'mounted-elsewhere', message: `${above.join(', ')} ${above.length === 1 ? 'has' : 'have'} a folder above ${path} mounted and may write there: nothing must be saved in it during the recovery`, fix: '', stack: request.name } as const]),
       ]
     })
+}
+
+/** Returns who only reads what is exchanged, each container once. Such a one is in nobody's way, and goes on with what was there before. */
+export function readersOf(request: ExchangeRequest, used: readonly UsedPlace[]): readonly PlaceReader[] {
+  const paths = new Map<string, readonly string[]>()
+  for (const { readersInside = [] } of used.filter((place) => isExchanged(request, place))) {
+    for (const reader of readersInside) paths.set(reader.name, [...new Set([...(paths.get(reader.name) ?? []), ...reader.paths])])
+  }
+  return [...paths].map(([name, mounted]) => ({ name, paths: mounted }))
+}
+
+/** Names, before anything is exchanged, who may have to be restarted afterwards. */
+export function mayNeedRestart(stack: string, { name, paths }: PlaceReader): Problem {
+  return { severity: 'warning', code: 'needs-restart', message: `${name}, which is not of this stack, has ${paths.join(', ')} mounted and only reads it: after the recovery it may see the old files until it is restarted`, fix: `After the recovery, run: docker restart ${shellWord(name)}`, stack }
 }
 
 /** Returns whether something at this place is exchanged. A whole stack's volume is found by its name, wherever its data lies now; a part by its path. */

@@ -76,6 +76,26 @@ describe('what a snapshot holds of a stack', () => {
     expect(coverage([folder, system('/srv/app.sock')]).codes).toEqual(['not-in-backup'])
   })
 
+  it('says of a folder of the whole host that it is never saved, with a step that works, whatever INCLUDE_BINDS is', () => {
+    const home = source('/home', { kind: 'bind', canBeRead: false, whyNot: 'it belongs to the whole host, and such a folder is never saved as a whole', isHostFolder: true, device: 5 })
+    const message = '/home is written to by app and is not in the backup: it belongs to the whole host, and such a folder is never saved as a whole'
+    const inside = 'In the compose file, mount the folders inside /home that hold the data, instead of /home'
+    expect(coverage([folder, home], { includeBinds: 'writable' })).toEqual({ paths: ['/opt/web'], codes: ['not-in-backup'], messages: `${message} | ${inside}; or list /home in IGNORE_MOUNTS, in [stack:web]` })
+    expect(coverage([folder, home]).messages).toBe(`${message} | ${inside}, and set INCLUDE_BINDS=writable; or list /home in IGNORE_MOUNTS, in [stack:web]`)
+    expect(coverage([folder, home], { includeBinds: 'writable', ignoreMounts: ['/home'] }).codes).toEqual([])
+  })
+
+  it('advises INCLUDE_BINDS only where that would help', () => {
+    const socket = source('/srv/app.sock', { kind: 'bind', canBeRead: false, whyNot: 'it is a socket', device: 5 })
+    const docker = source('/var/lib/docker', { kind: 'bind', canBeRead: false, whyNot: 'it belongs to the system, which is never saved', device: 5 })
+    for (const includeBinds of ['none', 'writable'] as const) {
+      const { messages } = coverage([folder, socket, docker], { includeBinds })
+      expect(messages).toContain('If its data is not needed, list /var/lib/docker in IGNORE_MOUNTS, in [stack:web]')
+      expect(messages).not.toContain('INCLUDE_BINDS')
+    }
+    expect(coverage([folder, source('/srv/photos', { kind: 'bind', canBeRead: false, whyNot: 'this user may not read it', isForbidden: true })]).messages).toContain('Set INCLUDE_BINDS=writable')
+  })
+
   it('is not whole where this user may not read what belongs into it, and says so unless that is known', () => {
     const closed = { canBeRead: false, whyNot: 'this user may not read it', isForbidden: true }
     const secret = source('/etc/web/secret', { kind: 'model-file', isWritable: false, ...closed })

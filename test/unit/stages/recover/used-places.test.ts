@@ -12,6 +12,8 @@ interface Stranger {
   readonly inside?: readonly string[]
   /** It has a folder above this one mounted. */
   readonly above?: readonly string[]
+  /** It has these mounted and only reads them. */
+  readonly reads?: readonly string[]
 }
 
 interface Host {
@@ -23,6 +25,7 @@ interface Host {
   readonly moved?: Readonly<Record<string, string>>
   readonly state?: StackState
   readonly sources?: readonly Source[]
+  readonly dryRun?: boolean
   readonly runtime?: Partial<Runtime>
 }
 
@@ -35,7 +38,7 @@ interface Planned {
 const dataOf = (name: string): string => at(`volumes/${name}/_data`)
 
 /** Plans the recovery of `web`, which has been taken down unless a state says otherwise. */
-async function planned({ strangers = [], volumes = [], outside = [], moved = {}, state, sources = [], runtime: more = {} }: Host, choices: Partial<PlanContext> = {}): Promise<Planned> {
+async function planned({ strangers = [], volumes = [], outside = [], moved = {}, state, sources = [], dryRun = false, runtime: more = {} }: Host, choices: Partial<PlanContext> = {}): Promise<Planned> {
   write('dirlist', '')
   write('stacks/web/compose.yaml', 'x')
   const recorded = volumes.map((volume): CapsuleVolume => ({ name: 'media', key: 'media', driver: 'local', options: {}, labels: {}, isExternal: false, isAnonymous: false, path: dataOf(volume.name ?? 'media'), service: '', containerNumber: 0, target: '/media', ...volume }))
@@ -67,14 +70,16 @@ async function planned({ strangers = [], volumes = [], outside = [], moved = {},
         const name = volume === '' ? path : volume
         const usersInside = strangers.filter(({ inside = [] }) => inside.includes(name)).map((one) => one.name)
         const above = strangers.filter((one) => one.above?.includes(name) === true).map((one) => one.name)
-        return { path: volume === '' ? path : (moved[volume] ?? dataOf(volume)), volume, otherUsers: [...usersInside, ...above], usersInside, possibleWriters: [] }
+        const place = volume === '' ? path : (moved[volume] ?? dataOf(volume))
+        const readersInside = strangers.filter(({ reads = [] }) => reads.includes(name)).map((one) => ({ name: one.name, paths: [place] }))
+        return { path: place, volume, otherUsers: [...usersInside, ...above], usersInside, readersInside, possibleWriters: [] }
       })))
     },
     ...more,
   })
   const held = recorded.filter(({ path }) => !path.startsWith(at('stacks/web'))).map(({ path }) => path)
   const snapshot = snapshotOf('web', { paths: [at('stacks/web'), ...outside, ...held, '/state/stackbk-capsule.json'] })
-  const plans = await planRecoveries([{ stack: 'web', snapshot }], { run: testRun(), engine, runtime, services: [], allowHostVolumes: false, createExternal: false, overwrite: false, noStart: false, path: undefined, into: undefined, ...choices })
+  const plans = await planRecoveries([{ stack: 'web', snapshot }], { run: testRun({ dryRun }), engine, runtime, services: [], allowHostVolumes: false, createExternal: false, overwrite: false, noStart: false, path: undefined, into: undefined, ...choices })
   return { plan: plans[0]!, asked, except }
 }
 
@@ -145,4 +150,27 @@ it('a stack that runs is refused while another container writes to a volume that
   expect([codesOf(found), found.asked, found.except]).toEqual([['error in-use'], [{ path: '', volume: 'media' }], ['app-id']])
   const known = await planned({ state: running(), sources: [source(at('stacks/web')), source(dataOf('media'), { kind: 'named-volume', volume: 'media' })], volumes: [{}], runtime: { writersAt: nobodyWrites } })
   expect(codesOf(known)).toEqual([])
+})
+
+describe('a container of elsewhere that only reads', () => {
+  it('is in nobody\'s way; who it is goes into the plan, and a preview names it with what to do', async () => {
+    const host = { volumes: [{}], strangers: [{ name: 'my reader', reads: ['media', at('stacks/web')] }] }
+    const { plan } = await planned(host)
+    expect([plan.problems, plan.isBlocked, plan.readers]).toEqual([[], false, [{ name: 'my reader', paths: [dataOf('media'), at('stacks/web')] }]])
+    const preview = await planned({ ...host, dryRun: true })
+    expect(codesOf(preview)).toEqual(['warning needs-restart'])
+    expect(preview.plan.problems[0]).toMatchObject({ message: expect.stringContaining(`my reader, which is not of this stack, has ${dataOf('media')}, ${at('stacks/web')} mounted`), fix: "After the recovery, run: docker restart 'my reader'" })
+    expect(codesOf(await planned({ ...host, dryRun: true }, { overwrite: true }))).toEqual([])
+  })
+
+  it('is of no interest where what it reads stays', async () => {
+    write('volumes/media/_data/film')
+    expect((await planned({ volumes: [{ isExternal: true }], strangers: [{ name: 'reader', reads: ['media'] }] })).plan.readers).toBeUndefined()
+    expect((await planned({ strangers: [] })).plan.readers).toBeUndefined()
+  })
+
+  it('is known of a stack that runs by its sources too', async () => {
+    const sources = [source(at('stacks/web'), { readersInside: [{ name: 'reader', paths: [at('stacks/web/data')] }] })]
+    expect((await planned({ state: running(), sources })).plan.readers).toEqual([{ name: 'reader', paths: [at('stacks/web/data')] }])
+  })
 })
