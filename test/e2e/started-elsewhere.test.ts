@@ -68,6 +68,17 @@ describe('a stack whose containers were started from elsewhere is stopped, saved
     }
   })
 
+  it('when its .env names a first file of another folder, where Compose works then', async () => {
+    const common = join(world.root, 'common')
+    put(join(common, 'base.yaml'), JSON.stringify({ services: { app: polite } }))
+    const shop = await world.stack('shop', { model: { services: { app: { environment: { OWN: '${OWN:?}' }, volumes: ['data:/data', '${FILES:?}:/files'] } }, volumes: { data: {} } }, isUp: false })
+    shop.write('.env', `COMPOSE_FILE=${common}/base.yaml:compose.yaml\nOWN=shop\nFILES=${shop.directory}/files\n`)
+    await shop.up()
+    const container = `${shop.project}-app-1`
+    expect(await docker('inspect', '--format', '{{index .Config.Labels "com.docker.compose.project.working_dir"}}', container)).toBe(common)
+    await expectWayBack('shop', { files: [join(await volumeOf(`${shop.project}_data`), 'row'), join(shop.directory, 'files/row')], containers: [container] })
+  })
+
   /** Only root can mount. */
   it.runIf(process.getuid?.() === 0)('when a manager in a container has its folder by another path', async () => {
     const folder = join(world.root, 'manager', '5')

@@ -1,4 +1,4 @@
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 import type { ProjectState } from '@stackbk/contract'
 import { files as fileSystem } from '@stackbk/tool-runner/files'
@@ -10,25 +10,44 @@ const overrideFiles = ['compose.override.yml', 'compose.override.yaml', 'docker-
 
 /**
  * The project that Compose would make of the folder, for a stack without containers to ask. `null` when the folder holds no
- * compose file. The name is found as Compose finds it: COMPOSE_PROJECT_NAME, `name:`, the folder's own.
+ * compose file. The name is found as Compose finds it: COMPOSE_PROJECT_NAME, `name:`, that of the folder that Compose works in.
+ * Where the `.env` says which files there are, that is the folder of the first.
  *
  * @param environment the variables that Compose sees besides those of the folder's `.env`
  */
 export async function projectOfFolder(directory: string, environment: Readonly<Record<string, string>>): Promise<ProjectState | null> {
-  const ownVariables = await readEnvironmentFile(join(directory, '.env'))
-  const files = await configFilesOf(directory, ownVariables)
+  const folderVariables = await readEnvironmentFile(join(directory, '.env'))
+  const files = await configFilesOf(directory, folderVariables)
   if (files.length === 0) return null
+  const workingDirectory = dirname(files[0]!)
+  const isElsewhere = workingDirectory !== directory
+  const ownVariables = isElsewhere ? { ...(await readEnvironmentFile(join(workingDirectory, '.env'))), ...folderVariables } : folderVariables
   const variables = { ...ownVariables, ...environment, PWD: directory }
-  const name = normalized(ownVariables['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, variables)) || normalized(basename(directory))
+  const name = normalized(ownVariables['COMPOSE_PROJECT_NAME'] ?? '') || normalized(await nameIn(files, variables)) || normalized(basename(workingDirectory))
   if (name === '') return null
-  return { name, workingDirectory: directory, configFiles: files, environmentFiles: [], containers: [] }
+  return { name, workingDirectory, configFiles: files, environmentFiles: isElsewhere ? await environmentFilesOf(directory, workingDirectory) : [], containers: [] }
+}
+
+/** Returns the compose files that the folder's `.env` says, absolute; none where it says nothing of them. */
+export async function namedComposeFiles(directory: string): Promise<readonly string[]> {
+  return filesNamedIn(await readEnvironmentFile(join(directory, '.env')), directory)
+}
+
+/**
+ * Returns the environment files that Compose reads when it is called in a folder and works in another: the `.env` of both, as far
+ * as they are there. The folder's own counts before the other.
+ */
+export async function environmentFilesOf(directory: string, workingDirectory: string): Promise<string[]> {
+  const files = [join(workingDirectory, '.env'), join(directory, '.env')]
+  const areThere = await Promise.all(files.map((file) => fileSystem.isThere(file)))
+  return files.filter((_file, at) => areThere[at])
 }
 
 /** Whether the folder holds a compose file by one of the names that Compose looks for, or the one that its `.env` names. */
 export async function hasComposeFile(directory: string): Promise<boolean> {
   const found = await Promise.all(composeFiles.map((name) => fileSystem.isThere(join(directory, name))))
   if (found.includes(true)) return true
-  const [first] = filesNamedIn(await readEnvironmentFile(join(directory, '.env')), directory)
+  const [first] = await namedComposeFiles(directory)
   return first !== undefined && fileSystem.isThere(first)
 }
 

@@ -5,12 +5,12 @@ import type { Answer, CallOptions, ContainerState, ProjectState, StackState } fr
 
 import { type Container, isAlive, label, type LastExits, toState } from './container.js'
 import type { Docker } from './docker.js'
-import { projectOfFolder } from './folder.js'
+import { environmentFilesOf, projectOfFolder } from './folder.js'
 import { type Included, includedFrom } from './included.js'
 import { describeListed, inspectContainers, type Listed, lookAtHost } from './look.js'
 import { hereOf, type Place, placesByManagers } from './manager-paths.js'
-import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin, originOf } from './ownership.js'
-import { realPath, splitPaths } from './paths.js'
+import { foldersOf, isMadeFrom, isOfFilesNamedIn, isOfNeighbour, namedFiles, type Origin, originOf } from './ownership.js'
+import { splitPaths } from './paths.js'
 import type { Whereabouts } from './whereabouts.js'
 
 /** A container may vanish between the listing and the look at it; then both are done again. */
@@ -18,8 +18,8 @@ const attempts = 5
 
 /**
  * The states of these real directories: one listing and one look for all of them. A container belongs to the folder that
- * its project was started from, or that its first compose file lies in, symbolic links resolved; so all projects of a
- * folder are found, also those started with `-p`.
+ * its project was started from, or that its first compose file lies in, or whose `.env` gives just its compose files, symbolic
+ * links resolved; so all projects of a folder are found, also those started with `-p`.
  *
  * A stack of which nothing runs by that rule is asked for by its project's name too (invariant 8): a running container that
  * carries it makes the stack `running`, unless its labels name another folder with a compose file: then it is that folder's,
@@ -34,7 +34,7 @@ export async function inspectStacks(docker: Docker, directories: readonly string
     if (!listed.ok) return listed
     const places = await placesByManagers(docker, listed.value, options)
     if (!places.ok) return places
-    const folders = await foldersOf(listed.value, places.value)
+    const folders = await foldersOfAll(listed.value, places.value)
     const matched = new Map<string, Listed[]>()
     const vacant = new Map<string, ProjectState>()
     const included = new Map<string, readonly Included<Listed>[]>()
@@ -142,7 +142,7 @@ function dependentsOf(containers: readonly Owner[], others: readonly Container[]
   return found
 }
 
-async function projectsOf({ containers, included, placeOf, lastExitOf }: Found): Promise<ProjectState[]> {
+async function projectsOf({ directory, containers, included, placeOf, lastExitOf }: Found): Promise<ProjectState[]> {
   const names = [...new Set(containers.map((container) => container.allLabels[label.project] ?? ''))].sort()
   return Promise.all(names.map(async (name) => {
     const own = containers.filter((container) => (container.allLabels[label.project] ?? '') === name).sort(byServiceAndNumber)
@@ -153,6 +153,9 @@ async function projectsOf({ containers, included, placeOf, lastExitOf }: Found):
     const named = teller.allLabels[label.workingDirectory] ?? ''
     const workingDirectory = here(named)
     const others = [...new Set(own.map((container) => container.allLabels[label.workingDirectory] ?? ''))].filter((folder) => folder !== '' && folder !== workingDirectory)
+    const environmentFiles = splitPaths(teller.allLabels[label.environmentFiles] ?? '', named).map((file) => here(isAbsolute(named) ? resolve(named, file) : file))
+    // Compose names no file that it reads by itself, and it reads that of the folder it was called in too.
+    const isCalledElsewhere = environmentFiles.length === 0 && workingDirectory !== directory && (await isOfFilesNamedIn(directory, originOf(teller.allLabels)))
     const part = included.find(({ project, containers: rows }) => project === name && rows.some(({ id }) => id === teller.id))
     return {
       name,
@@ -160,7 +163,7 @@ async function projectsOf({ containers, included, placeOf, lastExitOf }: Found):
       ...(others.length === 0 ? {} : { otherWorkingDirectories: others }),
       ...(part === undefined ? {} : { services: part.services }),
       configFiles: (await namedFiles(originOf(teller.allLabels))).map(here),
-      environmentFiles: splitPaths(teller.allLabels[label.environmentFiles] ?? '', named).map((file) => here(isAbsolute(named) ? resolve(named, file) : file)),
+      environmentFiles: isCalledElsewhere ? await environmentFilesOf(directory, workingDirectory) : environmentFiles,
       containers: own.map((container) => toState(container, lastExitOf)),
     }
   }))
@@ -170,19 +173,20 @@ function byServiceAndNumber(one: Container, other: Container): number {
   return one.service.localeCompare(other.service) || Number(one.isOneOff) - Number(other.isOneOff) || one.number - other.number || one.name.localeCompare(other.name)
 }
 
-/** The real folders that each container of a project belongs to. */
-async function foldersOf(listed: readonly Listed[], places: ReadonlyMap<Listed, Place>): Promise<ReadonlyMap<Listed, readonly string[]>> {
-  const real = new Map<string, Promise<string>>()
-  const resolved = (path: string): Promise<string> => {
-    const known = real.get(path) ?? realPath(path)
-    real.set(path, known)
-    return known
+/** The real folders that each container of a project belongs to. Those of the same labels are looked for once. */
+async function foldersOfAll(listed: readonly Listed[], places: ReadonlyMap<Listed, Place>): Promise<ReadonlyMap<Listed, readonly string[]>> {
+  const known = new Map<string, Promise<readonly string[]>>()
+  const found = (container: Listed): Promise<readonly string[]> => {
+    const key = JSON.stringify([container.workingDirectory, container.configFiles])
+    const folders = known.get(key) ?? foldersOf(container)
+    known.set(key, folders)
+    return folders
   }
   const entries = listed
     .filter((container) => container.project !== '')
-    .map(async (container): Promise<[Listed, string[]]> => {
+    .map(async (container): Promise<[Listed, readonly string[]]> => {
       const place = places.get(container)
-      return [container, place === undefined ? await Promise.all(namedFolders(container).map(resolved)) : [place.here]]
+      return [container, place === undefined ? await found(container) : [place.here]]
     })
   return new Map(await Promise.all(entries))
 }

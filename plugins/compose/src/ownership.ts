@@ -4,8 +4,8 @@ import type { ProjectState } from '@stackbk/contract'
 import { files as fileSystem } from '@stackbk/tool-runner/files'
 
 import { label } from './container.js'
-import { hasComposeFile } from './folder.js'
-import { realPath, splitPaths } from './paths.js'
+import { hasComposeFile, namedComposeFiles } from './folder.js'
+import { isInside, realPath, splitPaths } from './paths.js'
 
 /** What the labels of a container say about where it was made from. Several folders may use the same project name. */
 export interface Origin {
@@ -23,9 +23,40 @@ export function originOf(labels: Readonly<Record<string, string>>): Origin {
 
 /** Returns the folders that the labels name: the working directory, and the folder of the first compose file. Looks at no disk. */
 export function namedFolders({ workingDirectory, configFiles }: Pick<Origin, 'workingDirectory' | 'configFiles'>): readonly string[] {
-  const first = configFiles.split(isAbsolute(configFiles) ? /,(?=\/)|,-(?=,|$)/ : ',')[0]!
+  const [first = ''] = pathsIn(configFiles)
   const file = isFile(first) ? absoluteIn(workingDirectory, first) : null
   return [...new Set([...(isAbsolute(workingDirectory) ? [workingDirectory] : []), ...(file === null ? [] : [dirname(file)])])]
+}
+
+/**
+ * Returns the real folders that a container belongs to by its labels: those that they name, or the one whose `.env` gives exactly
+ * these compose files. Compose works in the folder of the first file, so a stack whose first file is one that several stacks have
+ * in common would count as the stack of that folder.
+ */
+export async function foldersOf(origin: Pick<Origin, 'workingDirectory' | 'configFiles'>): Promise<readonly string[]> {
+  const named = await Promise.all(namedFolders(origin).map(realPath))
+  const files = pathsIn(origin.configFiles).length < 2 ? [] : await Promise.all((await namedFiles(origin)).map(realPath))
+  const [ofFirst, ...others] = files.map((file) => dirname(file))
+  if (ofFirst === undefined || others.every((folder) => folder === ofFirst)) return named
+  const candidates = [...new Set([ofFirst, ...others])]
+  const areOwners = await Promise.all(candidates.map(async (folder) => isSameList(files, await ownFiles(folder))))
+  const owners = candidates.filter((_folder, at) => areOwners[at])
+  if (owners.length === 0) return named
+  return [...new Set([...named.filter((folder) => folder !== ofFirst), ...owners])]
+}
+
+/** Returns whether the `.env` of this real folder gives exactly the compose files that the labels name, wherever these lie. */
+export async function isOfFilesNamedIn(directory: string, origin: Pick<Origin, 'workingDirectory' | 'configFiles'>): Promise<boolean> {
+  const own = await ownFiles(directory)
+  return own.length > 0 && isSameList(own, await Promise.all((await namedFiles(origin)).map(realPath)))
+}
+
+async function ownFiles(directory: string): Promise<readonly string[]> {
+  return Promise.all((await namedComposeFiles(directory)).map(realPath))
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((file, at) => file === other[at])
 }
 
 /**
@@ -47,9 +78,11 @@ export async function namedFiles({ workingDirectory, configFiles }: Pick<Origin,
 
 /**
  * Returns whether the container belongs to another stack folder than this real one: a folder that its labels name is there, and has a
- * compose file. Labels that name a folder which is gone or was moved say nothing.
+ * compose file. Labels that name a folder which is gone or was moved say nothing, and the files that the folder's own `.env` gives
+ * are its own wherever they lie.
  */
 export async function isOfNeighbour(origin: Origin, directory: string): Promise<boolean> {
+  if (await isOfFilesNamedIn(directory, origin)) return false
   for (const file of await namedFiles(origin)) if ((await isRegularFile(file)) && dirname(await realPath(file)) !== directory) return true
   if (!isAbsolute(origin.workingDirectory)) return false
   const folder = await realPath(origin.workingDirectory)
@@ -63,8 +96,20 @@ export async function isOfNeighbour(origin: Origin, directory: string): Promise<
 export function isMadeFrom(origin: Origin, project: Pick<ProjectState, 'name' | 'workingDirectory' | 'otherWorkingDirectories' | 'services' | 'configFiles'>, directory: string): boolean {
   if (origin.project !== project.name || project.services?.includes(origin.service) === false) return false
   const { workingDirectory } = origin
-  if (['', directory, project.workingDirectory, ...(project.otherWorkingDirectories ?? [])].includes(workingDirectory)) return true
+  if (workingDirectory === '') return true
+  const files = pathsIn(origin.configFiles)
+  // Compose works in the folder of the first file, which others may have in common with the stack: then the further ones tell.
+  const isToldByLaterFiles = dirname(project.configFiles[0] ?? '') !== directory && project.configFiles.some((file) => dirname(file) === directory)
+  if (isToldByLaterFiles && workingDirectory !== directory) return files.some((file) => dirname(file) === directory)
+  if ([directory, project.workingDirectory, ...(project.otherWorkingDirectories ?? [])].includes(workingDirectory)) {
+    return files.every((file) => !isAbsolute(file) || isInside(file, workingDirectory) || project.configFiles.includes(file))
+  }
   return project.configFiles.some((file) => origin.configFiles === file || origin.configFiles.startsWith(`${file},`))
+}
+
+/** As they stand in the label, `-` left out but where it is the first. Looks at no disk. */
+function pathsIn(configFiles: string): readonly string[] {
+  return configFiles.split(isAbsolute(configFiles) ? /,(?=\/)|,-(?=,|$)/ : ',').filter((path) => path !== '')
 }
 
 /** `-` came by standard input, and cannot be read again. Without any file, Compose looks for those of the folder. */

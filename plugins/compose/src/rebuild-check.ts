@@ -11,7 +11,7 @@ import { collide, type HostPort, listeners, ownerOf, portsOf, portsWanted, writt
 import { type Json, list, record, text } from './json.js'
 import { listContainers, type Listed } from './look.js'
 import { fixForModel } from './missing-variable.js'
-import { isOfNeighbour, namedFolders } from './ownership.js'
+import { foldersOf, isMadeFrom, isOfNeighbour } from './ownership.js'
 import { isInside, realPath } from './paths.js'
 import { knownEngine, knownVersions } from './readiness.js'
 import { buildCommand } from './build-command.js'
@@ -87,10 +87,10 @@ async function projectProblems(scopes: readonly ProjectScope[], listed: readonly
     scopes.map(async (scope) => {
       const { project, recorded } = scope
       const services = servicesOf(scope)
-      const candidates = listed.filter((one) => one.project === project.name && !(isSamePlace && one.workingDirectory === recorded.workingDirectory))
+      const candidates = listed.filter((one) => one.project === project.name && !(isSamePlace && one.workingDirectory === recorded.workingDirectory && isMadeFrom(one, recorded, directory)))
       const others: Listed[] = []
       for (const container of candidates) {
-        const isOwn = (await Promise.all(namedFolders(container).map(realPath))).includes(directory)
+        const isOwn = (await foldersOf(container)).includes(directory)
         if (!isOwn && (services.includes(container.service) || !(await isOfNeighbour(container, directory)))) others.push(container)
       }
       const [first] = others

@@ -22,6 +22,18 @@ test('the name of a project without containers is that of its file, its variable
   expect(await nameOf({ 'compose.yaml': 'name: x${APP:+-set}\n', '.env': 'export APP: yes\n' })).toBe('x-set')
 })
 
+test('a project whose first compose file lies in another folder is made there, with the environment files of both', async () => {
+  const parent = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-folder-'))
+  onTestFinished(() => rm(parent, { recursive: true, force: true }))
+  for (const name of ['common', 'web']) await mkdir(join(parent, name))
+  await writeFile(join(parent, 'common', 'base.yaml'), 'services: {}\n')
+  await writeFile(join(parent, 'web', '.env'), 'COMPOSE_FILE=../common/base.yaml:compose.yaml\n')
+  const expected = { name: 'common', workingDirectory: join(parent, 'common'), configFiles: [join(parent, 'common', 'base.yaml'), join(parent, 'web', 'compose.yaml')] }
+  expect(await projectOfFolder(join(parent, 'web'), {})).toMatchObject({ ...expected, environmentFiles: [join(parent, 'web', '.env')] })
+  await writeFile(join(parent, 'common', '.env'), 'COMPOSE_PROJECT_NAME=shop\n')
+  expect(await projectOfFolder(join(parent, 'web'), {})).toMatchObject({ ...expected, name: 'shop', environmentFiles: [join(parent, 'common', '.env'), join(parent, 'web', '.env')] })
+})
+
 test('no other variable of our own is filled in', async () => {
   process.env['STACKBK_TEST_NAME'] = 'ours'
   onTestFinished(() => void delete process.env['STACKBK_TEST_NAME'])

@@ -1,13 +1,13 @@
 import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { beforeAll, describe, expect, test } from 'vitest'
 
 import { testImage } from '../../../test/fixtures/busybox-image.js'
 import { type ComposeStack, docker, service } from '../../../test/fixtures/compose-stack.js'
 import { until } from '../../../test/fixtures/until.js'
-import { isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin } from '../src/ownership.js'
+import { foldersOf, isMadeFrom, isOfNeighbour, namedFiles, namedFolders, type Origin } from '../src/ownership.js'
 import { containersOf, good, liveRuntime, liveStack, look, stopAndStart } from './runtime-for-test.js'
 
 const origin = (workingDirectory: string, configFiles: string, project = 'media'): Origin => ({ project, service: 'web', workingDirectory, configFiles })
@@ -73,6 +73,98 @@ describe('labels', () => {
       // Another folder of the same name: `docker` below each of two applications, say.
       isOwn(origin('/other/web', '/other/web/compose.yaml')),
     ]).toEqual([false, false, false])
+  })
+})
+
+describe('a first compose file of another folder', () => {
+  let root: string
+  const at = (...parts: string[]): string => join(root, ...parts)
+  beforeAll(async () => {
+    root = await mkdtemp(join(await realpath(tmpdir()), 'stackbk-common-'))
+    const files = {
+      'common/base.yaml': 'services: {}\n',
+      'common/.env': 'COMPOSE_FILE=base.yaml\n',
+      'web/compose.yaml': 'services: {}\n',
+      'web/.env': 'COMPOSE_FILE=../common/base.yaml:compose.yaml\n',
+      'db/compose.yaml': 'services: {}\n',
+      'db/.env': 'COMPOSE_FILE=../common/base.yaml:compose.yaml\n',
+      'bare/.env': 'COMPOSE_FILE=../common/base.yaml\nCOMPOSE_PROJECT_NAME=bare\n',
+      'plain/compose.yaml': 'services: {}\n',
+    }
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(join(root, dirname(name)), { recursive: true })
+      await writeFile(join(root, name), content)
+    }
+    await symlink(at('web'), at('link'))
+    return () => rm(root, { recursive: true })
+  })
+  const made = (workingDirectory: string, ...files: readonly string[]): Origin => origin(at(workingDirectory), files.map((file) => (file === '-' ? file : at(file))).join(','))
+
+  test.each<[string, () => Origin, readonly string[]]>([
+    ['the files that the .env of a folder gives', () => made('common', 'common/base.yaml', 'web/compose.yaml'), ['web']],
+    ['these and what was added by standard input', () => made('common', 'common/base.yaml', 'web/compose.yaml', '-'), ['web']],
+    ['these by way of a link', () => made('common', 'common/base.yaml', 'link/compose.yaml'), ['web']],
+    ['these with the folder given as the project directory', () => made('web', 'common/base.yaml', 'web/compose.yaml'), ['web']],
+    ['these with a third folder given as the project directory', () => made('plain', 'common/base.yaml', 'web/compose.yaml'), ['plain', 'web']],
+    ['those of another folder with the same first file', () => made('common', 'common/base.yaml', 'db/compose.yaml'), ['db']],
+    ['the first file alone', () => made('common', 'common/base.yaml'), ['common']],
+    ['more than the .env gives', () => made('common', 'common/base.yaml', 'web/compose.yaml', 'db/compose.yaml'), ['common']],
+    ['a folder whose .env says nothing of files', () => made('common', 'common/base.yaml', 'plain/compose.yaml'), ['common']],
+  ])('belongs to whose folder: %s (%#)', async (_, labels, expected) => {
+    expect([...(await foldersOf(labels()))].sort()).toEqual(expected.map((name) => at(name)).sort())
+  })
+
+  test("is no sign of a neighbour where the folder's own .env names it", async () => {
+    const shared = made('common', 'common/base.yaml', 'web/compose.yaml')
+    expect(await Promise.all(['web', 'link', 'common', 'db', 'plain'].map(async (name) => isOfNeighbour(shared, await realpath(at(name)))))).toEqual([false, false, true, true, true])
+    const ofBare = made('common', 'common/base.yaml')
+    expect(await Promise.all(['bare', 'common', 'web'].map((name) => isOfNeighbour(ofBare, at(name))))).toEqual([false, false, true])
+  })
+
+  test('does not make what was made since the last look the stack of the wrong folder', () => {
+    const [web, db, common] = [['common/base.yaml', 'web/compose.yaml'], ['common/base.yaml', 'db/compose.yaml'], ['common/base.yaml']].map((files) => ({ name: 'media', workingDirectory: at('common'), configFiles: files.map((file) => at(file)) }))
+    const isOwn = (project: typeof web, folder: string): boolean[] => [made('common', 'common/base.yaml', 'web/compose.yaml', '-'), made('common', 'common/base.yaml', 'db/compose.yaml'), made('common', 'common/base.yaml')].map((labels) => isMadeFrom(labels, project!, at(folder)))
+    expect(isOwn(web, 'web')).toEqual([true, false, false])
+    expect(isOwn(db, 'db')).toEqual([false, true, false])
+    expect(isOwn(common, 'common')).toEqual([false, false, true])
+    expect(isMadeFrom(made('web', 'web/compose.yaml'), web!, at('web'))).toBe(true)
+  })
+
+  test('leaves the stack its running containers, and those of its neighbours theirs', async () => {
+    const { runtime } = await liveRuntime()
+    const base = await liveStack({ name: 'base', compose: { services: { app: service({ environment: { OWN: '${OWN:-}' } }) } }, isUp: false })
+    const names = ['web', 'db'] as const
+    const stacks = await Promise.all(names.map(async (name) => liveStack({ name, parent: dirname(base.directory), compose: { services: { [name]: service({ environment: { OWN: '${OWN:-}' }, volumes: ['./data:/data'] }) } }, isUp: false, files: { '.env': `COMPOSE_FILE=../${base.name}/compose.yaml:compose.yaml\nOWN=${name}\n` } })))
+    const [web, db] = stacks as [ComposeStack, ComposeStack]
+    // Without a name of its own, the project has the name of the first file's folder.
+    await web.up()
+    db.alsoRemove(`${base.project}-db`)
+    await db.compose('-p', `${base.project}-db`, 'up', '-d')
+    const look = async (): Promise<unknown> => good(await runtime.inspect([web.directory, db.directory, base.directory])).map((state) => [state.condition, containersOf(state).map((container) => container.service)])
+    expect(await look()).toEqual([['running', ['app', 'web']], ['running', ['app', 'db']], ['not-found', []]])
+    expect(await docker('inspect', '-f', '{{index .Config.Labels "com.docker.compose.project.working_dir"}}', `${base.project}-web-1`)).toBe(base.directory)
+
+    const [state] = good(await runtime.inspect([web.directory]))
+    // The model is that of the containers: with the variables of the folder's own .env.
+    expect(good(await runtime.preflight(state!, { stopMode: 'auto' })).whyNotDown).toEqual([])
+    const ofDb = await docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}}', `${base.project}-db-db-1`)
+    for (const mode of ['stop', 'down'] as const) await stopAndStart(runtime, state!, mode)
+    expect(await docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}}', `${base.project}-db-db-1`)).toBe(ofDb)
+    expect(await docker('inspect', '-f', '{{json .Config.Env}}', `${base.project}-web-1`)).toContain('OWN=web')
+    expect(await look()).toEqual([['running', ['app', 'web']], ['running', ['app', 'db']], ['not-found', []]])
+
+    await db.compose('-p', `${base.project}-db`, 'down', '-t', '2')
+    await db.compose('--project-directory', '.', 'up', '-d')
+    expect(await look()).toEqual([['running', ['app', 'web']], ['running', ['app', 'db']], ['not-found', []]])
+
+    const capsule = good(await runtime.describe(state!))
+    const obstacles = async (): Promise<readonly string[]> => good(await runtime.canRebuild(capsule, { directory: web.directory, services: [], images: 'local', allowHostVolumes: false, noStart: false, restoredPaths: [web.directory] })).problems.map(({ code }) => code)
+    expect(await obstacles()).not.toContain('project-taken')
+    // The folder of the first file is a stack too, with a service of the same name in the project of the same name.
+    await web.compose('down', '-t', '2')
+    await base.up()
+    expect(await look()).toEqual([['not-found', []], ['running', ['app', 'db']], ['running', ['app']]])
+    expect(await obstacles()).toContain('project-taken')
   })
 })
 
