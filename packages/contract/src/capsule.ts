@@ -82,6 +82,8 @@ export interface CapsuleProject {
   readonly unhealthyServices?: readonly string[]
   /** Services that the user had stopped. */
   readonly stoppedServices: readonly string[]
+  /** The containers as the engine itself describes them, from which it can make them again without a model. Their environment may hold secrets. Absent: not asked for, as in every snapshot. */
+  readonly containers?: readonly unknown[]
 }
 
 /** The stack beside its data: everything about it that no file in its folder says. One JSON file in each snapshot. */

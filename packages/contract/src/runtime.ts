@@ -224,6 +224,11 @@ export interface Source {
   readonly possibleWriters?: readonly PossibleWriter[]
 }
 
+export interface DescribeOptions extends CallOptions {
+  /** Also what is needed to make the containers again where the model does not resolve, see {@link CapsuleProject.containers}. A runtime that cannot say that leaves it out. */
+  readonly withContainers?: boolean
+}
+
 /** A place of which it is asked who writes to it, see {@link Runtime.writersAt}: a path, or a volume by its name. The other one of the two is empty. */
 export type PlaceInQuestion = Pick<Source, 'path' | 'volume'>
 
@@ -578,7 +583,7 @@ export interface Runtime extends LiveProvider {
   ranDuring?(state: StackState, reading: ReadingTime, options?: CallOptions): Promise<Answer<WatchReport>>
 
   /** What recovery will need to know; how the containers ended is filled in by the caller. */
-  describe(state: StackState, options?: CallOptions): Promise<Answer<Capsule>>
+  describe(state: StackState, options?: DescribeOptions): Promise<Answer<Capsule>>
 
   /**
    * What ran by this capsule, as a state that `start` takes, its containers those that are there now as far as they are. For a

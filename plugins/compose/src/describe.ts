@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { basename } from 'node:path'
 
 import { answered } from '@stackbk/contract'
-import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleSubnet, CapsuleVolume, ContainerState, ProjectState, StackState } from '@stackbk/contract'
+import type { Answer, CallOptions, Capsule, CapsuleImage, CapsuleNetwork, CapsuleProject, CapsuleSubnet, CapsuleVolume, ContainerState, DescribeOptions, ProjectState, StackState } from '@stackbk/contract'
 
 import { differentReplicas, modelAsItRan, type Present } from './as-it-ran.js'
 import { isAlive } from './container.js'
@@ -20,7 +20,7 @@ import { existingVolumes, type Volume, type VolumeUse, volumeUses } from './volu
  * What recovery will need to know of the stack and no file in its folder says. Names of stack and host are the folder's and
  * the system's: the caller, who may know others, puts those in.
  */
-export async function describeStack(tools: Tools, models: Models, state: StackState, options: CallOptions = {}): Promise<Answer<Capsule>> {
+export async function describeStack(tools: Tools, models: Models, state: StackState, { withContainers = false, ...options }: DescribeOptions = {}): Promise<Answer<Capsule>> {
   const [versions, ...resolved] = await Promise.all([knownVersions(tools.docker, options), ...state.projects.map((project) => models.resolved(project, options))])
   if (!versions.ok) return versions
   for (const model of resolved) if (!model.ok && model.failure.kind !== 'configuration') return model
@@ -50,6 +50,10 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
     }),
   )
 
+  const described = withContainers ? await tools.docker.inspect('container', state.projects.flatMap(({ containers }) => containers.map(({ id }) => id)), options) : null
+  if (described?.ok === false) return described
+  const containersOf = (project: ProjectState): Pick<CapsuleProject, 'containers'> =>
+    described === null ? {} : { containers: project.containers.flatMap(({ id }) => described.value.byName.get(id) ?? []) }
   return answered({
     schemaVersion: 1,
     stack: basename(state.directory),
@@ -57,7 +61,7 @@ export async function describeStack(tools: Tools, models: Models, state: StackSt
     host: hostname(),
     createdAt: new Date().toISOString(),
     condition: state.condition,
-    projects: projects.map(({ handmade: _, ...about }) => capsuleProject({ state, ...about, volumes: volumes.value, images: images.value, networks: networks.value })),
+    projects: projects.map(({ handmade: _, ...about }) => ({ ...capsuleProject({ state, ...about, volumes: volumes.value, images: images.value, networks: networks.value }), ...containersOf(about.project) })),
     ended: [],
     engine: { name: 'docker', version: versions.value.engine, userNamespace: versions.value.userNamespace },
     tools: { docker: versions.value.client, compose: versions.value.compose },

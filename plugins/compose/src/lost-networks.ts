@@ -39,10 +39,15 @@ export async function connectAgain(docker: Docker, container: Named, { name, end
     docker.engine.request({ ...limitsOf(limits), what: `docker network ${verb} of ${container.name} and ${name}`, method: 'POST', path: pathOf('networks', name, verb), body: { Container: container.id, ...body } })
   const disconnected = await call('disconnect', { Force: true })
   if (!disconnected.ok) return disconnected
+  const connected = await call('connect', { EndpointConfig: endpointToJoin(container.id, endpoint) })
+  return connected.ok ? done : connected
+}
+
+/** Returns what the engine is to be told of a connection, of all that it says of one that a container has or had. */
+export function endpointToJoin(containerId: string, endpoint: Json): Json {
   const kept = ['IPAMConfig', 'Links', 'DriverOpts', 'GwPriority'].filter((key) => endpoint[key] !== undefined && endpoint[key] !== null)
   // The engine adds the short ID itself.
-  const aliases = textList(endpoint['Aliases']).filter((alias) => !container.id.startsWith(alias))
+  const aliases = textList(endpoint['Aliases']).filter((alias) => !containerId.startsWith(alias))
   const mac = text(endpoint['MacAddress'])
-  const connected = await call('connect', { EndpointConfig: { ...Object.fromEntries(kept.map((key) => [key, endpoint[key]])), Aliases: aliases, ...(mac === '' ? {} : { MacAddress: mac }) } })
-  return connected.ok ? done : connected
+  return { ...Object.fromEntries(kept.map((key) => [key, endpoint[key]])), Aliases: aliases, ...(mac === '' ? {} : { MacAddress: mac }) }
 }

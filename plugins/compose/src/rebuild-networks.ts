@@ -44,7 +44,8 @@ export async function makeExternalNetworks(docker: Docker, source: RebuildSource
   return answered(warnings)
 }
 
-async function makeNetwork(docker: Docker, network: CapsuleNetwork, call: DockerCall): Promise<Answer<unknown>> {
+/** Makes a network as the capsule describes it. */
+export async function makeNetwork(docker: Docker, network: CapsuleNetwork, call: DockerCall): Promise<Answer<unknown>> {
   const ranges = network.subnets.filter(({ subnet }) => subnet !== '').map(({ subnet, gateway, ipRange, auxiliaryAddresses = {} }) => ({
     Subnet: subnet,
     ...(gateway === '' ? {} : { Gateway: addressOf(gateway) }),

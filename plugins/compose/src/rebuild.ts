@@ -18,9 +18,9 @@ import { withOverride } from './rebuild-override.js'
 import { asOverride, type RebuildSource } from './rebuild-source.js'
 import { servicesOf } from './rebuild-scope.js'
 import { anonymousVolumesOf, makeVolumes } from './rebuild-volumes.js'
-import { startStack } from './start.js'
+import { makeSameContainers, tellsOfContainers } from './same-containers.js'
+import { startMade } from './start-made.js'
 import type { Tools } from './tools.js'
-import { waitUntilUp } from './up.js'
 import { existingVolumes } from './volumes.js'
 
 /** What the engine may need to make all containers of a project. */
@@ -39,6 +39,7 @@ export async function canRebuild(tools: Tools, capsule: Capsule, question: Rebui
 export async function rebuildStack(tools: Tools, capsule: Capsule, request: RebuildRequest): Promise<Answer<RebuildReport>> {
   const call: DockerCall = { signal: request.signal }
   await tools.removals.ended([request.directory])
+  if (tellsOfContainers(capsule)) return await makeSameContainers(tools, capsule, request)
   const checked = await checkRebuild(tools.docker, capsule, { ...request, restoredPaths: [] })
   if (!checked.ok) return checked
   const { outlook, sources: chosen } = checked.value
@@ -96,18 +97,11 @@ export async function rebuildStack(tools: Tools, capsule: Capsule, request: Rebu
     ...(warnings.length === 0 ? {} : { warnings }),
   }
   for (const { scope } of sources) tools.hooks.forget(scope.project)
-  const since = new Date()
-  const state = stateToStart(request.directory, sources, containers.value, since)
+  const state = stateToStart(request.directory, sources, containers.value, new Date())
   if (request.noStart) return answered({ isUp: false, missing: [], completed: [], ...common })
   request.onProgress?.({ phase: 'starting' })
-  const start = (): Promise<Answer<void>> => startStack(tools, state, { mode: 'stop', healthTimeoutMs: request.healthTimeoutMs })
-  const first = await start()
-  // As after a backup, what could not be started is tried once more: a port or an address may be free by now.
-  const started = first.ok || request.signal?.aborted ? first : await start()
-  const up = await waitUntilUp(tools, state, { since, timeoutMs: request.healthTimeoutMs, ...(request.signal === undefined ? {} : { signal: request.signal }) })
+  const up = await startMade(tools, state, request)
   if (!up.ok) return up
-  if (!started.ok && up.value.isUp) tools.log('warning', `${started.failure.message}, yet all is up`, { directory: request.directory })
-  if (!started.ok && !up.value.isUp) return failed(started.failure)
   return answered({ ...up.value, ...common })
 }
 

@@ -192,8 +192,10 @@ async function stopPresent(recovery: Recovery, plan: RecoveryPlan, { run, runtim
   const runs = containers.some(isAlive)
   const isPart = recovery.record.scope === 'files'
   if (isPart && !runs) return
-  const needsMore = !isPart && (!runs || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0)
-  const before = needsMore ? await runtime.describe(state, { signal: run.signal }) : null
+  // Nothing makes the containers again from files that do not resolve.
+  const withContainers = plan.preflight?.model.ok === false
+  const needsMore = !isPart && (!runs || withContainers || (plan.preflight?.whyNotDown ?? ['it could not be found out']).length > 0)
+  const before = needsMore ? await runtime.describe(state, { withContainers, signal: run.signal }) : null
   if (before !== null && !before.ok) throw new Error(before.failure.message)
   recovery.note({ phase: 'stopping', before: before === null ? null : before.value, oldContainers: containers.map(({ id }) => id), oldVolumes: isPart ? [] : [...new Set(containers.flatMap(({ mounts }) => mounts).flatMap((mount) => (mount.isAnonymous ? [mount.name] : [])))] })
   if (runs) {
