@@ -15,6 +15,7 @@ const leftoverGraceMs = 15_000
 
 type Line =
   | { readonly is: 'owner'; readonly bootId: string; readonly runId: string; readonly process: ToolProcess }
+  | { readonly is: 'starting'; readonly file: string; readonly at: string }
   | { readonly is: 'started'; readonly process: ToolProcess; readonly file: string; readonly manner: StopManner }
   | { readonly is: 'ended'; readonly pid: number }
 
@@ -32,12 +33,21 @@ export class ChildRecord {
     this.#owner = { is: 'owner', bootId: bootId(), runId, process: { pid: process.pid, startTicks: readProcess(process.pid)?.startTicks ?? null } }
   }
 
+  /** Right before a start: where the run dies in that moment, what the tool leaves elsewhere is known by the time alone. */
+  starting(file: string): void {
+    this.#begin()
+    this.#add({ is: 'starting', file, at: new Date().toISOString() })
+  }
+
   started(child: ToolProcess, file: string, manner: StopManner): void {
-    if (!this.#begun) {
-      this.#begun = true
-      this.#add(this.#owner)
-    }
+    this.#begin()
     this.#add({ is: 'started', process: child, file, manner })
+  }
+
+  #begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#add(this.#owner)
   }
 
   ended(child: ToolProcess): void {
@@ -76,6 +86,8 @@ export interface Leftovers {
   readonly ended: readonly EndedLeftover[]
   /** The process IDs of all tools that were at work when those runs died. None of them lives. */
   readonly processes: ReadonlySet<number>
+  /** When those runs were starting a tool whose process ID they did not live to write down. Milliseconds since the epoch. */
+  readonly interruptedStarts: readonly number[]
   /** What those runs left elsewhere (a lock in the repository) is cleared up too: until then each later run hears of them. */
   readonly forget: () => void
 }
@@ -85,6 +97,7 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
   const ended: EndedLeftover[] = []
   const deadRuns: string[] = []
   const processes = new Set<number>()
+  const interruptedStarts: number[] = []
   const settled: string[] = []
   for (const name of recordsIn(folder)) {
     const path = join(folder, name)
@@ -95,6 +108,9 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
     const runId = owner?.runId ?? name.slice(0, -'.jsonl'.length)
     deadRuns.push(runId)
     for (const { process } of atWork(lines)) processes.add(process.pid)
+    // Whatever a run writes down next tells how the start went.
+    const last = lines.at(-1)
+    if (last?.is === 'starting') interruptedStarts.push(Date.parse(last.at))
     if (owner === undefined || owner.bootId === bootId()) {
       // Each group is waited for once. A tool that hangs in the kernel survives even SIGKILL, and stacks may be down meanwhile.
       const groups = new Set<number>()
@@ -113,7 +129,7 @@ export async function endLeftovers(folder: string): Promise<Leftovers> {
     }
     settled.push(path)
   }
-  return { deadRuns, ended, processes, forget: () => settled.forEach((path) => rmSync(path, { force: true })) }
+  return { deadRuns, ended, processes, interruptedStarts, forget: () => settled.forEach((path) => rmSync(path, { force: true })) }
 }
 
 function recordsIn(folder: string): string[] {

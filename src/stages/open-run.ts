@@ -98,6 +98,9 @@ export function openRun(request: OpenRunRequest): OpenedRun {
   const record = (): ChildRecord => (children ??= new ChildRecord(state.children, id))
   const exec = createExec({
     environment: { [runMark]: id },
+    onStarting: (tool) => {
+      if (isRecorded) record().starting(tool.file)
+    },
     onStart: (process, tool) => {
       if (isRecorded) record().started(process, tool.file, tool.stop ?? { signal: 'SIGTERM', graceMs: 10_000 })
     },

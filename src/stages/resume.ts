@@ -71,7 +71,7 @@ export async function replayJournal(run: Run, choices: ResumeChoices = {}): Prom
 }
 
 async function replayAll(run: Run, choices: ResumeChoices): Promise<Replay> {
-  if (run.dryRun) return { stacks: [], problems: waitingInDryRun(run), leftovers: { deadRuns: [], ended: [], processes: new Set(), forget: () => {} } }
+  if (run.dryRun) return { stacks: [], problems: waitingInDryRun(run), leftovers: { deadRuns: [], ended: [], processes: new Set(), interruptedStarts: [], forget: () => {} } }
   // What a run that is still at work has stopped is its own to start, whatever else the two have in common.
   await run.lock({ kind: 'journal', id: realPathSoFar(run.state.root) })
   run.telling.begin()
@@ -159,7 +159,7 @@ function notRebuilt({ key, reason }: DamagedEntry, error: unknown, problems: Pro
 export async function removeStaleLocks(run: Run, leftovers: Leftovers): Promise<void> {
   if (leftovers.deadRuns.length === 0) return
   const engine = await run.engine().catch(() => null)
-  const report = await engine?.removeStaleLocks({ processes: leftovers.processes })
+  const report = await engine?.removeStaleLocks({ processes: leftovers.processes, interruptedStarts: leftovers.interruptedStarts })
   if (report?.ok !== true) return
   // A lock that is held may be one of theirs, of a process that the system has not buried yet: the next run looks again.
   if (report.value.held.length === 0) leftovers.forget()

@@ -291,9 +291,11 @@ export interface Engine extends LiveProvider {
   /**
    * Removes only locks whose process is surely gone: of this host, no such process, and not renewed for `leastAgeMs`. Locks of
    * `processes`, process IDs of tools of this very machine that are known to have ended, need no age: another machine may have the
-   * same name, so that of a young lock neither its host nor its process ID says whose it is.
+   * same name, so that of a young lock neither its host nor its process ID says whose it is. `interruptedStarts` are moments,
+   * in milliseconds since the epoch, in which this machine was starting one more tool, whose process ID is not known, since the
+   * run was killed in that moment: a lock that was made within a minute after one of them is that tool's.
    */
-  removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number> }): Promise<Answer<StaleLockReport>>
+  removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number>; readonly interruptedStarts?: readonly number[] }): Promise<Answer<StaleLockReport>>
   /**
    * The files of the repository, for a copy in the cloud that is made and proven file by file. Only for a repository whose files
    * are added and removed as a whole and never changed. Absent: there is no such copy. `sync`, `restore`, `verify --cloud`,

@@ -27,6 +27,8 @@ export interface ExecOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Taken out of the output of every tool. */
   readonly secrets?: readonly Secret[]
+  /** Called right before a tool's start, in the same moment: if we die in between, nobody knows its process ID. */
+  readonly onStarting?: (request: ToolRequest) => void
   /** Called right after a tool's start and after its end: what lives in between has to be ended if we die. */
   readonly onStart?: (process: ToolProcess, request: ToolRequest) => void
   readonly onEnd?: (process: ToolProcess, request: ToolRequest, result: ToolResult) => void
@@ -62,6 +64,7 @@ function start(request: ToolRequest, options: ExecOptions): RunningTool {
       stripFinalNewline: false,
     })
   let subprocess: ReturnType<typeof launch>
+  options.onStarting?.(request)
   try {
     subprocess = launch()
   } catch (error) {

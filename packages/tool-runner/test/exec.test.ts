@@ -66,15 +66,16 @@ describe('a tool that ends by itself', () => {
     expect(await exec.run({ file: 'true', args: [], input: 'x'.repeat(4 * 1024 * 1024), ...hangLimit })).toMatchObject({ outcome: 'exited', exitCode: 0 })
   })
 
-  it('is told of at its start and at its end', async () => {
+  it('is told of right before its start, at its start and at its end', async () => {
     const told: string[] = []
     const telling = createExec({
+      onStarting: (request) => told.push(`starting ${request.file}`),
       onStart: (process, request) => told.push(`started ${String(process.pid)} ${request.file}`),
       onEnd: (process, _request, result) => told.push(`ended ${String(process.pid)} ${String(result.exitCode)}`),
     })
     const tool = telling.start(script('exit 3'))
     await tool.result
-    expect(told).toEqual([`started ${String(tool.process?.pid)} sh`, `ended ${String(tool.process?.pid)} 3`])
+    expect(told).toEqual(['starting sh', `started ${String(tool.process?.pid)} sh`, `ended ${String(tool.process?.pid)} 3`])
   })
 
   it('says how long it took', async () => {

@@ -28,6 +28,9 @@ const resticsOwnAgeLimitMs = 30 * 60_000
  */
 const halfWritten = /^[0-9a-f]{64}-tmp-\d+$/
 
+/** How long a restic may take from its start until it has locked the repository. */
+const lockingLimitMs = 60_000
+
 /** /proc tells the time of the boot in whole seconds. */
 const clockGrainMs = 2000
 
@@ -60,9 +63,10 @@ export async function listLocks(restic: Restic, options: CallOptions = {}): Prom
  * PID belongs to anything at all, as it does after a reboot, and to be stale by age on whatever host.
  *
  * @param options `leastAgeMs`: only those that were not renewed for so long, by default half an hour, since another machine may have
- * this one's name; `processes`: and those of these processes of this machine, however young
+ * this one's name; `processes`: and those of these processes of this machine, however young; `interruptedStarts`: and those that were
+ * made right after one of these moments, in which a run of this machine died while it started a restic
  */
-export async function removeStaleLocks(restic: Restic, { leastAgeMs = resticsOwnAgeLimitMs, processes = new Set(), ...options }: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number> } = {}): Promise<Answer<StaleLockReport>> {
+export async function removeStaleLocks(restic: Restic, { leastAgeMs = resticsOwnAgeLimitMs, processes = new Set(), interruptedStarts = [], ...options }: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number>; readonly interruptedStarts?: readonly number[] } = {}): Promise<Answer<StaleLockReport>> {
   if (restic.place.path !== null) {
     await removeHalfWritten(restic.place.path)
     if (await hasNoLocks(restic.place.path)) return answered({ removed: 0, held: [] })
@@ -70,7 +74,8 @@ export async function removeStaleLocks(restic: Restic, { leastAgeMs = resticsOwn
   const locks = await listLocks(restic, options)
   if (!locks.ok) return locks
   // Those of our own processes are known to be of this PID namespace.
-  const gone = locks.value.filter((lock) => (processes.has(lock.pid) ? isOfGoneProcess(lock, true) : Date.now() - Date.parse(lock.time) >= leastAgeMs && isOfGoneProcess(lock)))
+  const isOurs = ({ pid, time }: RepositoryLock): boolean => processes.has(pid) || interruptedStarts.some((at) => Date.parse(time) >= at && Date.parse(time) <= at + lockingLimitMs)
+  const gone = locks.value.filter((lock) => (isOurs(lock) ? isOfGoneProcess(lock, true) : Date.now() - Date.parse(lock.time) >= leastAgeMs && isOfGoneProcess(lock)))
   const others = locks.value.filter((lock) => !gone.includes(lock))
   if (gone.length === 0) return answered({ removed: 0, held: others.map(lockInWords) })
 

@@ -30,6 +30,21 @@ describe('removing stale locks', () => {
     await prepared.abandon()
   })
 
+  test('removes the lock of a restic that was killed before its run could write down which process it is', async () => {
+    const made = await benchWithRepository()
+    const startedAt = Date.now()
+    const holder = await stoppedRestic(made)
+    const starting = { interruptedStarts: [startedAt] }
+    expect(value(await made.engine.removeStaleLocks(starting))).toMatchObject({ removed: 0 })
+    const ended = new Promise((resolve) => holder.once('exit', resolve))
+    holder.kill('SIGKILL')
+    await ended
+    // One that was made before, or long afterwards, is another machine's.
+    for (const at of [Date.now() + 1, startedAt - 61_000]) expect(value(await made.engine.removeStaleLocks({ interruptedStarts: [at] }))).toMatchObject({ removed: 0 })
+    expect(value(await made.engine.removeStaleLocks(starting))).toEqual({ removed: 1, held: [] })
+    expect(locksOf(made)).toEqual([])
+  })
+
   test('leaves the lock of one that lives, and says who it is', async () => {
     const made = await benchWithRepository()
     const holder = await stoppedRestic(made)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -41,7 +41,7 @@ describe('the record of the tools that a run has started', () => {
       const record = new ChildRecord(${JSON.stringify(folder)}, ${JSON.stringify(runId)})
       const stop = { signal: 'SIGTERM', graceMs: 500 }
       const environment = { [runMark]: ${JSON.stringify(runId)} }
-      const recorded = createExec({ environment, onStart: (tool, request) => record.started(tool, request.file, request.stop ?? stop), onEnd: (tool) => record.ended(tool) })
+      const recorded = createExec({ environment, onStarting: (request) => record.starting(request.file), onStart: (tool, request) => record.started(tool, request.file, request.stop ?? stop), onEnd: (tool) => record.ended(tool) })
       const unrecorded = createExec({ environment })
       const pids = []
       await recorded.run({ file: 'true', args: [] })
@@ -90,6 +90,17 @@ describe('the record of the tools that a run has started', () => {
     const { ended } = await endLeftovers(folder)
     expect([...pids, Number(readFileSync(pidFile, 'utf8'))].map(isAlive)).toEqual([false, false, false])
     expect(ended.map(({ pid }) => pid)).toContain(pids[0])
+  })
+
+  it('knows when a tool was started whose process the run did not live to write down', async () => {
+    const { child } = await run('run-1', [{ script: stays }])
+    await kill(child)
+    expect(await endLeftovers(folder)).toMatchObject({ deadRuns: ['run-1'], interruptedStarts: [] })
+    const note = (line: object): void => appendFileSync(join(folder, 'run-1.jsonl'), `${JSON.stringify(line)}\n`)
+    note({ is: 'starting', file: 'restic', at: '2026-11-29T22:25:39.000Z' })
+    expect((await endLeftovers(folder)).interruptedStarts).toEqual([Date.parse('2026-11-29T22:25:39.000Z')])
+    note({ is: 'started', process: { pid: 2 ** 22, startTicks: 1 }, file: 'restic', manner: { signal: 'SIGINT', graceMs: 1 } })
+    expect((await endLeftovers(folder)).interruptedStarts).toEqual([])
   })
 
   it('has each tool ended in its own manner, and killed if it does not end', async () => {
