@@ -239,6 +239,19 @@ export interface ToolCommands {
   readonly repair?: string
 }
 
+/** Another machine may have this one's name, so neither host nor process ID of a young lock says whose it is. */
+export interface StaleLockOptions extends CallOptions {
+  /** A lock that was not renewed for so long, in milliseconds, is old enough. */
+  readonly leastAgeMs?: number
+  /** Process IDs of tools of this machine that are known to have ended: their locks are our own, whatever their age. */
+  readonly processes?: ReadonlySet<number>
+  /**
+   * When this machine was starting one more tool whose process ID is not known, since the run was killed in that moment, in
+   * milliseconds since the epoch: a lock that was made within a minute after it is our own.
+   */
+  readonly interruptedStarts?: readonly number[]
+}
+
 export interface StaleLockReport {
   readonly removed: number
   /** Locks that others hold, in words: who, since when, from which host. */
@@ -288,14 +301,8 @@ export interface Engine extends LiveProvider {
   restore(request: RestoreRequest): Promise<Answer<RestoreResult>>
   /** One file's content. */
   read(snapshot: string, path: string, options?: CallOptions): Promise<Answer<Uint8Array>>
-  /**
-   * Removes only locks whose process is surely gone: of this host, no such process, and not renewed for `leastAgeMs`. Locks of
-   * `processes`, process IDs of tools of this very machine that are known to have ended, need no age: another machine may have the
-   * same name, so that of a young lock neither its host nor its process ID says whose it is. `interruptedStarts` are moments,
-   * in milliseconds since the epoch, in which this machine was starting one more tool, whose process ID is not known, since the
-   * run was killed in that moment: a lock that was made within a minute after one of them is that tool's.
-   */
-  removeStaleLocks(options?: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number>; readonly interruptedStarts?: readonly number[] }): Promise<Answer<StaleLockReport>>
+  /** Removes only locks whose process is certainly gone: of this host, with no such process, and old enough or known to be our own. */
+  removeStaleLocks(options?: StaleLockOptions): Promise<Answer<StaleLockReport>>
   /**
    * The files of the repository, for a copy in the cloud that is made and proven file by file. Only for a repository whose files
    * are added and removed as a whole and never changed. Absent: there is no such copy. `sync`, `restore`, `verify --cloud`,

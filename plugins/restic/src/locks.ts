@@ -3,7 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
 
-import { answered, failed, type Answer, type CallOptions, type StaleLockReport } from '@stackbk/contract'
+import { answered, failed, type Answer, type CallOptions, type StaleLockOptions, type StaleLockReport } from '@stackbk/contract'
 
 import { asNumber, asString, parseObject } from './json.js'
 import type { Restic } from './restic.js'
@@ -66,7 +66,7 @@ export async function listLocks(restic: Restic, options: CallOptions = {}): Prom
  * this one's name; `processes`: and those of these processes of this machine, however young; `interruptedStarts`: and those that were
  * made right after one of these moments, in which a run of this machine died while it started a restic
  */
-export async function removeStaleLocks(restic: Restic, { leastAgeMs = resticsOwnAgeLimitMs, processes = new Set(), interruptedStarts = [], ...options }: CallOptions & { readonly leastAgeMs?: number; readonly processes?: ReadonlySet<number>; readonly interruptedStarts?: readonly number[] } = {}): Promise<Answer<StaleLockReport>> {
+export async function removeStaleLocks(restic: Restic, { leastAgeMs = resticsOwnAgeLimitMs, processes = new Set(), interruptedStarts = [], ...options }: StaleLockOptions = {}): Promise<Answer<StaleLockReport>> {
   if (restic.place.path !== null) {
     await removeHalfWritten(restic.place.path)
     if (await hasNoLocks(restic.place.path)) return answered({ removed: 0, held: [] })
