@@ -13,6 +13,7 @@ import { connectAgain, lacksNetwork, lostNetworks } from './lost-networks.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom } from './ownership.js'
 import { isSettled, waitUntilSettled } from './settle.js'
+import { makeRemovedContainers } from './container-making.js'
 import type { Tools } from './tools.js'
 import { beginWaiting, type Waiting } from './waiting.js'
 
@@ -77,7 +78,10 @@ export async function startStack(tools: Tools, state: StackState, request: Start
     waiting.end()
   }
   const [first, ...others] = failures
-  if (first === undefined) return done
+  if (first === undefined) {
+    tools.removals.forget(units.flatMap((unit) => unit.containers).map(({ id }) => id))
+    return done
+  }
   return failed(others.length === 0 ? first : { ...first, message: [first, ...others].map(withReason).join('; '), toolOutput: '' })
 }
 
@@ -158,13 +162,13 @@ async function makeMissing(tools: Tools, state: StackState, units: readonly Unit
       const missing = servicesOf(incomplete, project)
       const all = await create(tools, { state, project, units: missing, found })
       if (all.ok) return
-      if (missing.length === 1) return failures.push(all.failure)
       // One service that cannot be made must not keep the others from being made.
+      const unmade = new Map<Unit, Failure>()
       for (const unit of missing) {
-        const one = await create(tools, { state, project, units: [unit], found })
-        if (!one.ok) failures.push(one.failure)
+        const one = missing.length === 1 ? all : await create(tools, { state, project, units: [unit], found })
+        if (!one.ok) unmade.set(unit, one.failure)
       }
-      return undefined
+      if (unmade.size > 0 && !(await createAsTheyWere(tools, state, [...unmade.keys()]))) failures.push(...unmade.values())
     }),
   )
   return { projects, failures }
@@ -221,10 +225,23 @@ async function create(tools: Tools, { state, project, units, found }: { state: S
     )
   const beside = needsBeside(project, units)
   const made = await make(beside)
-  if (made.ok || beside.length === 0) return made.ok ? done : made
+  if (made.ok) return done
   // What is only named along may be gone from the file, or its image from the host: that must keep nothing down.
-  const alone = await make([])
+  const alone = beside.length === 0 ? made : await make([])
   return alone.ok ? done : alone
+}
+
+/**
+ * Makes containers as they were before this process removed them, where Compose cannot: its files may have been edited or moved
+ * since, and what ran has to run again. Returns whether all were made.
+ */
+async function createAsTheyWere(tools: Tools, state: StackState, units: readonly Unit[]): Promise<boolean> {
+  const present = await listWithin(tools.docker, scopeOf(state))
+  if (!present.ok) return false
+  const missing = units.flatMap((unit) => unit.containers).filter((container) => !present.value.some(({ name }) => name === container.name))
+  const made = await makeRemovedContainers(tools, missing, present.value)
+  tools.log('warning', made.ok ? 'Compose could not make containers, so they were made as they were before the stop' : made.failure.message, { directory: state.directory, containers: missing.map(({ name }) => name), ...(made.ok ? {} : { toolOutput: made.failure.toolOutput }) })
+  return made.ok
 }
 
 /** An override that names the recorded images by ID, where their references now mean others; `null` where none does. */

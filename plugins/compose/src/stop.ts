@@ -77,9 +77,15 @@ function graceOf(container: ContainerState, request: StopRequest): number {
   return stopGraceOf(container, request.graceSeconds)
 }
 
-/** Removes the stack's containers, and those of `madeSince` that are not in the state. What stays is started again as it is. */
+/**
+ * Removes the stack's containers, and those of `madeSince` that are not in the state. What stays is started again as it is. How they
+ * were made is kept, for a start whose compose files are not what they were.
+ */
 async function removeStopped(tools: Tools, state: StackState, madeSince: readonly Named[], request: StopRequest): Promise<void> {
   const containers = new Map([...madeSince, ...state.projects.flatMap((project) => project.containers)].map((container) => [container.id, container]))
+  const described = await tools.docker.inspect('container', [...containers.keys()], { signal: request.signal })
+  if (described.ok) tools.removals.keep(described.value.byName)
+  else tools.log('warning', described.failure.message, { directory: state.directory })
   await removeContainers(tools, state.directory, containers.values(), { force: false, signal: request.signal, timeoutMs: removalLimitMs })
 }
 

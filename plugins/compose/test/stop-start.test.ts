@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Runtime, StackState } from '@stackbk/contract'
@@ -655,4 +655,44 @@ test('an engine that does not answer a stop or a start is a failure after the gr
   await until('the engine has been asked', () => proxy.failed.length > 0)
   cancelled.abort()
   expect(await stopping).toMatchObject({ ok: false, failure: { kind: 'cancelled' } })
+})
+
+test.each(sampled(['rubbish', 'gone', 'renamed folder'] as const))('what was taken down comes back as it was though its compose file is %s by then: with what shares its network, its replicas and its addresses', async (what) => {
+  const { runtime } = await liveRuntime()
+  const stack = await liveStack({
+    compose: {
+      services: {
+        db: service({ environment: { SECRET: 'kept' }, volumes: ['data:/data'], networks: { fixed: { ipv4_address: '10.213.78.9' } } }),
+        watcher: service({ network_mode: 'service:db' }),
+        web: service({ depends_on: { db: { condition: 'service_started' } } }),
+      },
+      networks: { fixed: { ipam: { config: [{ subnet: '10.213.78.0/24' }] } } },
+      volumes: { data: {} },
+    },
+    isUp: false,
+  })
+  await stack.up('--scale', 'web=2')
+  await stack.compose('exec', '-T', 'db', 'sh', '-c', 'echo kept > /data/file')
+  const describe = async (name: string): Promise<string> => docker('inspect', '--format', '{{json .Config.Env}} {{json .Config.Labels}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', `${stack.project}-${name}`)
+  const before = await describe('db-1')
+  const state = await look(runtime, stack.directory)
+  expect(good(await runtime.preflight(state)).whyNotDown).toEqual([])
+  good(await runtime.stop(state, { mode: 'down', graceSeconds: 5 }))
+  const composeFile = join(stack.directory, 'compose.yaml')
+  const content = await readFile(composeFile)
+  const moved = `${stack.directory}-moved`
+  if (what === 'rubbish') await writeFile(composeFile, 'services: [')
+  if (what === 'gone') await rm(composeFile)
+  if (what === 'renamed folder') await rename(stack.directory, moved)
+
+  const since = new Date()
+  good(await runtime.start(state, { mode: 'down', healthTimeoutMs: 20_000 }))
+  expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 20_000 }))).toMatchObject({ isUp: true, missing: [] })
+  if (what === 'renamed folder') await rename(moved, stack.directory)
+  else await writeFile(composeFile, content)
+  expect(await stack.running()).toEqual(['db', 'watcher', 'web', 'web'])
+  expect(await describe('db-1')).toBe(before)
+  expect(await stack.compose('exec', '-T', 'db', 'cat', '/data/file')).toBe('kept')
+  // Compose counts the ID of the container whose network is shared, and that is another one now.
+  expect(good(await runtime.preflight(await look(runtime, stack.directory))).whyNotDown).toEqual([expect.stringMatching(/^service watcher was changed/)])
 })
