@@ -27,6 +27,8 @@ export interface JournalEntry {
    * earlier versions.
    */
   readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string; readonly mount?: MountedFileSystem }[]
+  /** Files, and folders that held something, that containers had mounted from the host: see `filledBindsOf`. Absent in entries of earlier versions. */
+  readonly filledBinds?: readonly string[]
   /**
    * The grace in seconds of each container that asks for none itself (see `stopGraceOf` of the contract). Until it is over a
    * container that still runs may be about to end. Absent in entries of earlier versions.

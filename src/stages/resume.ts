@@ -4,10 +4,11 @@ import { problemFrom, StackbkError, type Problem } from '../errors.js'
 import { endLeftovers, type Leftovers } from '../host/child-record.js'
 import { realPathSoFar } from '../host/mounts.js'
 import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
+import { isAlive, runningServices } from '../stacks/running.js'
 import { releaseLeftFrozen } from './backup/freezing.js'
-import { isMountedAnew, sourcesThatMoved, startAndConfirm, wasRebootedSince } from './backup/stack-window.js'
+import { describeLost, findLostSources, isAnythingLost, isMountedAnew, wasRebootedSince } from './backup/lost-sources.js'
+import { startAndConfirm } from './backup/stack-window.js'
 import { notYetHealthy, whyNotUp } from './backup/judging.js'
-import { isAlive, runningServices } from './backup/stack-plan.js'
 import { removeDrills } from './drill/record.js'
 import { concluded, type Outcome, type ResultHeader } from './result.js'
 import { stacksLock } from './repository.js'
@@ -189,10 +190,12 @@ async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choi
   }
   if (!settled.ok) problems.push(problemFrom(settled.failure, { severity: 'warning', stack: entry.name }))
 
-  const moved = await withoutOwnMounts(runtime, entry, await sourcesThatMoved(entry))
-  if (moved.length > 0 && choices.force !== entry.name) {
-    const fix = moved.every((path) => isMountedAnew(entry, path)) ? `If what is mounted there now is the right disk, run: stackbk resume --force ${entry.name}` : 'Mount the disk, then run: stackbk resume'
-    complain('source-moved', `${entry.name} is not started: ${moved.join(', ')} is not on the disk it was on`, fix)
+  const found = await findLostSources(entry)
+  const lost = { ...found, moved: await withoutOwnMounts(runtime, entry, found.moved) }
+  if (isAnythingLost(lost) && choices.force !== entry.name) {
+    const { what, fix } = describeLost(lost, entry.name)
+    const isAnotherDisk = lost.gone.length === 0 && lost.moved.every((path) => isMountedAnew(entry, path))
+    complain('source-moved', `${entry.name} is not started: ${what}`, isAnotherDisk ? `If what is mounted there now is the right disk, run: stackbk resume --force ${entry.name}` : fix)
     return stack('waiting', 'failed')
   }
   const look = await runtime.inspect([entry.directory])

@@ -1,4 +1,4 @@
-import { accessSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { accessSync, lstatSync, opendirSync, readdirSync, readFileSync, readlinkSync, realpathSync, statfsSync, statSync } from 'node:fs'
 
 /**
  * Asks the file system, and returns plain data, so that the answer may come from another process.
@@ -19,6 +19,8 @@ export function perform(operation, path, detail) {
       return readlinkSync(path)
     case 'readdir':
       return readdirSync(path, { withFileTypes: true }).map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
+    case 'hasEntries':
+      return hasEntries(path)
     case 'readFile':
       return readFileSync(path, 'utf8')
     case 'access':
@@ -29,6 +31,16 @@ export function perform(operation, path, detail) {
     }
     default:
       throw new Error(`there is no operation ${operation}`)
+  }
+}
+
+/** Reads no more of the folder than its beginning. */
+function hasEntries(path) {
+  const folder = opendirSync(path)
+  try {
+    return folder.readSync() !== null
+  } finally {
+    folder.closeSync()
   }
 }
 

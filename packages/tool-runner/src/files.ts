@@ -39,6 +39,7 @@ interface Operations {
   realpath: string
   readlink: string
   readdir: readonly FolderEntry[]
+  hasEntries: boolean
   readFile: string
   access: null
   statfs: { readonly type: number; readonly bavail: number; readonly bsize: number }
@@ -78,6 +79,8 @@ export class Files {
   lstat = (path: string, limit?: FileLimit): Promise<FileFacts> => this.#ask('lstat', path, limit)
   realPath = (path: string, limit?: FileLimit): Promise<string> => this.#ask('realpath', path, limit)
   readFolder = (path: string, limit?: FileLimit): Promise<readonly FolderEntry[]> => this.#ask('readdir', path, limit)
+  /** Whether anything is in a folder, however much it is. */
+  hasEntries = (path: string, limit?: FileLimit): Promise<boolean> => this.#ask('hasEntries', path, limit)
   readText = (path: string, limit?: FileLimit): Promise<string> => this.#ask('readFile', path, limit)
   fileSystem = (path: string, limit?: FileLimit): Promise<Operations['statfs']> => this.#ask('statfs', path, limit)
   async access(path: string, mode: number, limit?: FileLimit): Promise<void> {

@@ -4,6 +4,7 @@ import { exitCodes, problemFrom, type Problem } from '../../errors.js'
 import { watchLimitName } from '../../host/inotify-watches.js'
 import { worsen, type StackDraft } from './backup-result.js'
 import { killedContainers } from './killed-containers.js'
+import { describeLost, isAnythingLost } from './lost-sources.js'
 import type { StackPlan } from './stack-plan.js'
 import type { WindowResult } from './stack-window.js'
 import { ignoreLabel, named, type WriterVerdict } from './writers.js'
@@ -135,7 +136,8 @@ export function judgeNeighbours(draft: StackDraft, ends: readonly NeighbourEnd[]
 }
 
 export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackPlan): void {
-  if (result.movedSources.length > 0) {
+  if (isAnythingLost(result.lost)) {
+    const { what, fix } = describeLost(result.lost, draft.name)
     // No one knows what of the disk had been read when it went: "latest" must not mean a snapshot of the empty folder below it.
     if (draft.snapshot !== null) {
       worsen(draft, 'partial')
@@ -144,8 +146,8 @@ export function judgeStart(draft: StackDraft, result: WindowResult, plan: StackP
     recordStartFailure(draft, {
       severity: 'error',
       code: 'source-moved',
-      message: `NOT STARTED: ${result.movedSources.join(', ')} is not on the disk it was on before the stop`,
-      fix: 'Mount the disk, then run: stackbk resume',
+      message: `NOT STARTED: ${what}`,
+      fix,
       stack: draft.name,
     })
     return

@@ -4,7 +4,8 @@ import type { JournalEntry } from '../../stacks/journal.js'
 import type { Run } from '../run.js'
 import type { StackDraft } from './backup-result.js'
 import { notYetHealthy, whyNotUp } from './judging.js'
-import { sourcesThatMoved, startAndConfirm } from './stack-window.js'
+import { findLostSources, isAnythingLost } from './lost-sources.js'
+import { startAndConfirm } from './stack-window.js'
 
 /**
  * Starts what was not up after its backup once more, now that all other stacks are up: a port, an address or a disk may be
@@ -26,7 +27,7 @@ export async function startOnceMore(run: Run, runtime: Runtime, drafts: readonly
 }
 
 async function startDraft(run: Run, runtime: Runtime, draft: StackDraft, entry: JournalEntry): Promise<void> {
-  if (draft.startFailure === null || (await sourcesThatMoved(entry)).length > 0) return
+  if (draft.startFailure === null || isAnythingLost(await findLostSources(entry))) return
   run.log('warning', 'starting again, at the end of the run', { stack: draft.name })
   const { start, up } = await startAndConfirm(entry, new Date(entry.writtenAt), {
     runtime,

@@ -3,11 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, ReadingTime, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
-import { isOfTheSystem, mountedAt, mountPointOf, nearestDevice } from '../../host/mounts.js'
+import { isOfTheSystem, mountedAt, mountPointOf } from '../../host/mounts.js'
 import { longestTimerMs } from '../../host/timer.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { StackPhase } from '../reporter.js'
+import { filledBindsOf, findLostSources, isAnythingLost, type LostSources, nothingLost, wasRebootedSince } from './lost-sources.js'
 import type { StackPlan } from './stack-plan.js'
 import type { StartedWriter } from './writers.js'
 
@@ -21,7 +22,7 @@ const pollMs = 10
  */
 const givingUpMs = 2_000
 
-/** How long a file system may take to say on which device a source lies, while the stack is down. */
+/** How long a file system may take to say where a source lies, before the stop. */
 const sourceLimitMs = 5_000
 
 /** How often an engine that went away is asked whether it is back. */
@@ -64,8 +65,8 @@ export interface WindowResult {
   readonly late: Promise<Answer<SnapshotResult>> | null
   /** The snapshot was given up because the stack had been down for as long as it may. */
   readonly isOverBudget: boolean
-  /** Why the stack was not started: its disk is not where it was. Empty when it was. */
-  readonly movedSources: readonly string[]
+  /** Why the stack was not started; nothing when it was. */
+  readonly lost: LostSources
   readonly start: Answer<void>
   readonly up: Answer<UpReport>
   readonly downtimeMs: number | null
@@ -88,7 +89,7 @@ export interface WindowResult {
 export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapshot, watch: Watch | null, context: WindowContext): Promise<WindowResult> {
   const { runtime, journal } = context
   const { log, onPhase } = unfailing(context)
-  const entry = entryFor(plan, context)
+  const entry = await entryFor(plan, context)
   journal.write(entry)
   const since = new Date()
   const spent = new AbortController()
@@ -143,13 +144,13 @@ export async function snapshotInWindow(plan: StackPlan, prepared: PreparedSnapsh
   // It may still end what the stop has left under way, and must not keep a run from ending that is over.
   timer?.unref()
   const isOverBudget = budget?.aborted === true && !context.signal.aborted && snapshot?.ok !== true && frozen?.ok !== true
-  const movedSources = await sourcesThatMoved(entry)
-  if (movedSources.length > 0) {
-    log('error', 'not started: sources are not where they were', { stack: plan.stack.name, movedSources })
-    return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: false }
+  const lost = await findLostSources(entry)
+  if (isAnythingLost(lost)) {
+    log('error', 'not started: sources are not where they were', { stack: plan.stack.name, ...lost })
+    return { stop, ended, frozen, snapshot, late, isOverBudget, lost, start: notReached('the start'), up: notReached('the start'), downtimeMs: null, readyMs: null, disturbedBy: [], startedWriters: [], neighboursEnded: [], couldNotWatch: false }
   }
   const { start, up } = await startAndConfirm(entry, since, context)
-  return { stop, ended, frozen, snapshot, late, isOverBudget, movedSources, start, up, ...(await seenBy(watch, plan, reading, { runtime, log, mode: plan.mode, ended })) }
+  return { stop, ended, frozen, snapshot, late, isOverBudget, lost: nothingLost, start, up, ...(await seenBy(watch, plan, reading, { runtime, log, mode: plan.mode, ended })) }
 }
 
 const goneAnyway: Answer<void> = { ok: true, value: undefined }
@@ -234,51 +235,8 @@ async function comesBack(runtime: Runtime, deadline: number): Promise<boolean> {
   return false
 }
 
-/**
- * Returns the sources that lie on another device than at the stop: a start would meet the folder below an unmounted disk. One
- * that is gone from the same device (a socket, say) is its owner's business and keeps nothing down. Neither does one that does
- * not answer as long as it is mounted where it was: a start writes nothing below it. The system's own trees do not count.
- */
-export async function sourcesThatMoved(entry: JournalEntry): Promise<readonly string[]> {
-  const isSameBoot = !wasRebootedSince(entry)
-  const compared = entry.devices.filter(({ path }) => !isOfTheSystem(path))
-  const verdicts = await Promise.all(compared.map((source) => hasMoved(source, isSameBoot)))
-  return compared.filter((_, index) => verdicts[index]).map(({ path }) => path)
-}
-
-async function hasMoved(source: JournalEntry['devices'][number], isSameBoot: boolean): Promise<boolean> {
-  const { path, device, mountPoint } = source
-  if (isSameBoot || mountPoint === undefined) {
-    const now = await nearestDevice(path, { limitMs: sourceLimitMs })
-    if (now !== 'unknown') return now !== device && !isSameMountedAnew(source)
-  }
-  return mountPoint !== undefined && mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint
-}
-
-/**
- * Whether the same share, or another file system without a disk of its own, is mounted where it was: each time it is mounted it gets
- * another device number. Disks do not, and the next one may have the same name. A source that repeats the type, as that of a file
- * system in memory, does not say which one it is.
- */
-function isSameMountedAnew({ path, mountPoint, mount }: JournalEntry['devices'][number]): boolean {
-  if (mountPoint === undefined || mountPoint === '/' || mount === undefined || mount.source.startsWith('/dev/') || [mount.type, 'none', ''].includes(mount.source)) return false
-  if (mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint) return false
-  const now = mountedAt(mountPoint)
-  return now !== null && now.type === mount.type && now.source === mount.source && now.root === mount.root
-}
-
-/** The machine was restarted since the entry was written. Boards without a clock tell that by nothing else. */
-export function wasRebootedSince(entry: Pick<JournalEntry, 'bootId'>): boolean {
-  const now = bootId()
-  return entry.bootId !== '' && now !== '' && entry.bootId !== now
-}
-
-/** A disk is mounted where it was at the stop, under another number: it was plugged in anew, or it is another disk. */
-export function isMountedAnew({ devices }: JournalEntry, path: string): boolean {
-  return devices.some((source) => source.path === path && source.mountPoint !== undefined && source.mountPoint === mountPointOf(path, { limitMs: sourceLimitMs }))
-}
-
-function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
+async function entryFor(plan: StackPlan, context: WindowContext): Promise<JournalEntry> {
+  const ownMounts = plan.sources.filter(({ isMountedByStack }) => isMountedByStack === true).map(({ path }) => path)
   return {
     schemaVersion: 1,
     runId: context.runId,
@@ -294,6 +252,8 @@ function entryFor(plan: StackPlan, context: WindowContext): JournalEntry {
     devices: plan.sources.flatMap(({ path, device, isMountedByStack }) =>
       device === null || isMountedByStack === true || isOfTheSystem(path) ? [] : [{ path, device, ...mountOf(path) }],
     ),
+    // What is only frozen keeps what it has mounted.
+    filledBinds: plan.mode === 'down' || plan.mode === 'stop' ? await filledBindsOf(plan.state, ownMounts) : [],
     graceSeconds: context.graceSeconds,
   }
 }

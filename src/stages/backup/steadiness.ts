@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ContainerState, Runtime, StackState } from '@stackbk/contract'
 
 import { problemFrom } from '../../errors.js'
+import { isAlive } from '../../stacks/running.js'
 import type { StackDraft } from './backup-result.js'
 import { worsen } from './backup-result.js'
-import { isAlive } from './stack-plan.js'
 
 /** An updater or a user that makes or starts a container again at this moment is waited for. */
 const recheckLimitMs = 5_000

@@ -1,4 +1,4 @@
-import { runningServices } from '../backup/stack-plan.js'
+import { runningServices } from '../../stacks/running.js'
 import { isThere } from './moves.js'
 import type { RecoveryPlan } from './plan.js'
 import { placeOf } from './relocation.js'

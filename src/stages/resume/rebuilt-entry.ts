@@ -6,7 +6,7 @@ import { problemFrom, type Problem } from '../../errors.js'
 import { bootId } from '../../host/boot.js'
 import { capsulePath } from '../../host/state-folder.js'
 import type { DamagedEntry, JournalEntry } from '../../stacks/journal.js'
-import { isAlive } from '../backup/stack-plan.js'
+import { isAlive } from '../../stacks/running.js'
 import type { Run } from '../run.js'
 
 /**

@@ -143,6 +143,12 @@ describe('resuming', () => {
     expect(await only(run, { force: 'web' })).toMatchObject({ action: 'started' })
   })
 
+  it('does not start one whose mounted folder is gone, says how to start it without, and starts it then', async () => {
+    const run = runWith([entry('web', { devices: [], filledBinds: [at('gone/data')] })], stopped)
+    expect(await only(run)).toMatchObject({ action: 'waiting', problems: [{ code: 'source-moved', message: expect.stringContaining(`${at('gone/data')} was there before the stop and is gone`) as string, fix: 'Put back what is gone, then run: stackbk resume. To start it without: stackbk resume --force web' }] })
+    expect(await only(run, { force: 'web' })).toMatchObject({ action: 'started' })
+  })
+
   type Change = [string, Partial<JournalEntry>, (one: JournalEntry) => StackState, Partial<Runtime>, RegExp]
   const changes: Change[] = [
     ['a container was removed', {}, (one) => stateOf([gone('app')], { directory: one.directory }), {}, /web-db-1 was removed/],

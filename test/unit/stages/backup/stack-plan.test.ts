@@ -1,7 +1,8 @@
 import type { Capsule, Preflight, Runtime, StackState } from '@stackbk/contract'
 import { describe, expect, it } from 'vitest'
 
-import { planStack, requestedStopMode, runningServices, type RequestedStopMode, type StackPlan } from '../../../../src/stages/backup/stack-plan.js'
+import { planStack, requestedStopMode, type RequestedStopMode, type StackPlan } from '../../../../src/stages/backup/stack-plan.js'
+import { runningServices } from '../../../../src/stacks/running.js'
 import { at, configuration, container, failure, ok, partly, source, stackAt, stateOf } from '../fixtures.js'
 
 const capsule = { schemaVersion: 1, notes: [] } as unknown as Capsule

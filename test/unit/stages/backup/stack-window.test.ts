@@ -1,13 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 
-import type { Answer, FrozenCopy, PreparedSnapshot, ReadingTime, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
+import type { Answer, ContainerMount, FrozenCopy, PreparedSnapshot, ReadingTime, Runtime, SnapshotResult, StopEvidence, UpReport, Watch, WatchReport } from '@stackbk/contract'
 import { beforeEach, describe, expect, it } from 'vitest'
 
 import { stackKey } from '../../../../src/stacks/identity.js'
 import { Journal, type JournalEntry } from '../../../../src/stacks/journal.js'
+import { findLostSources, sourcesThatMoved } from '../../../../src/stages/backup/lost-sources.js'
 import type { StackPlan } from '../../../../src/stages/backup/stack-plan.js'
-import { snapshotInWindow, sourcesThatMoved, startAndConfirm, type WindowContext, type WindowResult } from '../../../../src/stages/backup/stack-window.js'
+import { snapshotInWindow, startAndConfirm, type WindowContext, type WindowResult } from '../../../../src/stages/backup/stack-window.js'
 import { canMakeHangingMounts, makeHangingMount } from '../../../fixtures/hanging-mount.js'
 import { compileWithPackages } from '../../compiled-packages.js'
 import { nodeProcess } from '../../processes.js'
@@ -124,7 +126,7 @@ describe('the window in which a stack is down', () => {
     expect(happened).toEqual(['stop', 'take', 'start', 'onStarting', 'waitUntilUp'])
     expect(entryAt).toEqual({ stop: true, take: true, start: true, waitUntilUp: true })
     expect(journalHolds()).toEqual([])
-    expect(result).toMatchObject({ stop: ok([]), snapshot: ok(snapshot), start: { ok: true }, up: ok(isUp), movedSources: [] })
+    expect(result).toMatchObject({ stop: ok([]), snapshot: ok(snapshot), start: { ok: true }, up: ok(isUp), lost: { moved: [], gone: [] } })
   })
 
   it('has in the journal all that a start will need', async () => {
@@ -372,7 +374,7 @@ describe('the window in which a stack is down', () => {
     })
 
     it('reaches the start also where nothing but the limit keeps the process from ending', async () => {
-      compileWithPackages(at('compiled'), ['errors.ts', 'host', 'stacks', ...['stack-window', 'stack-plan', 'coverage'].map((name) => `stages/backup/${name}.ts`)])
+      compileWithPackages(at('compiled'), ['errors.ts', 'host', 'stacks', ...['stack-window', 'lost-sources'].map((name) => `stages/backup/${name}.ts`)])
       const { said } = await nodeProcess(
         at('compiled'),
         `import { Journal } from './stacks/journal.js'
@@ -399,7 +401,7 @@ describe('the window in which a stack is down', () => {
     const directory = at('stacks/web')
     const plan = planOf({ sources: [source(directory, { device: statSync(directory).dev }), source(at('elsewhere'), { device: 424_242 })] })
     const result = await windowOf({}, plan)
-    expect(result.movedSources).toEqual([at('elsewhere')])
+    expect(result.lost.moved).toEqual([at('elsewhere')])
     expect(happened).toEqual(['stop', 'take'])
     expect(result.start.ok).toBe(false)
     expect(journalHolds().map((entry) => entry.name)).toEqual(['web'])
@@ -453,7 +455,7 @@ describe('the window in which a stack is down', () => {
     })
     let entry: JournalEntry | undefined
     const result = await windowOf({ stop: async () => ((entry = journalHolds()[0]), ok(stopped)) }, plan)
-    expect([entry?.devices, result.movedSources]).toEqual([[], []])
+    expect([entry?.devices, result.lost.moved]).toEqual([[], []])
     // Entries of earlier versions name them. A disk of a desktop user is mounted below /run, too.
     expect(await sourcesThatMoved({ ...entry!, devices: [{ path: '/run/user/1000', device }, { path: '/run/media/alice/disk', device }] })).toEqual(['/run/media/alice/disk'])
   })
@@ -464,16 +466,16 @@ describe('the window in which a stack is down', () => {
       const plan = planOf({ sources: [source(at('mount'), { device: statSync(at('mount')).dev }), source(at('mount/file'), { device: statSync(at('mount')).dev })] })
       const begun = performance.now()
       const hung = await windowOf({ stop: async () => (await mount.hang(), ok(stopped)) }, plan)
-      expect([hung.movedSources, hung.start.ok]).toEqual([[], true])
+      expect([hung.lost.moved, hung.start.ok]).toEqual([[], true])
       expect(performance.now() - begun).toBeLessThan(15_000)
       await mount.answer()
       const dead = await windowOf({ stop: async () => (await mount.kill(), ok(stopped)) }, plan)
-      expect([dead.movedSources, dead.start.ok]).toEqual([[], true])
+      expect([dead.lost.moved, dead.start.ok]).toEqual([[], true])
     } finally {
       await mount.remove()
     }
     const away = await windowOf({}, planOf({ sources: [source(at('mount'), { device: 424_242 })] }))
-    expect(away.movedSources).toEqual([at('mount')])
+    expect(away.lost.moved).toEqual([at('mount')])
   })
 
   it('starts again once an engine that went away in the window is back', async () => {
@@ -488,8 +490,50 @@ describe('the window in which a stack is down', () => {
   it('starts a stack of whose sources one is gone from the disk it was on, or never was there', async () => {
     mkdirSync(at('data'))
     const plan = planOf({ sources: [source(at('data/socket'), { device: statSync(at('data')).dev }), source(at('never'), { device: null })] })
-    expect((await windowOf({}, plan)).movedSources).toEqual([])
+    expect((await windowOf({}, plan)).lost.moved).toEqual([])
     expect(happened).toContain('start')
+  })
+
+  describe('with what its containers have mounted from the host', () => {
+    const mountOf = (path: string): ContainerMount => ({ kind: 'bind', name: '', source: path, target: '/data', writable: true, isAnonymous: false, driver: '' })
+    const planWith = (paths: readonly string[], more: Partial<StackPlan> = {}): StackPlan => planOf({ state: stateOf([container('app', { mounts: paths.map(mountOf) })]), ...more })
+
+    it.each([
+      ['a folder that held something', 'data', () => mkdirSync(at('data/inside'), { recursive: true })],
+      ['a file', 'settings.ini', () => writeFileSync(at('settings.ini'), '')],
+      ['a folder inside the folder of the stack, which was renamed', 'stacks/web/data', () => mkdirSync(at('stacks/web/data/inside'), { recursive: true })],
+    ])('stays down when it is gone: %s', async (_what, path, make) => {
+      make()
+      const result = await windowOf({ take: async () => (renameSync(at(path), at('elsewhere')), ok(snapshot)) }, planWith([at(path)]))
+      expect([result.lost, result.start.ok, happened]).toEqual([{ moved: [], gone: [at(path)] }, false, ['stop', 'take']])
+      const [entry] = journalHolds() as [JournalEntry]
+      expect(await findLostSources(entry)).toEqual({ moved: [], gone: [at(path)] })
+      renameSync(at('elsewhere'), at(path))
+      expect(await findLostSources(entry)).toEqual({ moved: [], gone: [] })
+    })
+
+    it('is started when what is gone held nothing, is no file, is mounted by the stack itself, or belongs to what did not run', async () => {
+      for (const name of ['empty', 'own/inside', 'unused/inside']) mkdirSync(at(name), { recursive: true })
+      const { containers: [app, db] } = stateOf([container('app', { mounts: [at('empty'), at('own'), at('never'), '/dev/null'].map(mountOf) }), container('db', { condition: 'exited', mounts: [mountOf(at('unused'))] })]).projects[0]!
+      const plan = planOf({ state: stateOf([app!, db!]), sources: [source(at('own'), { isMountedByStack: true })] })
+      const result = await windowOf({ take: async () => (['empty', 'own', 'unused'].forEach((name) => rmSync(at(name), { recursive: true })), ok(snapshot)) }, plan)
+      expect([result.lost, result.start.ok]).toEqual([{ moved: [], gone: [] }, true])
+    })
+
+    it.each(['pause', 'none'] as const)('goes on when it is gone by mode %s, which takes no mount away', async (mode) => {
+      mkdirSync(at('data/inside'), { recursive: true })
+      const result = await windowOf({ take: async () => (renameSync(at('data'), at('elsewhere')), ok(snapshot)) }, planWith([at('data')], { mode }))
+      expect(result.start.ok).toBe(true)
+    })
+
+    it('does not miss after a restart of the machine what lay in /tmp', async () => {
+      const folder = mkdtempSync('/tmp/stackbk-bind-')
+      writeFileSync(join(folder, 'file'), '')
+      const entry = await entryOfWindow(planWith([folder]))
+      rmSync(folder, { recursive: true })
+      expect(await findLostSources(entry)).toEqual({ moved: [], gone: [folder] })
+      expect(await findLostSources({ ...entry, bootId: 'before' })).toEqual({ moved: [], gone: [] })
+    })
   })
 
   it.runIf(process.getuid?.() === 0)('sees a disk that came or went, by the device of the nearest folder', async () => {
