@@ -208,7 +208,7 @@ function printFigures() {
   if (only.includes('ordinary')) {
     report('first backup, warm pass, against the script', ratio('stackbk, first, warm pass', 'script, first'), 0.25)
     report('unchanged, down, against the script', ratio('stackbk, unchanged, down', 'script, unchanged'), 0.75)
-    report('unchanged, stop, against the script', ratio('stackbk, unchanged, stop', 'script, unchanged'), 0.55)
+    report('unchanged, stop, against the script', ratio('stackbk, unchanged, stop', 'script, unchanged'), 0.5)
   }
   if (only.includes('btrfs')) {
     for (const [size, big] of sizes) {
