@@ -27,7 +27,7 @@ export interface JournalEntry {
    * earlier versions.
    */
   readonly devices: readonly { readonly path: string; readonly device: number; readonly mountPoint?: string; readonly mount?: MountedFileSystem }[]
-  /** Files, and folders that held something, that containers had mounted from the host: see `filledBindsOf`. Absent in entries of earlier versions. */
+  /** Files, and folders that were not empty, that containers had mounted from the host. Absent in entries of earlier versions. */
   readonly filledBinds?: readonly string[]
   /**
    * The grace in seconds of each container that asks for none itself (see `stopGraceOf` of the contract). Until it is over a

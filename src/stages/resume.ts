@@ -6,7 +6,7 @@ import { realPathSoFar } from '../host/mounts.js'
 import type { DamagedEntry, JournalEntry } from '../stacks/journal.js'
 import { isAlive, runningServices } from '../stacks/running.js'
 import { releaseLeftFrozen } from './backup/freezing.js'
-import { describeLost, findLostSources, isAnythingLost, isMountedAnew, wasRebootedSince } from './backup/lost-sources.js'
+import { describeLost, findLostSources, isAnythingLost, isRemounted, wasRebootedSince } from './backup/lost-sources.js'
 import { startAndConfirm } from './backup/stack-window.js'
 import { notYetHealthy, whyNotUp } from './backup/judging.js'
 import { removeDrills } from './drill/record.js'
@@ -194,7 +194,7 @@ async function replayEntry(run: Run, runtime: Runtime, entry: JournalEntry, choi
   const lost = { ...found, moved: await withoutOwnMounts(runtime, entry, found.moved) }
   if (isAnythingLost(lost) && choices.force !== entry.name) {
     const { what, fix } = describeLost(lost, entry.name)
-    const isAnotherDisk = lost.gone.length === 0 && lost.moved.every((path) => isMountedAnew(entry, path))
+    const isAnotherDisk = lost.gone.length === 0 && lost.moved.every((path) => isRemounted(entry, path))
     complain('source-moved', `${entry.name} is not started: ${what}`, isAnotherDisk ? `If what is mounted there now is the right disk, run: stackbk resume --force ${entry.name}` : fix)
     return stack('waiting', 'failed')
   }

@@ -22,18 +22,18 @@ export class Removals {
     await Promise.all(directories.map((directory) => this.#underway.get(directory) ?? Promise.resolve()))
   }
 
-  /** Keeps how the engine describes containers that are about to be removed, by ID. */
+  /** Keeps the engine's descriptions, by ID, of containers that are about to be removed. */
   keep(described: ReadonlyMap<string, unknown>): void {
     for (const [id, container] of described) this.#removed.set(id, record(container))
   }
 
-  /** How a container was made that this process has removed; `null` where it has not. */
+  /** Returns the engine's description of a container that this process removed; `null` if it did not remove it. */
   describedAs(id: string): Json | null {
     return this.#removed.get(id) ?? null
   }
 
-  /** New IDs, by their old ones, of removed containers that are there again by the same name. */
-  madeSince(present: readonly Listed[]): ReadonlyMap<string, string> {
+  /** Returns the new IDs, by the old ones, of removed containers that exist again with the same name. */
+  recreatedIn(present: readonly Listed[]): ReadonlyMap<string, string> {
     const ids = new Map(present.map(({ id, name }) => [name, id]))
     return new Map([...this.#removed].flatMap(([id, container]) => {
       const now = ids.get(text(container['Name']).replace(/^\//, ''))
@@ -41,7 +41,7 @@ export class Removals {
     }))
   }
 
-  /** The stack is up again, or will not be by this process. */
+  /** Drops descriptions that are no longer needed, because their stack was started. */
   forget(ids: Iterable<string>): void {
     for (const id of ids) this.#removed.delete(id)
   }

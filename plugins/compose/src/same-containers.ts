@@ -1,17 +1,14 @@
 import { answered, done } from '@stackbk/contract'
 import type { Answer, Capsule, CapsuleProject, ProjectState, RebuildReport, RebuildRequest, StackState } from '@stackbk/contract'
 
-import { makeContainers } from './container-making.js'
 import { isAlive, readContainer, toState } from './container.js'
 import type { DockerCall } from './docker.js'
 import { type Json, list } from './json.js'
 import { inspectContainers } from './look.js'
 import { makeNetwork } from './rebuild-networks.js'
+import { createContainers, creationLimitMs } from './recreate-containers.js'
 import { startMade } from './start-made.js'
 import type { Tools } from './tools.js'
-
-/** What the engine may need to make one container. */
-const creationLimitMs = 300_000
 
 /** Returns whether the capsule says how the engine itself has made the containers, so that no model is needed. */
 export function tellsOfContainers({ projects }: Capsule): boolean {
@@ -27,7 +24,7 @@ export async function makeSameContainers(tools: Tools, capsule: Capsule, request
   const call: DockerCall = { signal: request.signal, timeoutMs: creationLimitMs }
   const networks = await makeLostNetworks(tools, capsule, call)
   if (!networks.ok) return networks
-  const made = await makeContainers(tools, { containers: capsule.projects.flatMap(containersIn), engineVersion: capsule.engine.version }, call)
+  const made = await createContainers(tools, { containers: capsule.projects.flatMap(containersIn), engineVersion: capsule.engine.version }, call)
   if (!made.ok) return made
   const state = await stateToStart(tools, capsule, { directory: request.directory, made: made.value }, call)
   if (!state.ok) return state

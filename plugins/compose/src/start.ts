@@ -13,7 +13,7 @@ import { connectAgain, lacksNetwork, lostNetworks } from './lost-networks.js'
 import { inOrder, type Need, type Unit, unitsThatRan } from './order.js'
 import { isMadeFrom } from './ownership.js'
 import { isSettled, waitUntilSettled } from './settle.js'
-import { makeRemovedContainers } from './container-making.js'
+import { recreateRemovedContainers } from './recreate-containers.js'
 import type { Tools } from './tools.js'
 import { beginWaiting, type Waiting } from './waiting.js'
 
@@ -168,7 +168,7 @@ async function makeMissing(tools: Tools, state: StackState, units: readonly Unit
         const one = missing.length === 1 ? all : await create(tools, { state, project, units: [unit], found })
         if (!one.ok) unmade.set(unit, one.failure)
       }
-      if (unmade.size > 0 && !(await createAsTheyWere(tools, state, [...unmade.keys()]))) failures.push(...unmade.values())
+      if (unmade.size > 0 && !(await recreate(tools, state, [...unmade.keys()]))) failures.push(...unmade.values())
     }),
   )
   return { projects, failures }
@@ -232,15 +232,15 @@ async function create(tools: Tools, { state, project, units, found }: { state: S
 }
 
 /**
- * Makes containers as they were before this process removed them, where Compose cannot: its files may have been edited or moved
- * since, and what ran has to run again. Returns whether all were made.
+ * Recreates containers exactly as they were before this process removed them, where Compose cannot create them: its files may have
+ * been edited or moved since, and what ran must run again. Returns whether all were created.
  */
-async function createAsTheyWere(tools: Tools, state: StackState, units: readonly Unit[]): Promise<boolean> {
+async function recreate(tools: Tools, state: StackState, units: readonly Unit[]): Promise<boolean> {
   const present = await listWithin(tools.docker, scopeOf(state))
   if (!present.ok) return false
   const missing = units.flatMap((unit) => unit.containers).filter((container) => !present.value.some(({ name }) => name === container.name))
-  const made = await makeRemovedContainers(tools, missing, present.value)
-  tools.log('warning', made.ok ? 'Compose could not make containers, so they were made as they were before the stop' : made.failure.message, { directory: state.directory, containers: missing.map(({ name }) => name), ...(made.ok ? {} : { toolOutput: made.failure.toolOutput }) })
+  const made = await recreateRemovedContainers(tools, missing, present.value)
+  tools.log('warning', made.ok ? 'Compose could not create containers, so they were created as they were before the stop' : made.failure.message, { directory: state.directory, containers: missing.map(({ name }) => name), ...(made.ok ? {} : { toolOutput: made.failure.toolOutput }) })
   return made.ok
 }
 

@@ -78,8 +78,8 @@ function graceOf(container: ContainerState, request: StopRequest): number {
 }
 
 /**
- * Removes the stack's containers, and those of `madeSince` that are not in the state. What stays is started again as it is. How they
- * were made is kept, for a start whose compose files are not what they were.
+ * Removes the stack's containers, and those of `madeSince` that are not in the state. What stays is started again as it is. Their
+ * descriptions are kept, for a start whose compose files changed.
  */
 async function removeStopped(tools: Tools, state: StackState, madeSince: readonly Named[], request: StopRequest): Promise<void> {
   const containers = new Map([...madeSince, ...state.projects.flatMap((project) => project.containers)].map((container) => [container.id, container]))

@@ -657,7 +657,7 @@ test('an engine that does not answer a stop or a start is a failure after the gr
   expect(await stopping).toMatchObject({ ok: false, failure: { kind: 'cancelled' } })
 })
 
-test.each(sampled(['rubbish', 'gone', 'renamed folder'] as const))('what was taken down comes back as it was though its compose file is %s by then: with what shares its network, its replicas and its addresses', async (what) => {
+test.each(sampled(['invalid', 'gone', 'in a renamed folder'] as const))('a removed stack comes back exactly as it was although its compose file is now %s: shared networks, replicas and addresses', async (what) => {
   const { runtime } = await liveRuntime()
   const stack = await liveStack({
     compose: {
@@ -681,14 +681,14 @@ test.each(sampled(['rubbish', 'gone', 'renamed folder'] as const))('what was tak
   const composeFile = join(stack.directory, 'compose.yaml')
   const content = await readFile(composeFile)
   const moved = `${stack.directory}-moved`
-  if (what === 'rubbish') await writeFile(composeFile, 'services: [')
+  if (what === 'invalid') await writeFile(composeFile, 'services: [')
   if (what === 'gone') await rm(composeFile)
-  if (what === 'renamed folder') await rename(stack.directory, moved)
+  if (what === 'in a renamed folder') await rename(stack.directory, moved)
 
   const since = new Date()
   good(await runtime.start(state, { mode: 'down', healthTimeoutMs: 20_000 }))
   expect(good(await runtime.waitUntilUp(state, { since, timeoutMs: 20_000 }))).toMatchObject({ isUp: true, missing: [] })
-  if (what === 'renamed folder') await rename(moved, stack.directory)
+  if (what === 'in a renamed folder') await rename(moved, stack.directory)
   else await writeFile(composeFile, content)
   expect(await stack.running()).toEqual(['db', 'watcher', 'web', 'web'])
   expect(await describe('db-1')).toBe(before)

@@ -5,11 +5,12 @@ import { bootId } from '../../host/boot.js'
 import { isOfTheSystem, isWithin, mountedAt, mountPointOf, nearestDevice } from '../../host/mounts.js'
 import type { JournalEntry } from '../../stacks/journal.js'
 import { isAlive } from '../../stacks/running.js'
+import type { StackPlan } from './stack-plan.js'
 
-/** How long a file system may take to say on which device a source lies, while the stack is down. */
+/** How long a file system may take to say where one source lies, before the stop and while the stack is down. */
 const sourceLimitMs = 5_000
 
-/** Why a stack must not be started: its containers would begin with empty folders in place of their data. Both empty: it may be. */
+/** Why a stack must not be started: its containers would see empty folders in place of their data. Both empty: it may start. */
 export interface LostSources {
   /** On another device than at the stop. */
   readonly moved: readonly string[]
@@ -18,6 +19,24 @@ export interface LostSources {
 }
 
 export const nothingLost: LostSources = { moved: [], gone: [] }
+
+/** Returns where the sources of a stack lie, for the journal entry that {@link findLostSources} compares with at the start. */
+export async function placesAtStop({ mode, sources, state }: StackPlan): Promise<Pick<JournalEntry, 'devices' | 'filledBinds'>> {
+  const ownMounts = sources.filter(({ isMountedByStack }) => isMountedByStack === true).map(({ path }) => path)
+  return {
+    devices: sources.flatMap(({ path, device, isMountedByStack }) =>
+      device === null || isMountedByStack === true || isOfTheSystem(path) ? [] : [{ path, device, ...mountOf(path) }],
+    ),
+    // A paused container keeps its mounts.
+    filledBinds: mode === 'down' || mode === 'stop' ? await filledBindsOf(state, ownMounts) : [],
+  }
+}
+
+function mountOf(path: string): Pick<JournalEntry['devices'][number], 'mountPoint' | 'mount'> {
+  const mountPoint = mountPointOf(path, { limitMs: sourceLimitMs })
+  const mount = mountedAt(mountPoint)
+  return mount === null ? { mountPoint } : { mountPoint, mount }
+}
 
 /** Returns what of the stack's data is not where it was at the stop. */
 export async function findLostSources(entry: JournalEntry): Promise<LostSources> {
@@ -33,9 +52,9 @@ export function isAnythingLost({ moved, gone }: LostSources): boolean {
 export function describeLost({ moved, gone }: LostSources, stack: string): { readonly what: string; readonly fix: string } {
   const parts = [
     ...(moved.length === 0 ? [] : [{ what: `${moved.join(', ')} is not on the disk it was on before the stop`, fix: 'Mount the disk' }]),
-    ...(gone.length === 0 ? [] : [{ what: `${gone.join(', ')} was there before the stop and is gone, so that a container would begin with an empty folder`, fix: 'Put back what is gone' }]),
+    ...(gone.length === 0 ? [] : [{ what: `${gone.join(', ')} existed before the stop and is gone, so a container would start with an empty folder`, fix: 'Put the missing data back' }]),
   ]
-  const without = gone.length === 0 ? '' : `. To start it without: stackbk resume --force ${stack}`
+  const without = gone.length === 0 ? '' : `. To start without it: stackbk resume --force ${stack}`
   return { what: parts.map(({ what }) => what).join('; '), fix: `${parts.map(({ fix }) => fix).join('. ')}, then run: stackbk resume${without}` }
 }
 
@@ -55,7 +74,7 @@ async function hasMoved(source: JournalEntry['devices'][number], isSameBoot: boo
   const { path, device, mountPoint } = source
   if (isSameBoot || mountPoint === undefined) {
     const now = await nearestDevice(path, { limitMs: sourceLimitMs })
-    if (now !== 'unknown') return now !== device && !isSameMountedAnew(source)
+    if (now !== 'unknown') return now !== device && !isSameShareRemounted(source)
   }
   return mountPoint !== undefined && mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint
 }
@@ -65,7 +84,7 @@ async function hasMoved(source: JournalEntry['devices'][number], isSameBoot: boo
  * another device number. Disks do not, and the next one may have the same name. A source that repeats the type, as that of a file
  * system in memory, does not say which one it is.
  */
-function isSameMountedAnew({ path, mountPoint, mount }: JournalEntry['devices'][number]): boolean {
+function isSameShareRemounted({ path, mountPoint, mount }: JournalEntry['devices'][number]): boolean {
   if (mountPoint === undefined || mountPoint === '/' || mount === undefined || mount.source.startsWith('/dev/') || [mount.type, 'none', ''].includes(mount.source)) return false
   if (mountPointOf(path, { limitMs: sourceLimitMs }) !== mountPoint) return false
   const now = mountedAt(mountPoint)
@@ -78,16 +97,16 @@ export function wasRebootedSince(entry: Pick<JournalEntry, 'bootId'>): boolean {
   return entry.bootId !== '' && now !== '' && entry.bootId !== now
 }
 
-/** A disk is mounted where it was at the stop, under another number: it was plugged in anew, or it is another disk. */
-export function isMountedAnew({ devices }: JournalEntry, path: string): boolean {
+/** A disk is mounted where it was at the stop, under another number: it was plugged in again, or it is another disk. */
+export function isRemounted({ devices }: JournalEntry, path: string): boolean {
   return devices.some((source) => source.path === path && source.mountPoint !== undefined && source.mountPoint === mountPointOf(path, { limitMs: sourceLimitMs }))
 }
 
 /**
- * Returns the files, and the folders that hold something, that the stack's running containers have mounted from the host. Neither
+ * Returns the files, and the folders that are not empty, that the stack's running containers have mounted from the host. Neither
  * sockets nor the system's own trees, nor what lies below `ownMounts`, which the stack itself mounts: these come and go.
  */
-export async function filledBindsOf(state: StackState, ownMounts: readonly string[]): Promise<readonly string[]> {
+async function filledBindsOf(state: StackState, ownMounts: readonly string[]): Promise<readonly string[]> {
   const running = state.projects.flatMap(({ containers }) => containers).filter(isAlive)
   const paths = new Set(running.flatMap(({ mounts }) => mounts.filter(({ kind }) => kind === 'bind').map(({ source }) => source)))
   const lasting = [...paths].filter((path) => path.startsWith('/') && !isOfTheSystem(path) && !ownMounts.some((place) => isWithin(path, place)))
@@ -95,7 +114,7 @@ export async function filledBindsOf(state: StackState, ownMounts: readonly strin
   return lasting.filter((_path, at) => verdicts[at])
 }
 
-/** False where its file system does not answer. */
+/** Returns false if the file system does not answer. */
 async function isFilled(path: string): Promise<boolean> {
   const limit = { limitMs: sourceLimitMs }
   try {

@@ -3,12 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ContainerEnd, FrozenCopy, Log, NeighbourEnd, PreparedSnapshot, Progress, ReadingTime, Runtime, SnapshotResult, UpReport, Watch, WatchReport } from '@stackbk/contract'
 
 import { bootId } from '../../host/boot.js'
-import { isOfTheSystem, mountedAt, mountPointOf } from '../../host/mounts.js'
 import { longestTimerMs } from '../../host/timer.js'
 import type { Journal, JournalEntry } from '../../stacks/journal.js'
 import { stackKey } from '../../stacks/identity.js'
 import type { StackPhase } from '../reporter.js'
-import { filledBindsOf, findLostSources, isAnythingLost, type LostSources, nothingLost, wasRebootedSince } from './lost-sources.js'
+import { findLostSources, isAnythingLost, type LostSources, nothingLost, placesAtStop, wasRebootedSince } from './lost-sources.js'
 import type { StackPlan } from './stack-plan.js'
 import type { StartedWriter } from './writers.js'
 
@@ -21,9 +20,6 @@ const pollMs = 10
  * in the kernel, with its disk, ends when it can, and the stack does not wait for that.
  */
 const givingUpMs = 2_000
-
-/** How long a file system may take to say where a source lies, before the stop. */
-const sourceLimitMs = 5_000
 
 /** How often an engine that went away is asked whether it is back. */
 const engineAwayPollMs = 500
@@ -236,7 +232,6 @@ async function comesBack(runtime: Runtime, deadline: number): Promise<boolean> {
 }
 
 async function entryFor(plan: StackPlan, context: WindowContext): Promise<JournalEntry> {
-  const ownMounts = plan.sources.filter(({ isMountedByStack }) => isMountedByStack === true).map(({ path }) => path)
   return {
     schemaVersion: 1,
     runId: context.runId,
@@ -249,19 +244,9 @@ async function entryFor(plan: StackPlan, context: WindowContext): Promise<Journa
     healthTimeoutMs: context.healthTimeoutMs,
     state: plan.state,
     whyNotDown: plan.whyNotDown,
-    devices: plan.sources.flatMap(({ path, device, isMountedByStack }) =>
-      device === null || isMountedByStack === true || isOfTheSystem(path) ? [] : [{ path, device, ...mountOf(path) }],
-    ),
-    // What is only frozen keeps what it has mounted.
-    filledBinds: plan.mode === 'down' || plan.mode === 'stop' ? await filledBindsOf(plan.state, ownMounts) : [],
+    ...(await placesAtStop(plan)),
     graceSeconds: context.graceSeconds,
   }
-}
-
-function mountOf(path: string): Pick<JournalEntry['devices'][number], 'mountPoint' | 'mount'> {
-  const mountPoint = mountPointOf(path, { limitMs: sourceLimitMs })
-  const mount = mountedAt(mountPoint)
-  return mount === null ? { mountPoint } : { mountPoint, mount }
 }
 
 interface Asking extends Pick<ReadingTime, 'mode' | 'ended'> {

@@ -143,9 +143,9 @@ describe('resuming', () => {
     expect(await only(run, { force: 'web' })).toMatchObject({ action: 'started' })
   })
 
-  it('does not start one whose mounted folder is gone, says how to start it without, and starts it then', async () => {
+  it('does not start a stack whose mounted folder is gone, shows how to start without it, and then starts it', async () => {
     const run = runWith([entry('web', { devices: [], filledBinds: [at('gone/data')] })], stopped)
-    expect(await only(run)).toMatchObject({ action: 'waiting', problems: [{ code: 'source-moved', message: expect.stringContaining(`${at('gone/data')} was there before the stop and is gone`) as string, fix: 'Put back what is gone, then run: stackbk resume. To start it without: stackbk resume --force web' }] })
+    expect(await only(run)).toMatchObject({ action: 'waiting', problems: [{ code: 'source-moved', message: expect.stringContaining(`${at('gone/data')} existed before the stop and is gone`) as string, fix: 'Put the missing data back, then run: stackbk resume. To start without it: stackbk resume --force web' }] })
     expect(await only(run, { force: 'web' })).toMatchObject({ action: 'started' })
   })
 

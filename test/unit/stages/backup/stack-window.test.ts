@@ -494,15 +494,15 @@ describe('the window in which a stack is down', () => {
     expect(happened).toContain('start')
   })
 
-  describe('with what its containers have mounted from the host', () => {
+  describe('with mounts from the host', () => {
     const mountOf = (path: string): ContainerMount => ({ kind: 'bind', name: '', source: path, target: '/data', writable: true, isAnonymous: false, driver: '' })
     const planWith = (paths: readonly string[], more: Partial<StackPlan> = {}): StackPlan => planOf({ state: stateOf([container('app', { mounts: paths.map(mountOf) })]), ...more })
 
     it.each([
-      ['a folder that held something', 'data', () => mkdirSync(at('data/inside'), { recursive: true })],
+      ['a folder that was not empty', 'data', () => mkdirSync(at('data/inside'), { recursive: true })],
       ['a file', 'settings.ini', () => writeFileSync(at('settings.ini'), '')],
-      ['a folder inside the folder of the stack, which was renamed', 'stacks/web/data', () => mkdirSync(at('stacks/web/data/inside'), { recursive: true })],
-    ])('stays down when it is gone: %s', async (_what, path, make) => {
+      ['a renamed folder inside the stack folder', 'stacks/web/data', () => mkdirSync(at('stacks/web/data/inside'), { recursive: true })],
+    ])('keeps the stack down if a mount source is gone: %s', async (_what, path, make) => {
       make()
       const result = await windowOf({ take: async () => (renameSync(at(path), at('elsewhere')), ok(snapshot)) }, planWith([at(path)]))
       expect([result.lost, result.start.ok, happened]).toEqual([{ moved: [], gone: [at(path)] }, false, ['stop', 'take']])
@@ -512,7 +512,7 @@ describe('the window in which a stack is down', () => {
       expect(await findLostSources(entry)).toEqual({ moved: [], gone: [] })
     })
 
-    it('is started when what is gone held nothing, is no file, is mounted by the stack itself, or belongs to what did not run', async () => {
+    it('starts the stack if the missing folder was empty, is mounted by the stack itself, or belongs to a stopped container', async () => {
       for (const name of ['empty', 'own/inside', 'unused/inside']) mkdirSync(at(name), { recursive: true })
       const { containers: [app, db] } = stateOf([container('app', { mounts: [at('empty'), at('own'), at('never'), '/dev/null'].map(mountOf) }), container('db', { condition: 'exited', mounts: [mountOf(at('unused'))] })]).projects[0]!
       const plan = planOf({ state: stateOf([app!, db!]), sources: [source(at('own'), { isMountedByStack: true })] })
@@ -520,13 +520,13 @@ describe('the window in which a stack is down', () => {
       expect([result.lost, result.start.ok]).toEqual([{ moved: [], gone: [] }, true])
     })
 
-    it.each(['pause', 'none'] as const)('goes on when it is gone by mode %s, which takes no mount away', async (mode) => {
+    it.each(['pause', 'none'] as const)('continues in mode %s if a mount source is gone, because the containers keep their mounts', async (mode) => {
       mkdirSync(at('data/inside'), { recursive: true })
       const result = await windowOf({ take: async () => (renameSync(at('data'), at('elsewhere')), ok(snapshot)) }, planWith([at('data')], { mode }))
       expect(result.start.ok).toBe(true)
     })
 
-    it('does not miss after a restart of the machine what lay in /tmp', async () => {
+    it('ignores missing files in /tmp after a reboot', async () => {
       const folder = mkdtempSync('/tmp/stackbk-bind-')
       writeFileSync(join(folder, 'file'), '')
       const entry = await entryOfWindow(planWith([folder]))

@@ -13,33 +13,33 @@ import { endpointToJoin } from './lost-networks.js'
 import { knownEngine } from './readiness.js'
 import type { Tools } from './tools.js'
 
-/** What the engine may need to make one container. */
-const creationLimitMs = 300_000
+/** The time in milliseconds that the engine may need to create one container. */
+export const creationLimitMs = 300_000
 
-export interface ContainersToMake {
-  /** As the engine described them. */
+export interface ContainersToCreate {
+  /** The engine's descriptions of the containers. */
   readonly containers: readonly Json[]
   readonly engineVersion: string
-  /** New IDs by old ones of what they may share something with and is there already. */
+  /** The new IDs, by the old ones, of existing containers that they may share something with. */
   readonly present?: ReadonlyMap<string, string>
 }
 
 /**
- * Makes containers again that this process has removed, as they were, and starts none: for a start that Compose cannot do, since
- * the compose files or their folder are not what they were at the stop. `present` is what is there of the stack already.
+ * Recreates containers that this process removed, exactly as they were, and starts none: for a start that Compose cannot do,
+ * because the compose files or their folder changed since the stop. `present` lists the existing containers of the stack.
  */
-export async function makeRemovedContainers(tools: Tools, removed: readonly ContainerState[], present: readonly Listed[]): Promise<Answer<void>> {
+export async function recreateRemovedContainers(tools: Tools, removed: readonly ContainerState[], present: readonly Listed[]): Promise<Answer<void>> {
   const containers = removed.map(({ id }) => tools.removals.describedAs(id)).filter((container) => container !== null)
-  if (containers.length < removed.length) return failed({ kind: 'not-found', message: 'it is not known how the containers were made' })
+  if (containers.length < removed.length) return failed({ kind: 'not-found', message: 'There is no record of how to recreate the containers' })
   const call: DockerCall = { timeoutMs: creationLimitMs }
   const engine = await knownEngine(tools.docker, call)
   if (!engine.ok) return engine
-  const made = await makeContainers(tools, { containers, engineVersion: engine.value.engine, present: tools.removals.madeSince(present) }, call)
+  const made = await createContainers(tools, { containers, engineVersion: engine.value.engine, present: tools.removals.recreatedIn(present) }, call)
   return made.ok ? done : made
 }
 
-/** Makes containers and starts none. Returns the new IDs by the old ones. A container comes after those whose network, processes, memory or volumes it shares. */
-export async function makeContainers(tools: Tools, { containers, engineVersion, present }: ContainersToMake, call: DockerCall): Promise<Answer<ReadonlyMap<string, string>>> {
+/** Creates containers and starts none. Returns the new IDs by the old ones. A container is created after those whose network, processes, memory or volumes it shares. */
+export async function createContainers(tools: Tools, { containers, engineVersion, present }: ContainersToCreate, call: DockerCall): Promise<Answer<ReadonlyMap<string, string>>> {
   const joinsAllAtOnce = Number.parseInt(engineVersion, 10) >= 25
   const images = await imageIds(tools.docker, containers.map((container) => text(record(container['Config'])['Image'])), call)
   if (!images.ok) return images
