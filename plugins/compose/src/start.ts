@@ -239,6 +239,8 @@ async function recreate(tools: Tools, state: StackState, units: readonly Unit[])
   const present = await listWithin(tools.docker, scopeOf(state))
   if (!present.ok) return false
   const missing = units.flatMap((unit) => unit.containers).filter((container) => !present.value.some(({ name }) => name === container.name))
+  // Compose failed over something else, and its reason is what has to be reported.
+  if (missing.length === 0) return false
   const made = await recreateRemovedContainers(tools, missing, present.value)
   tools.log('warning', made.ok ? 'Compose could not create containers, so they were created as they were before the stop' : made.failure.message, { directory: state.directory, containers: missing.map(({ name }) => name), ...(made.ok ? {} : { toolOutput: made.failure.toolOutput }) })
   return made.ok
