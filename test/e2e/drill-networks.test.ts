@@ -4,6 +4,7 @@ import type { DrillResult } from '../../src/stages/drill/drill-result.js'
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, politeCommand } from '../fixtures/compose-stack.js'
 import { watchEngine } from '../fixtures/engine-watch.js'
+import { freeSubnet } from '../fixtures/free-subnet.js'
 import { canStartEngines, startPrivateEngine, type PrivateEngine } from '../fixtures/private-engine.js'
 import { makeWorld, oneService, type World } from '../fixtures/world.js'
 
@@ -15,7 +16,7 @@ describe.skipIf(!canStartEngines)('a drill on an engine with few address pools',
   let world: World
 
   beforeAll(async () => {
-    engine = await startPrivateEngine(['--default-address-pool', `base=10.213.0.0/26,size=28`])
+    engine = await startPrivateEngine(['--default-address-pool', `base=${freeSubnet()}.0/26,size=28`])
     world = await makeWorld({ settings: { docker: { HEALTH_TIMEOUT: 30 }, local_backup: { AUTO_PRUNE: false, ENABLE_VERIFICATION: false } } })
     const stacks = [
       await world.stack('one', { services: networked, files: { 'data/file': 'one' } }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { testImage } from '../fixtures/busybox-image.js'
 import { docker, healthyCommand, politeCommand, quickHealthcheck } from '../fixtures/compose-stack.js'
+import { freeSubnet } from '../fixtures/free-subnet.js'
 import { sampled } from '../fixtures/sampled.js'
 import { makeWorld, until, type World, type WorldStack } from '../fixtures/world.js'
 
@@ -71,6 +72,7 @@ describe.each(sampled(modes, 3))('by mode %s', (mode) => {
   }
 
   it('replicas, profiles, paused and stopped services, finished jobs, static addresses and aliases are what they were', async () => {
+    const subnet = freeSubnet()
     const stack = await world.stack('rich', {
       model: {
         services: {
@@ -81,7 +83,7 @@ describe.each(sampled(modes, 3))('by mode %s', (mode) => {
             restart: 'always',
             volumes: ['./data:/data', 'vol:/vol'],
             environment: { KEY: '${KEY}', PLAIN: 'a b' },
-            networks: { back: { ipv4_address: `10.2${modes.indexOf(mode)}.88.9`, aliases: ['store'] } },
+            networks: { back: { ipv4_address: `${subnet}.9`, aliases: ['store'] } },
             labels: { own: 'label' },
           },
           migrate: { ...polite, command: ['true'], depends_on: { db: { condition: 'service_healthy' } }, networks: ['back'] },
@@ -93,7 +95,7 @@ describe.each(sampled(modes, 3))('by mode %s', (mode) => {
           frozen: { ...polite, network_mode: 'none' },
         },
         volumes: { vol: {} },
-        networks: { back: { ipam: { config: [{ subnet: `10.2${modes.indexOf(mode)}.88.0/24` }] } }, front: {} },
+        networks: { back: { ipam: { config: [{ subnet: `${subnet}.0/24` }] } }, front: {} },
       },
       files: { 'more.yaml': JSON.stringify({ services: { web: { environment: { OF_THE_OVERRIDE: 'yes' } } } }), 'values.env': 'KEY=of the file\n' },
       isUp: false,
@@ -123,8 +125,9 @@ describe.each(sampled(modes, 3))('by mode %s', (mode) => {
   it('what was made by hand comes back: one-off containers, networks that were joined, neighbours in a network namespace', async () => {
     const stack = await world.stack('byhand', { services: { vpn: polite, app: polite } })
     const [network, neighbour] = [`${world.prefix}-9_hand`, `${world.prefix}-9-neighbour-1`]
-    await docker('network', 'create', '--subnet', `10.2${modes.indexOf(mode)}.99.0/24`, '--label', `com.docker.compose.project=${world.prefix}-9`, network)
-    await docker('network', 'connect', '--ip', `10.2${modes.indexOf(mode)}.99.7`, '--alias', 'hand', network, `${stack.project}-app-1`)
+    const subnet = freeSubnet()
+    await docker('network', 'create', '--subnet', `${subnet}.0/24`, '--label', `com.docker.compose.project=${world.prefix}-9`, network)
+    await docker('network', 'connect', '--ip', `${subnet}.7`, '--alias', 'hand', network, `${stack.project}-app-1`)
     await stack.compose('run', '-d', '--no-deps', '--name', `${stack.project}-once`, 'app')
     await docker('run', '-d', '--name', neighbour, '--label', `com.docker.compose.project=${world.prefix}-9`, '--network', `container:${stack.project}-vpn-1`, testImage, ...politeCommand)
     const call = await comesBack(stack, { keeps: true })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { type ComposeStack, docker, service } from '../../../test/fixtures/compose-stack.js'
+import { freeSubnet } from '../../../test/fixtures/free-subnet.js'
 import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 type Model = { services: Record<string, object>; volumes?: object; networks?: object; secrets?: object; configs?: object; name?: string }
@@ -20,7 +21,8 @@ const notApplied = 'was changed in the compose file, and the change was not appl
 
 test('an edit of the top level of the compose file that was not applied yet is seen, and no edit is no difference', async () => {
   const unique = `stackbk-applied-${Date.now()}`
-  const back = { internal: true, driver_opts: { 'com.docker.network.bridge.enable_icc': 'true' }, ipam: { config: [{ subnet: '10.123.45.0/24' }] }, labels: { one: '1' } }
+  const subnet = freeSubnet()
+  const back = { internal: true, driver_opts: { 'com.docker.network.bridge.enable_icc': 'true' }, ipam: { config: [{ subnet: `${subnet}.0/24` }] }, labels: { one: '1' } }
   const base = (folder: string): Required<Omit<Model, 'name'>> => ({
     services: {
       app: service({
@@ -56,7 +58,7 @@ test('an edit of the top level of the compose file that was not applied yet is s
     [{ volumes: { ...before.volumes, disk: { driver_opts: { type: 'none', o: 'bind', device: join(stack.directory, 'two') } } } }, [`volume P_disk ${notApplied}`]],
     [{ volumes: { ...before.volumes, ext: { external: true, name: `${unique}-b` } } }, [`P-app-1 has ${unique} at /ext, and the compose file names ${unique}-b now`]],
     [{ networks: { ...before.networks, front: { name: `${unique}-front` } } }, [`network P_front has the name ${unique}-front in the compose file now, and the change was not applied yet`]],
-    [{ networks: { front: {}, back: { ...back, ipam: { config: [{ subnet: '10.123.46.0/24' }] } } } }, [`network P_back ${notApplied}`]],
+    [{ networks: { front: {}, back: { ...back, ipam: { config: [{ subnet: `${freeSubnet()}.0/24` }] } } } }, [`network P_back ${notApplied}`]],
     // Without a range of its own it keeps the one that it has: only the hash tells.
     [{ networks: { front: {}, back: { ...back, ipam: {} } } }, [`network P_back ${notApplied}`]],
     [{ networks: { front: { driver_opts: { 'com.docker.network.driver.mtu': 1400 } }, back } }, [`network P_front ${notApplied}`]],
@@ -79,13 +81,14 @@ test('an edit of the top level of the compose file that was not applied yet is s
 })
 
 test('a network and a volume without the hash of Compose are compared by what the engine says of them', async () => {
-  const before = { services: { app: service({ volumes: ['vol:/vol'], networks: ['back'] }) }, volumes: { vol: { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } } }, networks: { back: { internal: true, ipam: { config: [{ subnet: '10.124.45.0/24' }] } } } }
+  const subnet = freeSubnet()
+  const before = { services: { app: service({ volumes: ['vol:/vol'], networks: ['back'] }) }, volumes: { vol: { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } } }, networks: { back: { internal: true, ipam: { config: [{ subnet: `${subnet}.0/24` }] } } } }
   const stack = await liveStack({ compose: before, isUp: false })
   const labels = (kind: string, key: string): string[] => ['--label', `com.docker.compose.project=${stack.project}`, '--label', `com.docker.compose.${kind}=${key}`]
-  await docker('network', 'create', '--internal', '--subnet', '10.124.45.0/24', ...labels('network', 'back'), `${stack.project}_back`)
+  await docker('network', 'create', '--internal', '--subnet', `${subnet}.0/24`, ...labels('network', 'back'), `${stack.project}_back`)
   await docker('volume', 'create', '-o', 'type=tmpfs', '-o', 'device=tmpfs', '-o', 'o=size=1m', ...labels('volume', 'vol'), `${stack.project}_vol`)
   await stack.up()
   expect(await reasons(stack)).toEqual([])
-  await stack.write('compose.yaml', { ...before, networks: { back: { ipam: { config: [{ subnet: '10.124.46.0/24' }] } } }, volumes: { vol: { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=2m' } } } })
+  await stack.write('compose.yaml', { ...before, networks: { back: { ipam: { config: [{ subnet: `${freeSubnet()}.0/24` }] } } }, volumes: { vol: { driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=2m' } } } })
   expect(await reasons(stack)).toEqual([`volume P_vol ${notApplied}`, `network P_back ${notApplied}`])
 })

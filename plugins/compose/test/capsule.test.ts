@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { testImage } from '../../../test/fixtures/busybox-image.js'
 import { docker, healthyCommand, quickHealthcheck, service } from '../../../test/fixtures/compose-stack.js'
+import { freeSubnet } from '../../../test/fixtures/free-subnet.js'
 import { containersOf, good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 type Schema = Record<string, unknown>
@@ -28,10 +29,11 @@ function closed(part: unknown): unknown {
 
 test('the capsule of a rich stack is complete, and is what the schema says, no key more', async () => {
   const { runtime } = await liveRuntime()
+  const subnet = freeSubnet()
   const stack = await liveStack({
     compose: {
       services: {
-        db: service({ command: healthyCommand, healthcheck: quickHealthcheck(), volumes: ['data:/data', '/cache'], networks: { back: { ipv4_address: '10.213.77.9', aliases: ['store'] } } }),
+        db: service({ command: healthyCommand, healthcheck: quickHealthcheck(), volumes: ['data:/data', '/cache'], networks: { back: { ipv4_address: `${subnet}.9`, aliases: ['store'] } } }),
         web: service({ environment: { TOKEN: '${TOKEN}' }, depends_on: { db: { condition: 'service_healthy' } }, networks: ['back'] }),
         admin: service({ profiles: ['ops'], networks: ['back'] }),
         unused: service({ profiles: ['never'] }),
@@ -39,7 +41,7 @@ test('the capsule of a rich stack is complete, and is what the schema says, no k
         frozen: service({ network_mode: 'none' }),
       },
       volumes: { data: { labels: { keep: 'yes' }, driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' } } },
-      networks: { back: { internal: true, ipam: { config: [{ subnet: '10.213.77.0/24' }] } } },
+      networks: { back: { internal: true, ipam: { config: [{ subnet: `${subnet}.0/24` }] } } },
     },
     files: { 'more.yaml': JSON.stringify({ services: { web: { labels: { more: 'yes' } } } }), 'values.env': 'TOKEN=of-the-file\n' },
     isUp: false,
@@ -75,14 +77,14 @@ test('the capsule of a rich stack is complete, and is what the schema says, no k
   })
   const services = (about!.model as { services: Record<string, { environment?: object; labels?: object; networks?: Record<string, object> }> }).services
   expect(services['web']).toMatchObject({ environment: { TOKEN: 'of-the-file' }, labels: { more: 'yes' } })
-  expect(services['db']?.networks?.['back']).toMatchObject({ ipv4_address: '10.213.77.9', aliases: ['store'] })
+  expect(services['db']?.networks?.['back']).toMatchObject({ ipv4_address: `${subnet}.9`, aliases: ['store'] })
   const imageId = containersOf(state)[0]!.image.id
   expect(about!.images.map(({ service: name }) => name).sort()).toEqual(['admin', 'db', 'frozen', 'halted', 'unused', 'web'])
   for (const image of about!.images) expect(image).toEqual({ service: image.service, reference: testImage, id: imageId, digests: [] })
   expect(about!.volumes.find(({ key }) => key === 'data')).toMatchObject({ name: `${project}_data`, driver: 'local', options: { type: 'tmpfs', device: 'tmpfs', o: 'size=1m' }, isExternal: false, target: '/data' })
   expect(about!.volumes.find(({ key }) => key === 'data')?.labels).toMatchObject({ keep: 'yes' })
   expect(about!.volumes.find(({ isAnonymous }) => isAnonymous)).toMatchObject({ key: '', service: 'db', containerNumber: 1, target: '/cache', path: expect.stringContaining('/_data') })
-  expect(about!.networks.find(({ name }) => name === `${project}_back`)).toMatchObject({ key: 'back', isExternal: false, isInternal: true, isAttachable: false, subnets: [{ subnet: '10.213.77.0/24' }] })
+  expect(about!.networks.find(({ name }) => name === `${project}_back`)).toMatchObject({ key: 'back', isExternal: false, isInternal: true, isAttachable: false, subnets: [{ subnet: `${subnet}.0/24` }] })
   // The label is that of the project which made it, and means another network there.
   expect(about!.networks.find(({ name }) => name === foreign)).toMatchObject({ key: '', isExternal: true, isAttachable: true })
   expect(capsule.notes).toEqual([`${project}-once is a one-off container`, `${project}-admin-1 was connected to network ${foreign} by hand`])

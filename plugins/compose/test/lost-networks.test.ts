@@ -1,13 +1,12 @@
-import { randomInt } from 'node:crypto'
-
 import { expect, onTestFinished, test } from 'vitest'
 
 import { docker, service } from '../../../test/fixtures/compose-stack.js'
+import { freeSubnet } from '../../../test/fixtures/free-subnet.js'
 import { good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 test('networks that were removed while the stack was stopped are made again, and its containers connected as they were', async () => {
   const { runtime } = await liveRuntime()
-  const subnet = `10.${randomInt(200, 250)}.${randomInt(1, 250)}`
+  const subnet = freeSubnet()
   const networks = { inner: { ipam: { config: [{ subnet: `${subnet}.0/24` }] }, internal: true, labels: { mine: 'yes' } } }
   const stack = await liveStack({ compose: { services: { web: service({ networks: { inner: { ipv4_address: `${subnet}.7`, aliases: ['shop'] } } }), other: service({ networks: ['inner', 'default'] }) }, networks } })
   const containers = await stack.containers()

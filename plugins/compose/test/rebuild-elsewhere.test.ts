@@ -6,6 +6,7 @@ import type { Capsule, CapsuleProject, RebuildQuestion, RebuildRequest, Runtime 
 import { expect, onTestFinished, test } from 'vitest'
 
 import { type ComposeStack, docker, removeProject, service } from '../../../test/fixtures/compose-stack.js'
+import { freeSubnet, freeWideSubnet } from '../../../test/fixtures/free-subnet.js'
 import { buildCommand } from '../src/build-command.js'
 import { networkCommand, volumeCommand } from '../src/rebuild-networks.js'
 import { isLocalImage, mayComeByDigest, mayComeByTag } from '../src/recorded-images.js'
@@ -129,15 +130,16 @@ test('mounts in the folder of another stack that moves too follow it', async () 
 
 test('external networks and volumes are made as they were only where that is asked for; without it, the command that makes them is named', async () => {
   const { runtime } = await liveRuntime()
+  const subnet = freeSubnet()
   const [network, volume] = [`stackbk-test-external-${unique}`, `stackbk-test-external-${unique}`]
   const removeBoth = async (): Promise<void> => {
     await docker('network', 'rm', network).catch(() => '')
     await docker('volume', 'rm', volume).catch(() => '')
   }
   onTestFinished(removeBoth)
-  await docker('network', 'create', '--attachable', '--subnet', '10.213.7.0/24', '--gateway', '10.213.7.1', '--ip-range', '10.213.7.128/25', '--aux-address', 'router=10.213.7.9', '--opt', 'com.docker.network.driver.mtu=1400', '--label', 'a=b c', network)
+  await docker('network', 'create', '--attachable', '--subnet', `${subnet}.0/24`, '--gateway', `${subnet}.1`, '--ip-range', `${subnet}.128/25`, '--aux-address', `router=${subnet}.9`, '--opt', 'com.docker.network.driver.mtu=1400', '--label', 'a=b c', network)
   await docker('volume', 'create', '--opt', 'type=tmpfs', '--opt', 'device=tmpfs', '--label', 'd=e', volume)
-  const stack = await liveStack({ compose: { services: { web: service({ networks: { out: { ipv4_address: '10.213.7.20' } }, volumes: ['out:/out'] }) }, networks: { out: { external: true, name: network } }, volumes: { out: { external: true, name: volume } } } })
+  const stack = await liveStack({ compose: { services: { web: service({ networks: { out: { ipv4_address: `${subnet}.20` } }, volumes: ['out:/out'] }) }, networks: { out: { external: true, name: network } }, volumes: { out: { external: true, name: volume } } } })
   const capsule = await record(runtime, stack)
   const picture = async (): Promise<unknown> => {
     const [net] = JSON.parse(await docker('network', 'inspect', network)) as { Driver: string; IPAM: { Driver: string; Config: unknown }; Options: unknown; Labels: unknown; Attachable: boolean }[]
@@ -149,7 +151,7 @@ test('external networks and volumes are made as they were only where that is ask
   await removeBoth()
   const { problems } = good(await runtime.canRebuild(capsule, question(stack.directory)))
   expect(problems.map(({ severity, code, fix }) => [severity, code, fix])).toEqual([
-    ['error', 'missing-network', expect.stringContaining(`docker network create --attachable --subnet 10.213.7.0/24 --gateway 10.213.7.1 --ip-range 10.213.7.128/25 --aux-address router=10.213.7.9 --opt com.docker.network.driver.mtu=1400 --label 'a=b c' ${network}`)],
+    ['error', 'missing-network', expect.stringContaining(`docker network create --attachable --subnet ${subnet}.0/24 --gateway ${subnet}.1 --ip-range ${subnet}.128/25 --aux-address router=${subnet}.9 --opt com.docker.network.driver.mtu=1400 --label 'a=b c' ${network}`)],
     ['error', 'missing-volume', expect.stringContaining(`docker volume create --opt`)],
   ])
   expect(await runtime.rebuild(capsule, request(stack.directory))).toMatchObject({ ok: false })
@@ -161,22 +163,23 @@ test('external networks and volumes are made as they were only where that is ask
 
 test('an external network gets other addresses where the recorded ones overlap, unless a service asks for one of them', async () => {
   const { runtime } = await liveRuntime()
+  const wide = freeWideSubnet()
   const [network, other] = [`stackbk-test-overlap-${unique}`, `stackbk-test-overlapping-${unique}`]
   onTestFinished(async () => {
     for (const name of [network, other]) await docker('network', 'rm', name).catch(() => '')
   })
-  await docker('network', 'create', '--subnet', '10.213.8.0/24', network)
+  await docker('network', 'create', '--subnet', `${wide}.8.0/24`, network)
   const model = (address: object | null): object => ({ services: { web: service({ networks: { out: address } }) }, networks: { out: { external: true, name: network } } })
   const stack = await liveStack({ compose: model(null) })
   const capsule = await record(runtime, stack)
-  await stack.write('compose.yaml', model({ ipv4_address: '10.213.8.20' }))
+  await stack.write('compose.yaml', model({ ipv4_address: `${wide}.8.20` }))
   await stack.up()
   const fixed = await record(runtime, stack)
   await removeProject(stack.project)
   await docker('network', 'rm', network)
-  await docker('network', 'create', '--subnet', '10.213.0.0/16', other)
+  await docker('network', 'create', '--subnet', `${wide}.0.0/16`, other)
   expect(await runtime.rebuild(fixed, request(stack.directory, { createExternal: true }))).toMatchObject({ ok: false })
-  expect(good(await runtime.rebuild(capsule, request(stack.directory, { createExternal: true })))).toMatchObject({ isUp: true, warnings: [{ code: 'other-subnet', message: expect.stringContaining('10.213.8.0/24') }] })
+  expect(good(await runtime.rebuild(capsule, request(stack.directory, { createExternal: true })))).toMatchObject({ isUp: true, warnings: [{ code: 'other-subnet', message: expect.stringContaining(`${wide}.8.0/24`) }] })
 })
 
 test('an external volume that points to a device is made only where that is allowed too', async () => {

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 
 import { importImage } from '../../../test/fixtures/busybox-image.js'
 import { docker, service } from '../../../test/fixtures/compose-stack.js'
+import { freeSubnet } from '../../../test/fixtures/free-subnet.js'
 import { containersOf, good, liveRuntime, liveStack, look } from './runtime-for-test.js'
 
 interface Inspected {
@@ -25,13 +26,14 @@ test('containers that were removed come back without a compose file: networks th
   onTestFinished(async () => {
     await docker('image', 'rm', '-f', reference, first)
   })
+  const subnet = freeSubnet()
   const stack = await liveStack({
     compose: {
       services: {
-        db: service({ image: reference, networks: { fixed: { ipv4_address: '10.213.77.9', mac_address: '02:42:aa:bb:cc:dd' }, default: {} } }),
+        db: service({ image: reference, networks: { fixed: { ipv4_address: `${subnet}.9`, mac_address: '02:42:aa:bb:cc:dd' }, default: {} } }),
         watcher: service({ network_mode: 'service:db', pid: 'service:db' }),
       },
-      networks: { fixed: { ipam: { config: [{ subnet: '10.213.77.0/24' }] } } },
+      networks: { fixed: { ipam: { config: [{ subnet: `${subnet}.0/24` }] } } },
     },
   })
   const inspected = async (name: string): Promise<Inspected> => (JSON.parse(await docker('inspect', `${stack.project}-${name}-1`)) as [Inspected])[0]
@@ -50,7 +52,7 @@ test('containers that were removed come back without a compose file: networks th
   const [db, watcher] = [await inspected('db'), await inspected('watcher')]
   expect([db.Image, db.Mounts.map(({ Name }) => Name)]).toEqual([before.Image, before.Mounts.map(({ Name }) => Name)])
   expect(Object.keys(db.NetworkSettings.Networks).sort()).toEqual([`${stack.project}_default`, `${stack.project}_fixed`])
-  const fixed = { IPAddress: '10.213.77.9', MacAddress: '02:42:aa:bb:cc:dd' }
+  const fixed = { IPAddress: `${subnet}.9`, MacAddress: '02:42:aa:bb:cc:dd' }
   for (const { NetworkSettings } of [before, db]) expect(NetworkSettings.Networks[`${stack.project}_fixed`]).toMatchObject(fixed)
   expect([watcher.HostConfig.NetworkMode, watcher.HostConfig.PidMode]).toEqual([`container:${db.Id}`, `container:${db.Id}`])
 })

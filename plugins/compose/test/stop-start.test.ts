@@ -9,6 +9,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { importImage, testImage } from '../../../test/fixtures/busybox-image.js'
 import { type ComposeStack, docker, healthyCommand, quickHealthcheck, service, stubbornCommand } from '../../../test/fixtures/compose-stack.js'
 import { startEngineProxy } from '../../../test/fixtures/engine-proxy.js'
+import { freeSubnet } from '../../../test/fixtures/free-subnet.js'
 import { sampled } from '../../../test/fixtures/sampled.js'
 import { until } from '../../../test/fixtures/world.js'
 import { useEngine } from './fake-engine.js'
@@ -659,14 +660,15 @@ test('an engine that does not answer a stop or a start is a failure after the gr
 
 test.each(sampled(['invalid', 'gone', 'in a renamed folder'] as const))('a removed stack comes back exactly as it was although its compose file is now %s: shared networks, replicas and addresses', async (what) => {
   const { runtime } = await liveRuntime()
+  const subnet = freeSubnet()
   const stack = await liveStack({
     compose: {
       services: {
-        db: service({ environment: { SECRET: 'kept' }, volumes: ['data:/data'], networks: { fixed: { ipv4_address: '10.213.78.9' } } }),
+        db: service({ environment: { SECRET: 'kept' }, volumes: ['data:/data'], networks: { fixed: { ipv4_address: `${subnet}.9` } } }),
         watcher: service({ network_mode: 'service:db' }),
         web: service({ depends_on: { db: { condition: 'service_started' } } }),
       },
-      networks: { fixed: { ipam: { config: [{ subnet: '10.213.78.0/24' }] } } },
+      networks: { fixed: { ipam: { config: [{ subnet: `${subnet}.0/24` }] } } },
       volumes: { data: {} },
     },
     isUp: false,
