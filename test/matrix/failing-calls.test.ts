@@ -61,5 +61,5 @@ describe.each(isThorough ? (['stop', 'down'] as const) : (['stop'] as const))('c
     const flaws: string[] = []
     for (const call of chosen) flaws.push(...(await flawsOf(call)))
     expect(flaws).toEqual([])
-  }, isThorough ? 3 * 3_600_000 : 1_800_000)
+  }, isThorough ? 3 * 3_600_000 : 300_000)
 })

@@ -115,5 +115,5 @@ describe.each(isThorough ? (['over a stack that runs', 'on a bare host'] as cons
     for (const call of chosen) flaws.push(...(await flawsOf(call)))
     if (isThorough) console.log(`recovery ${situation}: ${kinds.length} kinds of calls, ${chosen.length} failures, ${flaws.length} flaws`)
     expect(flaws).toEqual([])
-  }, isThorough ? 3 * 3_600_000 : 1_800_000)
+  }, isThorough ? 3 * 3_600_000 : 300_000)
 })

@@ -6,7 +6,7 @@ import { KillMatrix, kinds, type KillResult } from './kill-matrix.js'
 import { matrixOptions } from './options.js'
 
 const options = matrixOptions()
-/** For what hangs: each kill has limits of its own. A sample takes a minute on a quiet machine, and many on a loaded one. */
+/** For what hangs: each kill has limits of its own. The sample takes two minutes, and on a machine with a load of twenty more than five. */
 const limitMs = options.isFull ? 8 * 3_600_000 : 1_800_000
 /** A matrix of kills that come too late proves nothing. */
 const leastLanded = 0.7

@@ -48,7 +48,7 @@ describe.runIf(matrixOptions().isFull && canStartEngines)('another machine', () 
     await engine?.remove()
     await world.remove()
     for (const { project } of stacks) await docker('rmi', '--force', `${project}-app`).catch(() => {})
-  }, 1_800_000)
+  }, 300_000)
 
   it('gets all stacks of a host into its own stacks folder, and runs them once what cannot be pulled is built', async () => {
     engine = await startPrivateEngine()

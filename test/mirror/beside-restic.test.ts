@@ -56,4 +56,4 @@ it('a sync beside another restic that backs up, forgets and prunes again and aga
   } finally {
     await world.remove()
   }
-}, options.isFull ? 3_600_000 : 1_800_000)
+}, options.isFull ? 3_600_000 : 300_000)

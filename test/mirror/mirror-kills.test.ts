@@ -7,7 +7,7 @@ import type { MirrorKind } from './mirror-remote.js'
 import { mirrorOptions, victims, type Work } from './options.js'
 
 const options = mirrorOptions()
-const limitMs = options.isFull ? 3 * 3_600_000 : 1_800_000
+const limitMs = options.isFull ? 3 * 3_600_000 : 300_000
 const works: readonly Work[] = ['adding', 'pruning']
 /** Pruning adds as well: in an ordinary run that is enough of what goes through transports that are not bundled. */
 const worksOf = (kind: MirrorKind): readonly Work[] => (options.isFull || !kind.startsWith('plugin-') ? works : ['pruning'])

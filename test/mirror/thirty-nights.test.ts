@@ -37,4 +37,4 @@ it(`${nights} nights of ordinary retention, with a sync after each, are never re
   } finally {
     await world.remove()
   }
-}, isFull ? 3_600_000 : 1_800_000)
+}, isFull ? 3_600_000 : 300_000)
